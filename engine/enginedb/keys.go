@@ -1,0 +1,125 @@
+package enginedb
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"rouse/engine"
+	"rouse/rosters"
+)
+
+// Scope is what a key may do. Admin may do everything; Respond may also read; Intake may only send
+// alerts. Which route needs which is package api's.
+type Scope string
+
+// The scopes.
+const (
+	ScopeIntake  Scope = "intake"
+	ScopeRespond Scope = "respond"
+	ScopeRead    Scope = "read"
+	ScopeAdmin   Scope = "admin"
+)
+
+// Key is what is kept of an API key. The key itself is shown once, by CreateKey, and never stored.
+type Key struct {
+	ID         int64
+	Name       string
+	Prefix     string // the beginning of the key, to recognise it by
+	Scopes     []Scope
+	Service    engine.ServiceID // an integration key's service, or ""
+	Person     rosters.PersonID // whom the key acts as, or ""
+	CreatedAt  time.Time
+	LastUsedAt time.Time // within a minute; zero: never
+	RevokedAt  time.Time // zero: in force
+}
+
+// The form of a key: prefix and 52 characters of base 32, 260 random bits.
+const (
+	keyPrefix = "rouse_"
+	shownKey  = 12 // bytes that are kept in Key.Prefix
+)
+
+// HashKey is what is stored of a key, and what KeyByHash finds it by. The key is random and long, so
+// that a plain hash is enough.
+func HashKey(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:]
+}
+
+// CreateKey makes a key with the name, scopes, service and person given, and returns it together with
+// what is kept of it. ErrNotFound if there is no such service or person.
+func (s Store) CreateKey(ctx context.Context, k Key) (secret string, stored Key, err error) {
+	secret = keyPrefix + rand.Text() + rand.Text()
+	rows, _ := s.db.Query(ctx, `insert into api_key (name, prefix, hash, scopes, service, person) values ($1, $2, $3, $4, $5, $6)
+		returning `+keyColumns, k.Name, secret[:shownKey], HashKey(secret), k.Scopes, zeronull.Text(k.Service), zeronull.Text(k.Person))
+	stored, err = pgx.CollectExactlyOneRow(rows, scanKey)
+	if err != nil {
+		return "", stored, fmt.Errorf("creating key %q: %w", k.Name, mapped(err, ErrNotFound))
+	}
+	return secret, stored, nil
+}
+
+const keyColumns = `id, name, prefix, scopes, coalesce(service, ''), coalesce(person, ''), created_at, last_used_at, revoked_at`
+
+func scanKey(row pgx.CollectableRow) (k Key, err error) {
+	return k, row.Scan(&k.ID, &k.Name, &k.Prefix, &k.Scopes, &k.Service, &k.Person, &k.CreatedAt,
+		(*zeronull.Timestamptz)(&k.LastUsedAt), (*zeronull.Timestamptz)(&k.RevokedAt))
+}
+
+// Keys lists the keys of a service, or with "" those that belong to none, revoked ones too: those made
+// after the given one, at most limit.
+func (s Store) Keys(ctx context.Context, service engine.ServiceID, after int64, limit int) ([]Key, error) {
+	rows, _ := s.db.Query(ctx, `select `+keyColumns+` from api_key where coalesce(service, '') = $1 and id > $2 order by id limit $3`,
+		service, after, limit)
+	found, err := pgx.CollectRows(rows, scanKey)
+	if err != nil {
+		return nil, fmt.Errorf("listing keys: %w", err)
+	}
+	return found, nil
+}
+
+// Key reads a key of a service, or with "" one that belongs to none.
+func (s Store) Key(ctx context.Context, service engine.ServiceID, id int64) (Key, error) {
+	rows, _ := s.db.Query(ctx, `select `+keyColumns+` from api_key where coalesce(service, '') = $1 and id = $2`, service, id)
+	k, err := pgx.CollectExactlyOneRow(rows, scanKey)
+	if err != nil {
+		return k, fmt.Errorf("reading key %d: %w", id, mapped(err, err))
+	}
+	return k, nil
+}
+
+// RevokeKey ends a key of a service, or with "" one that belongs to none, for good: from the commit on
+// it is refused. Revoking it again is no error.
+func (s Store) RevokeKey(ctx context.Context, service engine.ServiceID, id int64) error {
+	tag, err := s.db.Exec(ctx, `update api_key set revoked_at = coalesce(revoked_at, now()) where coalesce(service, '') = $1 and id = $2`, service, id)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("revoking key %d: %w", id, err)
+	}
+	return nil
+}
+
+// KeyByHash finds a key in force by its hash, and notes at most once a minute that it was used. It waits
+// for no lock: while another request notes it, this one does not.
+func (s Store) KeyByHash(ctx context.Context, hash []byte) (Key, error) {
+	rows, _ := s.db.Query(ctx, `
+		with used as (
+			update api_key set last_used_at = now() where id = (
+				select id from api_key
+				where hash = $1 and revoked_at is null and (last_used_at is null or last_used_at < now() - interval '1 minute')
+				for update skip locked))
+		select `+keyColumns+` from api_key where hash = $1 and revoked_at is null`, hash)
+	k, err := pgx.CollectExactlyOneRow(rows, scanKey)
+	if err != nil {
+		return k, fmt.Errorf("looking up a key: %w", mapped(err, err))
+	}
+	return k, nil
+}

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"rouse/rosters"
+)
+
+// receiptWithin is how long a message may stay without a receipt before the next contact is tried
+// (rule 11); a channel that gives no receipts is not in it. A call rings for 25 s, and the provider
+// needs a moment to say that nobody answered.
+var receiptWithin = map[rosters.Channel]time.Duration{
+	rosters.SMS:   30 * time.Second,
+	rosters.Voice: 40 * time.Second,
+}
+
+// page begins a page and sends what is due at once. An older open page of the same person in the
+// same escalation ends: one plan at a time.
+func (s *stepper) page(e *Escalation, who rosters.PersonID, plan []rosters.Contact, ask bool, why Reason) {
+	s.closePages(e, PageSuperseded, why, func(p *Page) bool { return p.Person == who }, 0)
+	plan = slices.Clone(plan)
+	slices.SortStableFunc(plan, func(a, b rosters.Contact) int { return int(a.After - b.After) })
+	s.inc.PageN++
+	p := Page{No: s.inc.PageN, Person: who, Ask: ask, Level: e.Level, Round: e.Round, State: PageOpen,
+		StartedAt: s.now, Contacts: plan, NextAt: s.now}
+	// The first contact never waits: a plan that begins with a pause would be a hole in the night.
+	s.contact(e, &p, why)
+	s.dueContacts(e, &p)
+	e.Pages = append(e.Pages, p)
+}
+
+// contact sends the page's next contact.
+func (s *stepper) contact(e *Escalation, p *Page, why Reason) {
+	c := p.Contacts[p.Next]
+	s.inc.AttemptN++
+	p.Attempts = append(p.Attempts, Attempt{No: s.inc.AttemptN, Contact: p.Next, Channel: c.Channel, Address: c.Address,
+		State: Queued, Reason: why, QueuedAt: s.now})
+	s.effects = append(s.effects, Send{Attempt: s.inc.AttemptN, Reason: why})
+	s.note(Note{Reason: why, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: c.Channel, Attempt: s.inc.AttemptN,
+		Text: fmt.Sprintf("Paging %s by %s: %s.", s.name(p.Person), c.Channel, why)})
+	p.Next++
+	p.NextAt = time.Time{}
+	if p.Next < len(p.Contacts) {
+		p.NextAt = latest(s.now, p.StartedAt.Add(p.Contacts[p.Next].After))
+	}
+}
+
+func (s *stepper) dueContacts(e *Escalation, p *Page) {
+	for s.due(p.NextAt) {
+		s.contact(e, p, ReasonNextContact)
+	}
+}
+
+// settlePages sends the contacts that are due and takes note of messages without a receipt.
+func (s *stepper) settlePages(e *Escalation) {
+	for i := range e.Pages {
+		p := &e.Pages[i]
+		if p.State != PageOpen {
+			continue
+		}
+		for j := range p.Attempts {
+			if s.due(p.Attempts[j].ReceiptBy) {
+				s.silent(e, p, j)
+			}
+		}
+		s.dueContacts(e, p)
+	}
+}
+
+func (s *stepper) silent(e *Escalation, p *Page, j int) {
+	a := &p.Attempts[j]
+	a.ReceiptBy = time.Time{}
+	s.note(Note{Reason: ReasonContactSilent, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: a.Channel, Attempt: a.No,
+		Text: fmt.Sprintf("No receipt for %s's %s in time.", s.name(p.Person), a.Channel)})
+	s.moveOn(e, p, a.Contact, ReasonContactSilent)
+}
+
+// moveOn tries the next contact now if the one that failed is the last that was tried: while a later
+// one is under way there is nothing to hurry.
+func (s *stepper) moveOn(e *Escalation, p *Page, failed int, why Reason) {
+	if p.State == PageOpen && failed == p.Next-1 && p.Next < len(p.Contacts) {
+		s.contact(e, p, why)
+	}
+}
+
+// rank orders what may be heard of an attempt: news never moves it down, so that receipts may come
+// twice and in any order.
+func (st AttemptState) rank() int {
+	return slices.Index([]AttemptState{Queued, Withdrawn, Sending, Sent, Failed, Delivered}, st)
+}
+
+func (s *stepper) reported(ev Reported) {
+	e, p, a := s.inc.Attempt(ev.Attempt)
+	if a == nil || ev.State.rank() <= a.State.rank() || ev.State.rank() < Sent.rank() {
+		return
+	}
+	a.State, a.ReceiptBy = ev.State, time.Time{}
+	n := Note{Escalation: e.No, Level: p.Level, Person: p.Person, Channel: a.Channel, Attempt: a.No}
+	switch ev.State {
+	case Sent:
+		a.SentAt = s.now
+		n.Reason = ReasonSent
+		if d := receiptWithin[a.Channel]; d > 0 && p.State == PageOpen {
+			a.ReceiptBy = s.now.Add(d)
+		}
+	case Delivered:
+		if a.SentAt.IsZero() {
+			a.SentAt = s.now
+		}
+		n.Reason = ReasonDelivered
+	default:
+		n.Reason = ReasonFailed
+	}
+	n.Text = fmt.Sprintf("%s to %s %s. %s", channelWord(a.Channel), s.name(p.Person), ev.State, ev.Detail)
+	s.note(n)
+	switch {
+	case ev.State == Failed:
+		s.moveOn(e, p, a.Contact, ReasonContactFailed)
+	case a.Unwanted && a.Channel == rosters.Voice:
+		s.effects = append(s.effects, Withdraw{Attempt: a.No, Reason: ReasonAcknowledged})
+	}
+}
+
+func channelWord(c rosters.Channel) string {
+	switch c {
+	case rosters.SMS:
+		return "SMS"
+	case rosters.Voice:
+		return "Call"
+	case rosters.Push:
+		return "Push"
+	default:
+		return string(c)
+	}
+}
+
+// closePages ends the open pages that match: what is not sent yet is withdrawn, calls that are out are
+// hung up, except the attempt through which the answer came.
+func (s *stepper) closePages(e *Escalation, to PageState, why Reason, match func(*Page) bool, through int) {
+	for i := range e.Pages {
+		p := &e.Pages[i]
+		if !match(p) {
+			continue
+		}
+		if p.State == PageOpen {
+			p.State, p.NextAt = to, time.Time{}
+		}
+		for j := range p.Attempts {
+			s.unwanted(&p.Attempts[j], why, through)
+		}
+	}
+}
+
+func (s *stepper) unwanted(a *Attempt, why Reason, through int) {
+	a.ReceiptBy = time.Time{}
+	if a.Unwanted || a.No == through {
+		return
+	}
+	switch a.State {
+	case Queued:
+		a.State, a.Unwanted = Withdrawn, true
+	case Sending:
+		a.Unwanted = true
+	case Sent, Delivered: // a call that was answered may still be going on
+		a.Unwanted = true
+		if a.Channel == rosters.Voice {
+			s.effects = append(s.effects, Withdraw{Attempt: a.No, Reason: why})
+		}
+	case Failed, Withdrawn:
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,214 @@
+package pager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/riverqueue/river"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/notifiers"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+// happening is one event for one incident, and what its transaction does besides.
+type happening struct {
+	id    int64
+	event engine.Event
+	named enginedb.Named
+	skip  bool // leave an incident that somebody else holds: enginedb.ErrLocked
+
+	// first runs under the lock, before Step; false leaves everything as it was.
+	first func(ctx context.Context, tx pgx.Tx, inc engine.Incident, now time.Time) (bool, error)
+}
+
+// handle brings an event to its incident: one transaction locks, steps, saves, hands the sends to the
+// queue and commits.
+func (p *Pager) handle(ctx context.Context, h happening) error {
+	return p.inTx(ctx, func(tx pgx.Tx) (func(), error) {
+		inc, now, err := enginedb.New(tx).Lock(ctx, h.id, h.named, p.offset(), h.skip)
+		if err != nil {
+			return nil, err
+		}
+		if h.first != nil {
+			if goOn, err := h.first(ctx, tx, inc, now); err != nil || !goOn {
+				return nil, err
+			}
+		}
+		return p.step(ctx, tx, inc, h.event, now)
+	})
+}
+
+// step lets the engine decide and carries out what it decided, inside the transaction. The function it
+// returns is for after the commit.
+func (p *Pager) step(ctx context.Context, tx pgx.Tx, inc engine.Incident, ev engine.Event, now time.Time) (func(), error) {
+	w := world{ctx: ctx, db: rosterdb.New(tx), channels: p.cfg.Channels, people: map[rosters.PersonID]*rosters.Person{}}
+	after, effects := engine.Step(inc, ev, w.env(now))
+	if w.err != nil {
+		return nil, fmt.Errorf("deciding about %s: %w", inc.Key, w.err)
+	}
+	if err := enginedb.New(tx).Save(ctx, inc, after, effects, now); err != nil {
+		return nil, err
+	}
+	if err := p.carry(ctx, tx, after, effects); err != nil {
+		return nil, err
+	}
+	return func() {
+		p.tell(inc, after, effects, now)
+		p.hurry(after, now)
+	}, nil
+}
+
+// carry hands what is to be sent or hung up to the queue, in the same transaction.
+func (p *Pager) carry(ctx context.Context, tx pgx.Tx, inc engine.Incident, effects []engine.Effect) error {
+	var jobs []river.InsertManyParams
+	for _, ef := range effects {
+		switch ef := ef.(type) {
+		case engine.Send:
+			if _, _, a := inc.Attempt(ef.Attempt); a.State == engine.Queued { // else answered in the same step
+				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: inc.ID, Attempt: ef.Attempt, Generation: 1}})
+			}
+		case engine.Withdraw:
+			jobs = append(jobs, river.InsertManyParams{Args: withdrawArgs{Incident: inc.ID, Attempt: ef.Attempt}})
+		case engine.Note: // saved with the incident
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	if _, err := p.jobs.InsertManyFastTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("queueing %d sends of %s: %w", len(jobs), inc.Key, err)
+	}
+	return nil
+}
+
+// tell logs and counts what was decided; no numbers, no texts of alerts.
+func (p *Pager) tell(before, after engine.Incident, effects []engine.Effect, now time.Time) {
+	for _, ef := range effects {
+		n, ok := ef.(engine.Note)
+		if !ok {
+			continue
+		}
+		attrs := []slog.Attr{slog.String("key", string(after.Key)), slog.String("reason", string(n.Reason)), slog.Int("severity", int(after.Severity))}
+		if n.Escalation > 0 {
+			attrs = append(attrs, slog.Int("escalation", n.Escalation), slog.Int("level", n.Level+1))
+		}
+		if n.Person != "" {
+			attrs = append(attrs, slog.String("person", string(n.Person)))
+		}
+		if n.Channel != "" {
+			attrs = append(attrs, slog.String("channel", string(n.Channel)), slog.Int("attempt", n.Attempt))
+		}
+		level := slog.LevelInfo
+		if n.Reason == engine.ReasonNobody {
+			level = slog.LevelError
+		}
+		p.log.LogAttrs(context.Background(), level, "decided", attrs...)
+		p.metrics.decided(n)
+	}
+	if d := before.Deadline(); !d.IsZero() && !d.After(now) {
+		p.metrics.lateness.Observe(now.Sub(d).Seconds())
+	}
+}
+
+// inTx runs f in a transaction, again when two of them met. What f returns runs after the commit.
+func (p *Pager) inTx(ctx context.Context, f func(pgx.Tx) (func(), error)) error {
+	for try := 1; ; try++ {
+		var after func()
+		err := pgx.BeginFunc(ctx, p.cfg.DB, func(tx pgx.Tx) (err error) {
+			after, err = f(tx)
+			return err
+		})
+		switch {
+		case err == nil:
+			if after != nil {
+				after()
+			}
+			return nil
+		case try < 5 && worthAnotherTry(err):
+		default:
+			return err
+		}
+	}
+}
+
+var errMet = errors.New("met another transaction")
+
+// worthAnotherTry: deadlocks, serialisation failures, and a unique index hit by a code or an incident
+// that somebody made at the same moment.
+func worthAnotherTry(err error) bool {
+	if errors.Is(err, errMet) {
+		return true
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505")
+}
+
+// world answers what Step asks of the roster, inside the transaction. Step knows no errors: the first
+// one is kept, and the transaction is given up.
+type world struct {
+	ctx      context.Context
+	db       rosterdb.Store
+	channels map[notifiers.Channel]notifiers.Notifier
+	people   map[rosters.PersonID]*rosters.Person
+	err      error
+}
+
+func (w *world) env(now time.Time) engine.Env {
+	return engine.Env{
+		Now:    now,
+		OnCall: func(t engine.Target) []rosters.PersonID { return w.onCall(t, now) },
+		Plan:   func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
+		Name:   func(p rosters.PersonID) string { return w.person(p).Name },
+	}
+}
+
+func (w *world) onCall(t engine.Target, now time.Time) []rosters.PersonID {
+	if t.Roster == "" {
+		return []rosters.PersonID{t.Person}
+	}
+	r, err := w.db.RosterDuring(w.ctx, t.Roster, now, now.Add(time.Second))
+	if err != nil {
+		w.fail(err)
+		return nil
+	}
+	return r.OnCall(now)
+}
+
+// usable is the person's plan without what is disabled or has no provider.
+func (w *world) usable(id rosters.PersonID) []rosters.Contact {
+	var plan []rosters.Contact
+	for _, c := range w.person(id).Contacts {
+		if _, ok := w.channels[notifiers.Channel(c.Channel)]; ok && !c.Disabled {
+			plan = append(plan, c)
+		}
+	}
+	return plan
+}
+
+func (w *world) person(id rosters.PersonID) *rosters.Person {
+	if p, ok := w.people[id]; ok {
+		return p
+	}
+	p, err := w.db.Person(w.ctx, id)
+	if err != nil {
+		w.fail(err)
+		p = rosters.Person{ID: id, Name: string(id)}
+	}
+	w.people[id] = &p
+	return &p
+}
+
+// fail keeps an error. A roster or person that is gone is no error: nobody is on call there.
+func (w *world) fail(err error) {
+	if w.err == nil && !errors.Is(err, rosterdb.ErrNotFound) {
+		w.err = err
+	}
+}

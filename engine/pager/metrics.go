@@ -1,0 +1,85 @@
+package pager
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+)
+
+// metrics are what a Pager measures of itself.
+type metrics struct {
+	alerts     *prometheus.CounterVec
+	attempts   *prometheus.CounterVec
+	toProvider prometheus.Histogram
+	lateness   prometheus.Histogram
+	overdue    prometheus.Gauge
+	takenOver  prometheus.Counter
+	nobody     prometheus.Counter
+}
+
+func newMetrics() metrics {
+	return metrics{
+		alerts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_alerts_total",
+			Help: "Alerts received, by source and what became of them."}, []string{"source", "outcome"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_attempts_total",
+			Help: "Attempts by channel and outcome: made, sent, delivered, failed, silent."}, []string{"channel", "outcome"}),
+		toProvider: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "rouse_accept_to_provider_seconds",
+			Help:    "Seconds from the opening of an incident to the first call of a provider.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}),
+		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "rouse_timer_lateness_seconds",
+			Help:    "Seconds from a deadline to the decision it asked for.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5, 30}}),
+		overdue: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rouse_oldest_overdue_deadline_seconds",
+			Help: "How long the oldest deadline had passed when this node last looked; 0: none."}),
+		takenOver: prometheus.NewCounter(prometheus.CounterOpts{Name: "rouse_sends_taken_over_total",
+			Help: "Sends that the sweeper took over from a dead worker or a stopped queue."}),
+		nobody: prometheus.NewCounter(prometheus.CounterOpts{Name: "rouse_nobody_to_page_total",
+			Help: "Rounds of a ladder in which nobody could be paged."}),
+	}
+}
+
+func (m metrics) decided(n engine.Note) {
+	switch n.Reason {
+	case engine.ReasonFirstPage, engine.ReasonNextContact, engine.ReasonContactFailed, engine.ReasonLastResort,
+		engine.ReasonAckExpired, engine.ReasonSeverityRaised:
+		if n.Channel != "" {
+			m.attempts.WithLabelValues(string(n.Channel), "made").Inc()
+		}
+	case engine.ReasonSent, engine.ReasonDelivered, engine.ReasonFailed:
+		m.attempts.WithLabelValues(string(n.Channel), string(n.Reason)).Inc()
+	case engine.ReasonContactSilent:
+		m.attempts.WithLabelValues(string(n.Channel), "silent").Inc()
+	case engine.ReasonNobody:
+		m.nobody.Inc()
+	}
+}
+
+// Collectors are the node's metrics, for the registry that serves them.
+func (p *Pager) Collectors() []prometheus.Collector {
+	m := p.metrics
+	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.nobody, statusCollector{p}}
+}
+
+var incidentsDesc = prometheus.NewDesc("rouse_incidents", "Incidents that are not resolved, by status.", []string{"status"}, nil)
+
+// statusCollector counts incidents when it is asked.
+type statusCollector struct{ p *Pager }
+
+func (statusCollector) Describe(ch chan<- *prometheus.Desc) { ch <- incidentsDesc }
+
+func (c statusCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	counts, err := enginedb.New(c.p.cfg.DB).CountByStatus(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(incidentsDesc, err)
+		return
+	}
+	for st, n := range counts {
+		ch <- prometheus.MustNewConstMetric(incidentsDesc, prometheus.GaugeValue, float64(n), string(st))
+	}
+}

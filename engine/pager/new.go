@@ -1,0 +1,163 @@
+package pager
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"rouse/engine"
+)
+
+// Times of the shell.
+const (
+	lease       = 5 * time.Second         // how long a worker holds an attempt without a sign of life
+	renewEvery  = 1500 * time.Millisecond // how often it gives one
+	sendWithin  = 25 * time.Second        // how long one attempt may take with its tries
+	sweepEvery  = 250 * time.Millisecond  // at the most; sooner when a deadline is nearer
+	sweepLimit  = 500
+	tickers     = 8                // incidents that one sweep ticks at the same time
+	sweepers    = 32               // attempts that the sweeper sends at the same time
+	reportFor   = 30 * time.Second // how long a worker tries to write down what the provider said
+	tokenExpiry = 24 * time.Hour   // how long a button works
+)
+
+// Pager is the Engine on a database.
+type Pager struct {
+	cfg     Config
+	log     *slog.Logger
+	jobs    *river.Client[pgx.Tx]
+	metrics metrics
+
+	stop     context.CancelFunc
+	sweeping sync.WaitGroup
+	slots    chan struct{} // sweepers' sends
+	sends    sync.WaitGroup
+	poke     chan struct{}
+	swept    atomic.Int64 // unix nanoseconds of the last good sweep
+	overdue  atomic.Int64 // nanoseconds: the oldest deadline that sweep found
+	moved    atomic.Int64 // nanoseconds by which MoveClock moved the clock
+	tripMu   sync.Mutex
+	tripped  map[int64]trip
+}
+
+var _ Engine = (*Pager)(nil)
+
+// New makes a Pager that can receive and answer; Start lets it page.
+func New(cfg Config) (*Pager, error) {
+	if cfg.DB == nil {
+		return nil, errors.New("pager: Config.DB is nil")
+	}
+	if cfg.CatchAll.Roster == "" {
+		cfg.CatchAll.Roster = "imoc"
+	}
+	if cfg.KeyPrefix == "" {
+		cfg.KeyPrefix = "HOT"
+	}
+	if cfg.Node == "" {
+		cfg.Node = "node-" + rand.Text()[:8]
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: make(chan struct{}, sweepers),
+		poke: make(chan struct{}, 1), tripped: make(map[int64]trip)}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &sendWorker{p: p})
+	river.AddWorker(workers, &withdrawWorker{p: p})
+	jobs, err := river.NewClient(riverpgxv5.New(cfg.DB), &river.Config{
+		ID:     cfg.Node,
+		Schema: "river",
+		// Only the limiter of notifications: a notification that is swallowed costs a poll interval.
+		FetchCooldown:     time.Millisecond,
+		FetchPollInterval: 250 * time.Millisecond,
+		Queues: map[string]river.QueueConfig{
+			sendQueue:     {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
+			withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond},
+		},
+		JobTimeout:                  sendWithin + reportFor + 5*time.Second,
+		RescueStuckJobsAfter:        2 * time.Minute, // the sweeper was there long before
+		CompletedJobRetentionPeriod: time.Hour,
+		SoftStopTimeout:             10 * time.Second,
+		Workers:                     workers,
+		Logger:                      slog.New(warnings{p.log.Handler()}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the queue's client: %w", err)
+	}
+	p.jobs = jobs
+	return p, nil
+}
+
+// Start lets the node take part: it works the queue and sweeps, until Stop.
+func (p *Pager) Start(ctx context.Context) error {
+	if err := p.jobs.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("starting the queue: %w", err)
+	}
+	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	p.sweeping.Go(func() { p.sweepUntil(ctx) })
+	return nil
+}
+
+// Stop ends the node's part and waits for the sends under way, as long as ctx allows.
+func (p *Pager) Stop(ctx context.Context) error {
+	if p.stop == nil {
+		return nil
+	}
+	p.stop()
+	p.sweeping.Wait()
+	if err := p.jobs.Stop(ctx); err != nil {
+		return fmt.Errorf("stopping the queue: %w", err)
+	}
+	done := make(chan struct{})
+	go func() { p.sends.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for sends under way: %w", ctx.Err())
+	}
+}
+
+// MoveClock moves the clock of this Pager on by d, as if that much time had passed: for tests and
+// rehearsals. What fell due meanwhile is done at once.
+func (p *Pager) MoveClock(d time.Duration) {
+	p.moved.Add(int64(d))
+	p.wake()
+}
+
+// offset is what this Pager adds to the database's clock.
+func (p *Pager) offset() time.Duration { return p.cfg.Offset + time.Duration(p.moved.Load()) }
+
+// hurry wakes the sweeper when the next deadline is nearer than its next look.
+func (p *Pager) hurry(inc engine.Incident, now time.Time) {
+	if d := inc.Deadline(); d.IsZero() || d.Sub(now) >= sweepEvery {
+		return
+	}
+	p.wake()
+}
+
+func (p *Pager) wake() {
+	select {
+	case p.poke <- struct{}{}:
+	default:
+	}
+}
+
+// warnings passes on what the queue says from warnings up: it is talkative below.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(g string) slog.Handler      { return warnings{w.Handler.WithGroup(g)} }

@@ -1,0 +1,152 @@
+// Package pager is the shell around the engine: it brings events to incidents, one transaction each,
+// and sends what the engine decided.
+//
+// Nothing is sent before the commit. River carries the sends, promptly; our own rows are the truth,
+// and every node sweeps them, so that neither a dead node nor a stopped queue holds a page up. There is
+// one clock, the database's.
+package pager
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rouse/engine"
+	"rouse/notifiers"
+	"rouse/rosters"
+)
+
+// Config is what a Pager needs.
+type Config struct {
+	DB        *pgxpool.Pool
+	Channels  map[notifiers.Channel]notifiers.Notifier // what can be sent; a contact on another channel is not usable
+	CatchAll  engine.CatchAll
+	PublicURL string        // base of the URLs in buttons, "https://rouse.example.com"
+	KeyPrefix string        // of incident keys; "" is "HOT"
+	Node      string        // this process, unique; "" makes one up
+	Log       *slog.Logger  // nil discards
+	Offset    time.Duration // added to the database's clock; for tests and rehearsals
+}
+
+// Errors that callers tell apart. They are wrapped with what was looked for.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrResolved  = errors.New("incident is resolved")
+	ErrAmbiguous = errors.New("more than one page is open")
+	ErrSeen      = errors.New("acted on already")
+)
+
+// ReceiveOutcome is what became of an alert.
+type ReceiveOutcome string
+
+// The outcomes.
+const (
+	Opened   ReceiveOutcome = "opened"
+	Joined   ReceiveOutcome = "joined"
+	Answered ReceiveOutcome = "acknowledged"
+	Closed   ReceiveOutcome = "resolved"
+	Noted    ReceiveOutcome = "noted" // kept, and nothing else: see Received.Why
+)
+
+// Received is the answer to an alert.
+type Received struct {
+	Key      engine.Key // "" when no incident is concerned
+	Outcome  ReceiveOutcome
+	DedupKey string
+	Why      string // with Noted: why nothing followed
+}
+
+// From says who answers, and how that is known: exactly one of the ways.
+type From struct {
+	// A person who is signed in, or holds a key: Key and Person, and Escalation if it is not to be
+	// guessed.
+	Key        engine.Key
+	Person     rosters.PersonID
+	Escalation int
+
+	// A text message: the sender's number (E.164) and the code it quotes. Without a code the only
+	// open page of that person is meant; ErrAmbiguous if there are several.
+	Number string
+	Code   string
+
+	// A digit pressed in a call: the nonce of its attempt.
+	CallNonce string
+
+	// A button: the secret in its URL.
+	Token string
+
+	// Event is unique to the request if a provider may repeat it ("" if not): what was acted on
+	// once gives ErrSeen.
+	Event string
+}
+
+// Reply says what an answer did, for the message that says it back.
+type Reply struct {
+	Outcome  engine.Outcome
+	Key      engine.Key
+	Severity engine.Severity
+	Summary  string
+	Role     string
+	Person   rosters.Person // who answered
+	Holder   string         // name of who holds it, with OutcomeTaken
+}
+
+// CallView is what a call that was answered is about.
+type CallView struct {
+	Message notifiers.Message
+	Over    bool   // nothing is left to answer
+	Holder  string // name of who holds it, if that is why it is over
+}
+
+// Check is one line of the audit at /readyz and in doctor.
+type Check struct {
+	Name string
+	OK   bool
+	Text string // what was found and, if it is not OK, what to do
+}
+
+// Engine is what the outside may do to incidents; *Pager is the only implementation outside tests.
+type Engine interface {
+	// Receive opens an incident, joins one, or ends one. When it returns without error the alert is
+	// stored.
+	Receive(ctx context.Context, a engine.Alert) (Received, error)
+
+	// Acknowledge answers a page, whatever the channel.
+	Acknowledge(ctx context.Context, from From, via string) (Reply, error)
+
+	// Decline answers a page with no; the ladder moves on.
+	Decline(ctx context.Context, from From, via string) (Reply, error)
+
+	// Report takes a provider's news about the attempt with a nonce.
+	Report(ctx context.Context, nonce string, r notifiers.Receipt) error
+
+	// Call says what to read to whoever answered the call of an attempt.
+	Call(ctx context.Context, nonce string) (CallView, error)
+
+	// PageIn pages a person or roster into an incident; no is the escalation's number.
+	PageIn(ctx context.Context, key engine.Key, in PageIn) (no int, err error)
+
+	// SetSeverity changes the severity; raising it pages at once.
+	SetSeverity(ctx context.Context, key engine.Key, to engine.Severity, by, why string) error
+
+	// Resolve ends an incident. Resolving it again is no error.
+	Resolve(ctx context.Context, key engine.Key, by, why string) error
+
+	// Active tells of work on the incident: it extends acknowledgements.
+	Active(ctx context.Context, key engine.Key, by, what string) error
+
+	// Audit checks that everything that pages is alive.
+	Audit(ctx context.Context) []Check
+}
+
+// PageIn is whom to page into an incident.
+type PageIn struct {
+	Target engine.Target
+	Role   string        // "" is the target's name
+	Wait   time.Duration // before the catch-all roster; 0 is engine.DefaultWait
+	By     string
+	Why    string
+}

@@ -1,0 +1,352 @@
+package pager_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/engine/pager"
+	"rouse/notifiers"
+)
+
+func TestAnAcceptedAlertPagesTheManagerOnCall(t *testing.T) {
+	h := newHouse(t)
+	r := h.alert("db-1")
+	if r.Outcome != pager.Opened || r.Key != "HOT-1" {
+		t.Fatalf("the alert was answered %+v, want HOT-1 opened", r)
+	}
+	m := h.phones.expect(t, "ann", 1)
+	if m.Key != "HOT-1" || m.Severity != 1 || m.Summary != "Pushes fail" || m.Role != engine.RoleManager || m.Code == "" {
+		t.Errorf("Ann's push says %+v", m)
+	}
+	if !strings.HasPrefix(m.AckURL, "https://rouse.test/a/") {
+		t.Errorf("the button leads to %q", m.AckURL)
+	}
+}
+
+func TestARepeatedAlertJoinsAndPagesNobodyAnew(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	r := h.alert("db-1")
+	if r.Outcome != pager.Joined || r.Key != "HOT-1" {
+		t.Fatalf("the repeat was answered %+v, want HOT-1 joined", r)
+	}
+	inc := h.incident("HOT-1")
+	if inc.AlertN != 2 || inc.AttemptN != 1 {
+		t.Errorf("HOT-1 counts %d alerts and %d attempts, want 2 and 1", inc.AlertN, inc.AttemptN)
+	}
+	if err := h.Resolve(t.Context(), "HOT-1", "bob", "done"); err != nil {
+		t.Fatal(err)
+	}
+	if r := h.alert("db-1"); r.Outcome != pager.Opened || r.Key != "HOT-2" {
+		t.Errorf("after the resolution the alert was answered %+v, want HOT-2 opened", r)
+	}
+}
+
+func TestThirtyTwoSendersOfOneAlertOpenOneIncident(t *testing.T) {
+	h := newHouse(t)
+	var wg sync.WaitGroup
+	keys := make(chan engine.Key, 32)
+	for range 32 {
+		wg.Go(func() { keys <- h.alert("db-1").Key })
+	}
+	wg.Wait()
+	close(keys)
+	for k := range keys {
+		if k != "HOT-1" {
+			t.Errorf("a sender was told %s", k)
+		}
+	}
+	if inc := h.incident("HOT-1"); inc.AlertN != 32 {
+		t.Errorf("HOT-1 counts %d alerts, want 32", inc.AlertN)
+	}
+}
+
+func TestAnUnknownServiceGoesToTheCatchAllRoster(t *testing.T) {
+	h := newHouse(t)
+	r, err := h.Receive(t.Context(), engine.Alert{Action: engine.Trigger, Service: "nobody-knows", Severity: engine.Major, Summary: "odd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := h.phones.expect(t, "dora", 1); m.Key != string(r.Key) {
+		t.Errorf("Dora was paged for %s, want %s", m.Key, r.Key)
+	}
+}
+
+func TestTheLadderClimbsUntilSomebodyAcknowledges(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	h.MoveClock(time.Minute)
+	h.phones.expect(t, "+491700000001", 1) // SMS
+	h.MoveClock(time.Minute)
+	if m := h.phones.expect(t, "+491700000001", 2); m.Channel != notifiers.Voice {
+		t.Fatalf("after two minutes Ann got a %s, want a call", m.Channel)
+	}
+	h.MoveClock(3 * time.Minute)
+	bob := h.phones.expect(t, "+491700000002", 1)
+	reply, err := h.Acknowledge(t.Context(), pager.From{Number: "+491700000002", Code: bob.Code}, "sms")
+	if err != nil || reply.Outcome != engine.OutcomeManager || reply.Person.ID != "bob" {
+		t.Fatalf("Bob's SMS was answered %+v, %v; want him to be the manager", reply, err)
+	}
+	inc := h.incident("HOT-1")
+	if inc.Status != engine.Fixing || inc.Manager != "bob" {
+		t.Errorf("HOT-1 is %s under %q, want fixing under bob", inc.Status, inc.Manager)
+	}
+	if id := <-h.phones.withdraw; !strings.HasPrefix(id, "id-") {
+		t.Errorf("hung up %q, want Ann's call", id)
+	}
+}
+
+func TestEveryWayToAnswerNamesItsOwnPage(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	ann := h.phones.expect(t, "ann", 1)
+	token := strings.TrimSuffix(strings.TrimPrefix(ann.AckURL, "https://rouse.test/a/"), "/ack")
+	for name, from := range map[string]pager.From{
+		"a token that was made up":       {Token: token[:len(token)-2] + "xx"},
+		"a token without its parts":      {Token: "abc"},
+		"a code of nobody":               {Number: "+491700000001", Code: "x" + ann.Code},
+		"a code from a stranger's phone": {Number: "+491700000002", Code: ann.Code},
+		"a call that never was":          {CallNonce: "nonesuch"},
+		"an incident that never was":     {Key: "HOT-99", Person: "ann"},
+		"a person who is not there":      {Key: "HOT-1", Person: "zoe"},
+	} {
+		if _, err := h.Acknowledge(t.Context(), from, "test"); !errors.Is(err, pager.ErrNotFound) {
+			t.Errorf("%s: error %v, want not found", name, err)
+		}
+	}
+	if inc := h.incident("HOT-1"); inc.Status != engine.New {
+		t.Fatalf("HOT-1 is %s after wrong answers", inc.Status)
+	}
+	reply, err := h.Acknowledge(t.Context(), pager.From{Token: token}, "push")
+	if err != nil || reply.Outcome != engine.OutcomeManager {
+		t.Fatalf("the button did %+v, %v", reply, err)
+	}
+	reply, err = h.Acknowledge(t.Context(), pager.From{Key: "HOT-1", Person: "bob"}, "rest")
+	if err != nil || reply.Outcome != engine.OutcomeTaken || reply.Holder != "Ann" {
+		t.Errorf("Bob, too late, was told %+v, %v; want that Ann has it", reply, err)
+	}
+}
+
+func TestAReplayedCallbackHasNoSecondEffect(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	ann := h.phones.expect(t, "ann", 1)
+	from := pager.From{Number: "+491700000001", Code: ann.Code, Event: "SM1"}
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Decline(t.Context(), pager.From{Key: "HOT-1", Person: "ann"}, "rest"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrSeen) {
+		t.Errorf("the replay gave %v, want that it was acted on already", err)
+	}
+	if inc := h.incident("HOT-1"); inc.Manager != "" {
+		t.Errorf("the replay made %s the manager again", inc.Manager)
+	}
+}
+
+func TestABareReplyCountsOnlyWithOneOpenPage(t *testing.T) {
+	h := newHouse(t)
+	from := pager.From{Number: "+491700000001"}
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrNotFound) {
+		t.Errorf("without any page: %v, want not found", err)
+	}
+	h.alert("db-1")
+	h.alert("db-2")
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrAmbiguous) {
+		t.Errorf("with two pages: %v, want ambiguous", err)
+	}
+	if err := h.Resolve(t.Context(), "HOT-1", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := h.Acknowledge(t.Context(), from, "sms"); err != nil || r.Key != "HOT-2" {
+		t.Errorf("with one page: %+v, %v; want HOT-2 acknowledged", r, err)
+	}
+}
+
+func TestATeamIsPagedInAndAnswersForItself(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	if _, err := h.Acknowledge(t.Context(), pager.From{Key: "HOT-1", Person: "bob"}, "rest"); err != nil {
+		t.Fatal(err)
+	}
+	in := pager.PageIn{Target: engine.Target{Roster: "dba"}, By: "bob", Why: "locks"}
+	no, err := h.PageIn(t.Context(), "HOT-1", in)
+	if err != nil || no != 2 {
+		t.Fatalf("paging the DBAs in gave escalation %d, %v", no, err)
+	}
+	if again, err := h.PageIn(t.Context(), "HOT-1", in); err != nil || again != 2 {
+		t.Errorf("paging them in twice gave escalation %d, %v; want the same", again, err)
+	}
+	call := h.phones.expect(t, "+491700000003", 1)
+	view, err := h.Call(t.Context(), call.Nonce)
+	if err != nil || view.Over || view.Message.Key != "HOT-1" || view.Message.Reason != "locks" {
+		t.Errorf("Carl's call reads %+v, %v", view, err)
+	}
+	if r, err := h.Acknowledge(t.Context(), pager.From{CallNonce: call.Nonce, Event: "CA1:1"}, "voice"); err != nil || r.Outcome != engine.OutcomeAcknowledged {
+		t.Fatalf("Carl's key did %+v, %v", r, err)
+	}
+	inc := h.incident("HOT-1")
+	if inc.Manager != "bob" || inc.Escalations[1].Holder != "carl" {
+		t.Errorf("manager %q, dba %q; want bob and carl", inc.Manager, inc.Escalations[1].Holder)
+	}
+	if _, err := h.PageIn(t.Context(), "HOT-1", pager.PageIn{Target: engine.Target{Roster: "nonesuch"}}); !errors.Is(err, pager.ErrNotFound) {
+		t.Errorf("paging a roster that is not there gave %v", err)
+	}
+}
+
+func TestAnUndeliveredMessageDoesNotWait(t *testing.T) {
+	h := newHouse(t)
+	h.phones.refuse["ann"] = &notifiers.Failure{Kind: notifiers.Final, Provider: "phones", Detail: "no such topic"}
+	h.alert("db-1")
+	sms := h.phones.expect(t, "+491700000001", 1) // now, not in a minute
+	if err := h.Report(t.Context(), sms.Nonce, notifiers.Receipt{State: notifiers.Failed, Code: "30003", Detail: "unreachable"}); err != nil {
+		t.Fatal(err)
+	}
+	if m := h.phones.expect(t, "+491700000001", 2); m.Channel != notifiers.Voice {
+		t.Errorf("after the undelivered SMS came a %s, want the call", m.Channel)
+	}
+}
+
+func TestASendLeftByADeadWorkerIsTakenOver(t *testing.T) {
+	h := newHouse(t)
+	hold := make(chan struct{})
+	h.phones.hold["ann"] = hold
+	defer close(hold)
+	h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	// The worker that holds the attempt is stuck; another node believes it dead once its lease is over.
+	ctx := t.Context()
+	if _, err := h.db.Exec(ctx, `update attempt set lease_until = now() - interval '1 second'`); err != nil {
+		t.Fatal(err)
+	}
+	h.phones.expect(t, "ann", 2)
+	if len(h.phones.looked) == 0 || h.phones.looked[0].Since.IsZero() {
+		t.Error("the provider was not asked for the message before it was sent again")
+	}
+	inc := h.incident("HOT-1")
+	var generation int
+	if err := h.db.QueryRow(ctx, `select generation from attempt where incident = $1`, inc.ID).Scan(&generation); err != nil || generation != 2 {
+		t.Errorf("the attempt is in generation %d, %v; want 2", generation, err)
+	}
+	held, err := enginedb.New(h.db).Settle(ctx, enginedb.AttemptRef{Incident: inc.ID, Attempt: 1, Generation: 1}, "phones", "stale", "")
+	if err != nil || held {
+		t.Errorf("a stale worker could write (%v, %v)", held, err)
+	}
+}
+
+func TestAMessageFoundAtTheProviderIsNotSentTwice(t *testing.T) {
+	h := newHouse(t)
+	hold := make(chan struct{})
+	h.phones.hold["ann"] = hold
+	h.phones.found["ann"] = true
+	defer close(hold)
+	h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	if _, err := h.db.Exec(t.Context(), `update attempt set lease_until = now() - interval '1 second'`); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("HOT-1", "known to be sent", func(inc engine.Incident) bool {
+		return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Sent
+	})
+	if n := len(h.phones.sentTo("ann")); n != 1 {
+		t.Errorf("Ann got %d pushes, want 1", n)
+	}
+}
+
+func TestAfterAnAcknowledgementNothingIsSent(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	inc := h.incident("HOT-1")
+	// A job that comes late finds its attempt withdrawn.
+	if _, err := h.db.Exec(t.Context(), `update attempt set state = 'queued', lease_until = now() + interval '1 hour'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Acknowledge(t.Context(), pager.From{Key: "HOT-1", Person: "bob"}, "rest"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := enginedb.New(h.db).Claim(t.Context(), enginedb.AttemptRef{Incident: inc.ID, Attempt: 1, Generation: 1}, []byte("x"), time.Second, 0)
+	if !errors.Is(err, enginedb.ErrNotFound) {
+		t.Errorf("the attempt could be claimed after the acknowledgement: %v", err)
+	}
+}
+
+func TestTwoNodesPageOnce(t *testing.T) {
+	h := newHouse(t)
+	h.node("node-b")
+	const n = 40
+	for i := range n {
+		h.alert(fmt.Sprint("db-", i))
+	}
+	h.phones.expect(t, "ann", n)
+	seen := map[string]int{}
+	for _, m := range h.phones.sentTo("ann") {
+		seen[m.Key]++
+	}
+	for k, c := range seen {
+		if c != 1 {
+			t.Errorf("%s was pushed %d times", k, c)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d incidents were pushed, want %d", len(seen), n)
+	}
+}
+
+func TestASourceAcknowledgesOnlyForAPerson(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	ack := engine.Alert{Action: engine.Acknowledge, Service: "bitbucket", DedupKey: "db-1", Source: "test"}
+	r, err := h.Receive(t.Context(), ack)
+	if err != nil || r.Outcome != pager.Noted || h.incident("HOT-1").Status != engine.New {
+		t.Errorf("a machine's acknowledgement did %+v, %v", r, err)
+	}
+	ack.By = "ann"
+	if r, err := h.Receive(t.Context(), ack); err != nil || r.Outcome != pager.Answered || h.incident("HOT-1").Manager != "ann" {
+		t.Errorf("Ann's acknowledgement in the sender's system did %+v, %v", r, err)
+	}
+}
+
+func TestAnExpiredAcknowledgementAsksAndResumes(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	if _, err := h.Acknowledge(t.Context(), pager.From{Key: "HOT-1", Person: "bob"}, "rest"); err != nil {
+		t.Fatal(err)
+	}
+	h.MoveClock(30 * time.Minute)
+	if m := h.phones.expect(t, "+491700000002", 1); m.Purpose != notifiers.StillOn {
+		t.Fatalf("Bob got a %s, want to be asked", m.Purpose)
+	}
+	h.MoveClock(5 * time.Minute)
+	h.eventually("HOT-1", "without a manager", func(inc engine.Incident) bool { return inc.Manager == "" })
+	h.phones.expect(t, "ann", 2)
+}
+
+func TestTheTimelineTellsWhy(t *testing.T) {
+	h := newHouse(t)
+	h.alert("db-1")
+	h.eventually("HOT-1", "sent", func(inc engine.Incident) bool { return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Sent })
+	lines, err := enginedb.New(h.db).Timeline(t.Context(), h.incident("HOT-1").ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range lines {
+		got = append(got, string(l.Note.Reason))
+	}
+	want := "opened, routed, level begins, first page, sent"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("the timeline says %s\nwant %s", strings.Join(got, ", "), want)
+	}
+}

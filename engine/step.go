@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"rouse/rosters"
+)
+
+// Env is what a decision may know of the world.
+type Env struct {
+	Now time.Time
+
+	// OnCall answers who is on call for a target at Now, in the order they are to be paged.
+	OnCall func(Target) []rosters.PersonID
+
+	// Plan answers the contacts of a person that can be used now for an incident of a severity.
+	Plan func(rosters.PersonID, Severity) []rosters.Contact
+
+	// Name is how a person is called in the timeline; nil: by handle.
+	Name func(rosters.PersonID) string
+}
+
+// Step is the only way an incident changes. It decides what follows from an event and from the time
+// that has passed, and returns the incident as it is then, with what is to be done about it. The
+// incident it was given is not touched.
+//
+// An early tick, an event told twice, and news of a resolved incident page nobody and change no
+// course: callers may retry freely. The caller saves the incident and records the effects in one
+// transaction, and sends nothing before that has committed.
+func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
+	inc = inc.clone()
+	s := &stepper{inc: &inc, env: env, now: env.Now}
+	if r, ok := ev.(Reported); ok { // a record of what happened, wanted of resolved incidents too
+		s.reported(r)
+	}
+	if inc.Status == Resolved {
+		return inc, s.effects
+	}
+	switch ev := ev.(type) {
+	case Alerted:
+		s.alerted(ev)
+	case Answer:
+		s.answered(ev)
+	case PagedIn:
+		s.pagedIn(ev)
+	case SeverityChanged:
+		s.severity(ev.To, ev.By, ev.Why)
+	case Active:
+		s.active(ev)
+	case Ended:
+		s.ended(ev)
+	case Reported, Tick:
+	default:
+		panic(fmt.Sprintf("engine: unknown event %T", ev))
+	}
+	for i := range inc.Escalations {
+		s.settle(&inc.Escalations[i])
+	}
+	return inc, s.effects
+}
+
+// stepper is one Step under way.
+type stepper struct {
+	inc     *Incident
+	env     Env
+	now     time.Time
+	effects []Effect
+}
+
+func (s *stepper) note(n Note) { s.effects = append(s.effects, n) }
+
+// due reports whether a moment that is set has come.
+func (s *stepper) due(t time.Time) bool { return !t.IsZero() && !s.now.Before(t) }
+
+func (s *stepper) name(p rosters.PersonID) string {
+	if s.env.Name != nil {
+		if n := s.env.Name(p); n != "" {
+			return n
+		}
+	}
+	return string(p)
+}
+
+func (s *stepper) alerted(ev Alerted) {
+	s.inc.AlertN++
+	s.inc.AlertedAt = s.now
+	if len(s.inc.Escalations) > 0 {
+		s.note(Note{Reason: ReasonJoined, Text: fmt.Sprintf("Reported again, %d times now; no new page.", s.inc.AlertN),
+			Basis: map[string]string{"alerts": strconv.Itoa(s.inc.AlertN), "dedup_key": s.inc.DedupKey}})
+		if ev.Severity.Valid() && ev.Severity < s.inc.Severity {
+			s.severity(ev.Severity, "", "a later alert says so")
+		}
+		return
+	}
+	s.note(Note{Reason: ReasonOpened, Text: fmt.Sprintf("Opened at severity %d: %s", s.inc.Severity, s.inc.Summary),
+		Basis: map[string]string{"severity": strconv.Itoa(int(s.inc.Severity)), "service": string(s.inc.Service)}})
+	s.note(Note{Reason: ev.Routed, Escalation: 1, Text: routedText(ev.Routed, s.inc.Service, ev.Ladder.Name),
+		Basis: map[string]string{"service": string(s.inc.Service), "ladder": ev.Ladder.Name}})
+	s.climb(Escalation{Role: RoleManager, Ladder: ev.Ladder})
+}
+
+func routedText(r Reason, svc ServiceID, ladder string) string {
+	switch r {
+	case ReasonUnknownService:
+		if svc == "" {
+			return "The alert names no service: paging the catch-all roster."
+		}
+		return fmt.Sprintf("Service %q is not known: paging the catch-all roster.", svc)
+	case ReasonNoPolicy:
+		return fmt.Sprintf("Service %q has no policy with levels: paging the catch-all roster.", svc)
+	default:
+		return fmt.Sprintf("Service %s is paged by policy %s.", svc, ladder)
+	}
+}
+
+func (s *stepper) pagedIn(ev PagedIn) {
+	if ev.Role == "" {
+		ev.Role = ev.Ladder.Name
+	}
+	if s.inc.Searching(ev.Role, ev.Ladder.Name) <= len(s.inc.Escalations) {
+		return // told twice, or asked for while it is being looked for: it goes on
+	}
+	s.note(Note{Reason: ReasonPagedIn, Escalation: len(s.inc.Escalations) + 1, By: ev.By,
+		Text: fmt.Sprintf("%s pages in %s as %s. %s", orSomebody(ev.By), ev.Ladder.Name, ev.Role, ev.Why)})
+	s.extend()
+	s.climb(Escalation{Role: ev.Role, By: ev.By, Why: ev.Why, Ladder: ev.Ladder, Urgent: true})
+}
+
+func orSomebody(by string) string {
+	if by == "" {
+		return "Somebody"
+	}
+	return by
+}
+
+// climb adds an escalation and begins its ladder.
+func (s *stepper) climb(e Escalation) {
+	e.No = len(s.inc.Escalations) + 1
+	e.State, e.Round, e.RoundAt = Climbing, 1, s.now
+	s.inc.Escalations = append(s.inc.Escalations, e)
+	s.beginLevel(&s.inc.Escalations[e.No-1])
+}
+
+func (s *stepper) active(ev Active) {
+	for i := range s.inc.Escalations {
+		e := &s.inc.Escalations[i]
+		if e.State == Asking && string(e.Holder) == ev.By {
+			s.take(e, e.Holder, Answer{Person: e.Holder})
+		}
+	}
+	s.note(Note{Reason: ReasonActivity, By: ev.By, Text: ev.What})
+	s.extend()
+}
+
+// extend lets every acknowledgement count anew: somebody is at work on the incident (rule 7).
+func (s *stepper) extend() {
+	for i := range s.inc.Escalations {
+		s.extendOne(&s.inc.Escalations[i])
+	}
+}
+
+func (s *stepper) extendOne(e *Escalation) {
+	if e.State != Acknowledged {
+		return
+	}
+	e.AckUntil = time.Time{}
+	if d := e.Ladder.expiry(s.inc.Severity); d > 0 {
+		e.AckUntil = s.now.Add(d)
+	}
+}
+
+func (s *stepper) severity(to Severity, by, why string) {
+	from := s.inc.Severity
+	if !to.Valid() || to == from {
+		return
+	}
+	s.inc.Severity = to
+	reason, word := ReasonSeverityRaised, "raised"
+	if to > from {
+		reason, word = ReasonSeverityLowered, "lowered"
+	}
+	s.note(Note{Reason: reason, By: by, Text: fmt.Sprintf("Severity %s from %d to %d. %s", word, from, to, why),
+		Basis: map[string]string{"from": strconv.Itoa(int(from)), "to": strconv.Itoa(int(to))}})
+	s.extend()
+	if to > from {
+		return // rule 9: nothing that was begun is withdrawn
+	}
+	for i := range s.inc.Escalations {
+		s.raised(&s.inc.Escalations[i], by)
+	}
+}
+
+// raised pages at once because the severity rose (rule 9): the level again while nobody has it, the
+// holder once somebody does, unless it was the holder who raised it.
+func (s *stepper) raised(e *Escalation, by string) {
+	switch e.State {
+	case Waiting, Climbing:
+		e.Level = max(e.Level, 0)
+		s.beginLevel(e)
+	case Acknowledged:
+		if string(e.Holder) != by {
+			s.ask(e, ReasonSeverityRaised)
+		}
+	case Asking, Stopped: // being asked already; over
+	}
+}
+
+func (s *stepper) ended(ev Ended) {
+	s.inc.Status, s.inc.EndedAt = Resolved, s.now
+	s.note(Note{Reason: ReasonResolved, By: ev.By, Text: "Resolved. " + ev.Why})
+	for i := range s.inc.Escalations {
+		e := &s.inc.Escalations[i]
+		e.State = Stopped
+		e.LevelUntil, e.WaitUntil, e.AckUntil, e.AskUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		s.closePages(e, PageCovered, ReasonResolved, func(*Page) bool { return true }, 0)
+	}
+}

@@ -1,0 +1,7 @@
+// Package rosters says who is on call: people and how to reach them, rosters of rotations and
+// overrides, and the working hours of services.
+//
+// It is pure: it calls no clock, no database, no network and no log, and imports nothing of
+// Rouse. Whoever asks brings the instant. Every interval is half-open, [from, to): at the second
+// a shift ends, the next person is on call and nobody else.
+package rosters

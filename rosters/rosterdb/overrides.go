@@ -1,0 +1,142 @@
+package rosterdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"rouse/rosters"
+)
+
+const overrideColumns = `id, rotation, replaces, person, from_at, to_at`
+
+func overrideFields(o *rosters.Override) []any {
+	return []any{(*overrideID)(&o.ID), &o.Rotation, &o.Replaces, &o.Person, &o.From, &o.To}
+}
+
+func (s Store) overrides(ctx context.Context, where string, args ...any) ([]rosters.Override, error) {
+	rows, _ := s.db.Query(ctx, `select `+overrideColumns+` from override `+where, args...)
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (o rosters.Override, err error) {
+		return o, row.Scan(overrideFields(&o)...)
+	})
+}
+
+// Overrides lists a roster's overrides that overlap [from, to), in the order in which they were made
+// and apply, those after the given id ("" is the first), at most limit.
+func (s Store) Overrides(ctx context.Context, id rosters.RosterID, from, to time.Time, after string, limit int) ([]rosters.Override, error) {
+	last, _ := rowID(after)
+	found, err := s.overrides(ctx, `where roster = $1 and to_at > $2 and from_at < $3 and id > $4 order by id limit $5`, id, from, to, last, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing overrides of roster %s: %w", id, err)
+	}
+	return found, nil
+}
+
+// Override reads one override of a roster.
+func (s Store) Override(ctx context.Context, roster rosters.RosterID, id string) (rosters.Override, error) {
+	row, err := rowID(id)
+	var found []rosters.Override
+	if err == nil {
+		found, err = s.overrides(ctx, `where roster = $1 and id = $2`, roster, row)
+	}
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return rosters.Override{}, fmt.Errorf("reading override %s of roster %s: %w", id, roster, err)
+	}
+	return found[0], nil
+}
+
+// CreateOverride stores a new override and gives it its id. ErrNotFound if there is no such roster,
+// MissingError if the person is not there, ErrRotation if it names a rotation that is not there.
+func (s Store) CreateOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override) (rosters.Override, error) {
+	err := s.writeOverride(ctx, roster, o, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `insert into override (roster, rotation, replaces, person, from_at, to_at) values ($1, $2, $3, $4, $5, $6) returning id`,
+			roster, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
+	})
+	if err != nil {
+		return o, fmt.Errorf("creating an override of roster %s: %w", roster, err)
+	}
+	return o, nil
+}
+
+// UpdateOverride replaces an override; its place in the order stays. The errors are those of
+// CreateOverride.
+func (s Store) UpdateOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override) error {
+	id, err := rowID(o.ID)
+	if err == nil {
+		err = s.writeOverride(ctx, roster, o, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, `update override set rotation = $3, replaces = $4, person = $5, from_at = $6, to_at = $7
+				where roster = $1 and id = $2 returning id`, roster, id, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("updating override %s of roster %s: %w", o.ID, roster, err)
+	}
+	return nil
+}
+
+// ErrRotation says that an override names a rotation which its roster does not have.
+var ErrRotation = errors.New("no such rotation in the roster")
+
+// writeOverride writes while nobody changes the rotations of the roster.
+func (s Store) writeOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override, write func(pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		var has bool
+		err := tx.QueryRow(ctx, `select $2 = '' or exists (select from rotation where roster = $1 and id = $2) from roster where id = $1 for share`,
+			roster, o.Rotation).Scan(&has)
+		if err != nil {
+			return mapped(err, err)
+		}
+		if !has {
+			return ErrRotation
+		}
+		return mapped(write(tx), errForeignKey)
+	})
+	if errors.Is(err, errForeignKey) {
+		return s.missingPeople(ctx, []rosters.PersonID{o.Person})
+	}
+	return err
+}
+
+// DeleteOverride deletes an override.
+func (s Store) DeleteOverride(ctx context.Context, roster rosters.RosterID, id string) error {
+	row, err := rowID(id)
+	if err == nil {
+		var tag pgconn.CommandTag
+		tag, err = s.db.Exec(ctx, `delete from override where roster = $1 and id = $2`, roster, row)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrNotFound
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("deleting override %s of roster %s: %w", id, roster, err)
+	}
+	return nil
+}
+
+// rowID reads the number that an override's id is; anything else names no override.
+func rowID(id string) (int64, error) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n < 1 || n == math.MaxInt64 {
+		return 0, ErrNotFound
+	}
+	return n, nil
+}
+
+// overrideID scans the number that an override's id is in the database.
+type overrideID string
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (id *overrideID) ScanInt64(v pgtype.Int8) error {
+	*id = overrideID(strconv.FormatInt(v.Int64, 10))
+	return nil
+}

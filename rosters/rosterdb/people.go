@@ -1,0 +1,233 @@
+package rosterdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rouse/rosters"
+)
+
+// Person is a person as stored. ContactIDs belong to Contacts, one each.
+type Person struct {
+	rosters.Person
+	ContactIDs []int64
+	Stamp
+}
+
+// Person reads a person with the contacts, in order of After.
+func (s Store) Person(ctx context.Context, id rosters.PersonID) (rosters.Person, error) {
+	p, err := s.StoredPerson(ctx, id)
+	return p.Person, err
+}
+
+// People reads several people at once; whoever is not there is not in the map.
+func (s Store) People(ctx context.Context, ids []rosters.PersonID) (map[rosters.PersonID]rosters.Person, error) {
+	found, err := s.people(ctx, `where p.id = any($1)`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading people: %w", err)
+	}
+	people := make(map[rosters.PersonID]rosters.Person, len(found))
+	for _, p := range found {
+		people[p.ID] = p.Person
+	}
+	return people, nil
+}
+
+// PeopleByAddress finds everybody who has a contact with the address, on whatever channel, disabled
+// or not: whoever sends a text message is known by its number.
+func (s Store) PeopleByAddress(ctx context.Context, address string) ([]rosters.PersonID, error) {
+	rows, _ := s.db.Query(ctx, `select distinct person from contact where address = $1 order by person`, address)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[rosters.PersonID])
+	if err != nil {
+		return nil, fmt.Errorf("looking for people by address: %w", err)
+	}
+	return ids, nil
+}
+
+// StoredPerson reads a person with what the database knows beside.
+func (s Store) StoredPerson(ctx context.Context, id rosters.PersonID) (Person, error) {
+	found, err := s.people(ctx, `where p.id = $1`, id)
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Person{}, fmt.Errorf("reading person %s: %w", id, err)
+	}
+	return found[0], nil
+}
+
+// StoredPeople reads people in the order of their handles, those after the given one, at most limit.
+func (s Store) StoredPeople(ctx context.Context, after rosters.PersonID, limit int) ([]Person, error) {
+	found, err := s.people(ctx, `where p.id in (select id from person where id > $1 order by id limit $2)`, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing people: %w", err)
+	}
+	return found, nil
+}
+
+func (s Store) people(ctx context.Context, where string, args ...any) ([]Person, error) {
+	rows, _ := s.db.Query(ctx, `
+		select p.id, p.name, p.zone, p.language, p.version, p.created_at, p.updated_at,
+			coalesce(c.id, 0), coalesce(c.channel, ''), coalesce(c.address, ''), coalesce(c.after, '0'), coalesce(c.disabled, false)
+		from person p left join contact c on c.person = p.id `+where+`
+		order by p.id, c.after, c.id`, args...)
+	var people []Person
+	var p Person
+	var contact int64
+	var c rosters.Contact
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &p.Zone, &p.Language, &p.Version, &p.CreatedAt, &p.UpdatedAt,
+		&contact, &c.Channel, &c.Address, &c.After, &c.Disabled}, func() error {
+		if len(people) == 0 || people[len(people)-1].ID != p.ID {
+			people = append(people, p)
+		}
+		if contact != 0 {
+			last := &people[len(people)-1]
+			last.Contacts = append(last.Contacts, c)
+			last.ContactIDs = append(last.ContactIDs, contact)
+		}
+		return nil
+	})
+	return people, err
+}
+
+// CreatePerson stores a new person; ErrExists if the handle is taken.
+func (s Store) CreatePerson(ctx context.Context, p rosters.Person) error {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `insert into person (id, name, zone, language) values ($1, $2, $3, $4)`,
+			p.ID, p.Name, p.Zone, p.Language)
+		if err != nil {
+			return mapped(err, ErrNotFound)
+		}
+		return saveContacts(ctx, tx, p)
+	})
+	if err != nil {
+		return fmt.Errorf("creating person %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+// UpdatePerson replaces a person and all contacts; a contact that stays as it was keeps its id.
+// ErrVersion if the stored version is another than the given one.
+func (s Store) UpdatePerson(ctx context.Context, p rosters.Person, version int) error {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := lockVersion(ctx, tx, "person", string(p.ID), version); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `update person set name = $2, zone = $3, language = $4, version = version + 1, updated_at = now()
+			where id = $1`, p.ID, p.Name, p.Zone, p.Language)
+		if err != nil {
+			return err
+		}
+		return saveContacts(ctx, tx, p)
+	})
+	if err != nil {
+		return fmt.Errorf("updating person %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+// saveContacts makes the person's contacts those given.
+func saveContacts(ctx context.Context, tx pgx.Tx, p rosters.Person) error {
+	channels, addresses, afters := []string{}, []string{}, []time.Duration{}
+	for _, c := range p.Contacts {
+		channels, addresses, afters = append(channels, string(c.Channel)), append(addresses, c.Address), append(afters, c.After)
+	}
+	var b pgx.Batch
+	b.Queue(`delete from contact where person = $1 and (channel, address, after) not in (select * from unnest($2::text[], $3::text[], $4::interval[]))`,
+		p.ID, channels, addresses, afters)
+	for _, c := range p.Contacts {
+		b.Queue(`insert into contact (person, channel, address, after, disabled) values ($1, $2, $3, $4, $5)
+			on conflict (person, channel, address, after) do update set disabled = excluded.disabled`,
+			p.ID, c.Channel, c.Address, c.After, c.Disabled)
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// DeletePerson deletes a person, the contacts and the keys bound to the person. ErrInUse if a rotation,
+// an override or a policy names the person; PersonUses says which of the first two.
+func (s Store) DeletePerson(ctx context.Context, id rosters.PersonID, version int) error {
+	return s.delete(ctx, "person", string(id), version)
+}
+
+// Use is one place of a roster that names somebody: a rotation, or an override with its span.
+type Use struct {
+	Roster   rosters.RosterID
+	Rotation string // "" if it is an override
+	Override rosters.Override
+}
+
+// PersonUses lists the rotations in which a person stands and the overrides that put the person on call.
+func (s Store) PersonUses(ctx context.Context, id rosters.PersonID) ([]Use, error) {
+	rows, _ := s.db.Query(ctx, `
+		select distinct roster, rotation, 0::bigint, ''::text, 'epoch'::timestamptz, 'epoch'::timestamptz from participant where person = $1
+		union all
+		select roster, '', id, rotation, from_at, to_at from override where person = $1
+		order by 1, 2, 3`, id)
+	var uses []Use
+	var u Use
+	_, err := pgx.ForEachRow(rows, []any{&u.Roster, &u.Rotation, (*overrideID)(&u.Override.ID), &u.Override.Rotation, &u.Override.From, &u.Override.To},
+		func() error {
+			u.Override.Person = id
+			uses = append(uses, u)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("looking for what names %s: %w", id, err)
+	}
+	return uses, nil
+}
+
+// MissingPeople tells which of the people are not there, in the order given.
+func (s Store) MissingPeople(ctx context.Context, ids []rosters.PersonID) ([]rosters.PersonID, error) {
+	rows, _ := s.db.Query(ctx, `select id from unnest($1::text[]) with ordinality as named(id, no)
+		where not exists (select from person where person.id = named.id) group by id order by min(no)`, ids)
+	missing, err := pgx.CollectRows(rows, pgx.RowTo[rosters.PersonID])
+	if err != nil {
+		return nil, fmt.Errorf("looking for people who are not there: %w", err)
+	}
+	return missing, nil
+}
+
+// lockVersion locks the row of a person or roster for a change of it or of what belongs to it.
+func lockVersion(ctx context.Context, tx pgx.Tx, table, id string, version int) error {
+	var is int
+	err := tx.QueryRow(ctx, `select version from `+table+` where id = $1 for update`, id).Scan(&is)
+	if err != nil {
+		return mapped(err, err)
+	}
+	if version != AnyVersion && version != is {
+		return ErrVersion
+	}
+	return nil
+}
+
+func (s Store) delete(ctx context.Context, table, id string, version int) error {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := lockVersion(ctx, tx, table, id, version); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `delete from `+table+` where id = $1`, id)
+		return mapped(err, ErrInUse)
+	})
+	if err != nil {
+		return fmt.Errorf("deleting %s %s: %w", table, id, err)
+	}
+	return nil
+}
+
+// missingPeople is the error for a write that names people who are not there.
+func (s Store) missingPeople(ctx context.Context, ids []rosters.PersonID) error {
+	missing, err := s.MissingPeople(ctx, ids)
+	return errors.Join(&MissingError{People: missing}, err)
+}
+
+// MissingError says which people were named by a write though they are not there.
+type MissingError struct{ People []rosters.PersonID }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("names people who are not there: %v", e.People)
+}

@@ -1,0 +1,195 @@
+package rosters
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+)
+
+// What may be saved. The counts are far above what people use; they bound the work that one request
+// and one page can cause.
+const (
+	maxName         = 200 // characters
+	maxContacts     = 50
+	maxContactAfter = 24 * time.Hour
+	maxRotations    = 100
+	maxParticipants = 200
+	maxOverrides    = 1000
+	minLength       = time.Minute
+	maxLength       = 366 * day
+	maxOverride     = 366 * day
+	maxWindows      = 50
+)
+
+var (
+	slug  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	e164  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`) // ITU-T E.164: at most 15 digits
+	topic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+)
+
+// Validate reports all that keeps a person from being saved, as FieldErrors.
+func (p Person) Validate() error {
+	var errs FieldErrors
+	errs.slug("/id", string(p.ID))
+	errs.name("/name", p.Name)
+	_, err := loadZone(p.Zone)
+	errs.field("/zone", p.Zone, err)
+	errs.language("/language", p.Language)
+	errs.limit("/contacts", len(p.Contacts), maxContacts)
+	for i, c := range p.Contacts {
+		errs.below(fmt.Sprintf("/contacts/%d", i), c.Validate())
+	}
+	return errs.orNil()
+}
+
+// Validate reports all that keeps a contact from being saved, as FieldErrors. They show no more of
+// an address than a log may: whoever has a push topic can read what is sent to it.
+func (c Contact) Validate() error {
+	var errs FieldErrors
+	switch c.Channel {
+	case SMS, Voice:
+		if !e164.MatchString(c.Address) {
+			errs.refuse("/address", masked(c.Address), "must be + and 7 to 15 digits, the first not 0, without spaces (E.164), such as +4915112345678")
+		}
+	case Push:
+		if !topic.MatchString(c.Address) {
+			errs.refuse("/address", masked(c.Address), "must be a topic of 1 to 64 letters, digits, - and _")
+		}
+	default:
+		errs.refuse("/channel", c.Channel, "must be push, sms or voice")
+	}
+	if c.After < 0 || c.After > maxContactAfter {
+		errs.refuse("/after", c.After, "must be 0s to %v after the page began", maxContactAfter)
+	}
+	return errs.orNil()
+}
+
+// Validate reports all that keeps a roster from being saved, as FieldErrors. Whether the persons
+// exist is not for a roster to know.
+func (r Roster) Validate() error {
+	var errs FieldErrors
+	errs.slug("/id", string(r.ID))
+	errs.name("/name", r.Name)
+	if len(r.Rotations)+len(r.Overrides) == 0 {
+		errs.refuse("/rotations", "", "a roster needs a rotation or an override, or nobody would ever be on call")
+	}
+	errs.limit("/rotations", len(r.Rotations), maxRotations)
+	rotations := map[string]bool{}
+	for i, rotation := range r.Rotations {
+		path := fmt.Sprintf("/rotations/%d", i)
+		errs.below(path, rotation.Validate())
+		errs.once(path+"/id", rotation.ID, rotations)
+	}
+	errs.limit("/overrides", len(r.Overrides), maxOverrides)
+	overrides := map[string]bool{}
+	for i, o := range r.Overrides {
+		path := fmt.Sprintf("/overrides/%d", i)
+		errs.below(path, o.Validate())
+		errs.once(path+"/id", o.ID, overrides)
+		if o.Rotation != "" && !rotations[o.Rotation] {
+			errs.refuse(path+"/rotation", o.Rotation, "the roster has no such rotation; leave it empty to cover the whole roster")
+		}
+	}
+	return errs.orNil()
+}
+
+// Validate reports all that keeps a rotation from being saved, as FieldErrors: a rule that is not
+// understood, would take for ever or never occurs among them. That takes milliseconds at most; see
+// the limits in rule.go.
+func (r Rotation) Validate() error {
+	var errs FieldErrors
+	errs.slug("/id", r.ID)
+	if r.Zone == "" {
+		errs.field("/zone", "", errZoneName)
+	}
+	_, err := r.compile()
+	errs.below("", err)
+	if r.Length != 0 && (r.Length < minLength || r.Length > maxLength) {
+		errs.refuse("/length", r.Length, "must be 0 (until the next hand-over) or %v to %v", minLength, maxLength)
+	}
+	if len(r.Participants) == 0 {
+		errs.refuse("/participants", "", "a rotation needs at least one participant, or nobody would ever be on call")
+	}
+	errs.limit("/participants", len(r.Participants), maxParticipants)
+	for i, person := range r.Participants {
+		errs.slug(fmt.Sprintf("/participants/%d", i), string(person))
+	}
+	return errs.orNil()
+}
+
+// Validate reports all that keeps an override from being saved, as FieldErrors.
+func (o Override) Validate() error {
+	var errs FieldErrors
+	errs.slug("/id", o.ID)
+	errs.slug("/person", string(o.Person))
+	if o.Replaces != "" {
+		errs.slug("/replaces", string(o.Replaces))
+	}
+	if o.Replaces == o.Person && o.Person != "" {
+		errs.refuse("/replaces", o.Replaces, "is the person who takes over, so the override would do nothing; name somebody else, or nobody to replace all")
+	}
+	errs.span(o.From, o.To)
+	return errs.orNil()
+}
+
+func (es *FieldErrors) span(from, to time.Time) {
+	switch {
+	case from.IsZero():
+		es.refuse("/from", "", "is missing; an override needs a beginning and an end")
+	case to.IsZero():
+		es.refuse("/to", "", "is missing; an override needs a beginning and an end")
+	case !to.After(from):
+		es.refuse("/to", to.Format(time.RFC3339), "must be later than from, which is %s", from.Format(time.RFC3339))
+	case to.Sub(from) > maxOverride:
+		es.refuse("/to", to.Format(time.RFC3339), "must be at most 366 days after from, which is %s; change the rotation instead", from.Format(time.RFC3339))
+	}
+}
+
+func (es *FieldErrors) slug(path, value string) {
+	if !slug.MatchString(value) {
+		es.refuse(path, value, "must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen")
+	}
+}
+
+// once refuses an id that was seen, which would make two things one.
+func (es *FieldErrors) once(path, id string, seen map[string]bool) {
+	if seen[id] {
+		es.refuse(path, id, "is used twice in this roster; give each its own")
+	}
+	seen[id] = true
+}
+
+// name refuses what would garble a message that the name stands in.
+func (es *FieldErrors) name(path, value string) {
+	if !utf8.ValidString(value) || utf8.RuneCountInString(value) > maxName || strings.ContainsFunc(value, unicode.IsControl) {
+		es.refuse(path, value, "must be at most %d characters, without line ends or control characters", maxName)
+	}
+}
+
+func (es *FieldErrors) limit(path string, n, limit int) {
+	if n > limit {
+		es.refuse(path, n, "are too many; the limit is %d", limit)
+	}
+}
+
+func (es *FieldErrors) language(path, value string) {
+	if value == "" {
+		return
+	}
+	if _, err := language.Parse(value); err != nil || strings.Contains(value, "_") {
+		es.refuse(path, value, `must be a BCP 47 language tag such as "en", "de" or "pt-BR"`)
+	}
+}
+
+// masked shows where an address begins and ends: +49…17.
+func masked(address string) string {
+	if len(address) < 8 {
+		return "…"
+	}
+	return strings.ToValidUTF8(address[:3]+"…"+address[len(address)-2:], "")
+}
