@@ -30,7 +30,8 @@ func (s Store) OpenIncident(ctx context.Context, a engine.Alert, offset time.Dur
 func (s Store) Insert(ctx context.Context, inc *engine.Incident, prefix string) error {
 	insert := func(key string) error {
 		return s.db.QueryRow(ctx, `insert into incident (key, service, severity, summary, status, dedup_key, hours, opened_at, alerted_at)
-			values (coalesce(nullif($1, ''), $2 || '-' || nextval('incident_number')), $3, $4, $5, $6, $7, $8, $9, $10)
+			values (coalesce(nullif($1, ''), (select k from (select $2 || '-' || nextval('incident_number') from generate_series(1, 100)) n (k)
+				where not exists (select from incident i where i.key = n.k) limit 1)), $3, $4, $5, $6, $7, $8, $9, $10)
 			on conflict do nothing returning id, key`,
 			key, prefix, string(inc.Service), inc.Severity, inc.Summary, string(inc.Status), inc.DedupKey, asJSON(inc.Hours),
 			inc.OpenedAt, inc.AlertedAt).Scan(&inc.ID, &inc.Key)

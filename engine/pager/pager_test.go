@@ -350,3 +350,51 @@ func TestTheTimelineTellsWhy(t *testing.T) {
 		t.Errorf("the timeline says %s\nwant %s", strings.Join(got, ", "), want)
 	}
 }
+
+func TestAnAlertIsNotLostForItsForm(t *testing.T) {
+	h := newHouse(t)
+	for name, a := range map[string]engine.Alert{
+		"NUL and broken UTF-8": {Summary: "a\x00b\xff", DedupKey: "k\x00\xff", Details: "\x00", Service: "s\x00", Source: "\xff",
+			Links: []engine.Link{{Href: "h\x00", Text: "\xff"}}, Raw: []byte{0, 255}},
+		"a dedup key of a megabyte": {Summary: "big", DedupKey: strings.Repeat("k", 1<<20)},
+		"a service of a megabyte":   {Summary: "big", Service: engine.ServiceID(strings.Repeat("s", 1<<20))},
+		"no summary":                {},
+		"a summary of a megabyte":   {Summary: strings.Repeat("ü", 1<<19)},
+		"a severity that is none":   {Summary: "x", Severity: 99},
+		"a key that is none":        {Summary: "x", Key: "no key; drop table"},
+	} {
+		r, err := h.Receive(t.Context(), a)
+		if err != nil || r.Outcome != pager.Opened {
+			t.Errorf("%s: %+v, %v; want an incident", name, r, err)
+		}
+	}
+}
+
+func TestASendersKeyNamesTheIncident(t *testing.T) {
+	h := newHouse(t)
+	receive := func(key engine.Key) engine.Key {
+		t.Helper()
+		r, err := h.Receive(t.Context(), engine.Alert{Key: key, Summary: "x", Service: "bitbucket"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Key
+	}
+	for _, want := range []engine.Key{"HOT-1", "HOT-2", "OPS-7"} {
+		if got := receive(want); got != want {
+			t.Errorf("%s was opened as %s", want, got)
+		}
+	}
+	if got := receive("OPS-7"); got != "OPS-7" {
+		t.Errorf("the open OPS-7 was not joined but opened as %s", got)
+	}
+	if got := receive(""); got != "HOT-3" {
+		t.Errorf("the next own key is %s, want HOT-3: HOT-1 and HOT-2 were taken by senders", got)
+	}
+	if err := h.Resolve(t.Context(), "OPS-7", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := receive("OPS-7"); got != "HOT-4" {
+		t.Errorf("a resolved incident's key was given again: %s", got)
+	}
+}

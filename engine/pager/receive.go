@@ -16,9 +16,7 @@ import (
 
 // Receive opens an incident, joins one, or ends one (rules 1, 13).
 func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
-	if !a.Severity.Valid() {
-		a.Severity = engine.Major
-	}
+	a = storable(a)
 	r := Received{DedupKey: a.DedupKey}
 	err := p.inTx(ctx, func(tx pgx.Tx) (func(), error) {
 		id, now, err := enginedb.New(tx).OpenIncident(ctx, a, p.offset())

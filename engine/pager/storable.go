@@ -1,0 +1,71 @@
+package pager
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"rouse/engine"
+)
+
+// What Postgres takes, and what fits an index entry. Nothing is refused for being longer: an alert is
+// never dropped for its form, and its original is kept beside it.
+const (
+	maxSummary = 1024      // bytes
+	maxDetails = 64 << 10  // bytes
+	maxRaw     = 512 << 10 // bytes
+	maxWord    = 200       // bytes of a service or source
+	maxDedup   = 512       // bytes; a longer dedup key is replaced by its SHA-256
+	maxLinks   = 50
+)
+
+// ownKey is what a sender's key must look like to become an incident's: "HOT-1234", as in Jira.
+var ownKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,19}-[0-9]{1,12}$`)
+
+// storable makes an alert one that the database can keep, whatever its sender put into it.
+func storable(a engine.Alert) engine.Alert {
+	if !a.Severity.Valid() {
+		a.Severity = engine.Major
+	}
+	if a.Action != engine.Resolve && a.Action != engine.Acknowledge {
+		a.Action = engine.Trigger
+	}
+	a.Summary = strings.TrimSpace(text(a.Summary, maxSummary))
+	if a.Summary == "" {
+		a.Summary = "Alert without summary"
+	}
+	a.Details = text(a.Details, maxDetails)
+	a.Service = engine.ServiceID(text(string(a.Service), maxWord))
+	a.Source = text(a.Source, maxWord)
+	if len(a.DedupKey) > maxDedup {
+		h := sha256.Sum256([]byte(a.DedupKey))
+		a.DedupKey = "sha256:" + hex.EncodeToString(h[:])
+	}
+	a.DedupKey = text(a.DedupKey, maxDedup)
+	if !ownKey.MatchString(string(a.Key)) {
+		a.Key = ""
+	}
+	if len(a.Raw) > maxRaw {
+		a.Raw = a.Raw[:maxRaw]
+	}
+	links := make([]engine.Link, 0, min(len(a.Links), maxLinks))
+	for _, l := range a.Links[:min(len(a.Links), maxLinks)] {
+		links = append(links, engine.Link{Href: text(l.Href, 2048), Text: text(l.Text, maxWord)})
+	}
+	a.Links = links
+	return a
+}
+
+// text takes out what Postgres refuses (NUL, bytes that are no UTF-8) and cuts at a whole character.
+func text(s string, limit int) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
