@@ -1,6 +1,7 @@
 package rosters
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func BenchmarkShiftsOfAYear(b *testing.B) {
 		r, now := tenYears(rule)
 		for i := range 20 {
 			from := now.AddDate(0, 0, 10*i)
-			r.Overrides = append(r.Overrides, Override{ID: "o", Person: "zoe", From: from, To: from.Add(36 * time.Hour)})
+			r.Overrides = append(r.Overrides, Override{ID: fmt.Sprint("o", i), Person: "zoe", From: from, To: from.Add(36 * time.Hour)})
 		}
 		calendar, _ := r.Compile()
 		b.Run(rule, func(b *testing.B) {

@@ -66,7 +66,8 @@ func (c *cycle) count(w wall) int {
 
 func (c *cycle) from(at time.Time) iter.Seq[handover] {
 	return func(yield func(handover) bool) {
-		n := c.quiet(max(0, c.count(wallOf(at, c.loc).plus(-2*day))-1))
+		// The last reading that the clocks showed before at; if they skipped it, quiet goes back farther.
+		n := c.quiet(max(0, c.count(wallOf(at, c.loc))-1))
 		last := handover{turn: n - c.merged(n) - 1}
 		s := instants{next: c.walls(n), loc: c.loc}
 		for t, ok := s.pull(); ok; t, ok = s.pull() {

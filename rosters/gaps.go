@@ -29,7 +29,7 @@ func (c *Calendar) Gaps(from, to time.Time) []Span {
 		if reached.Before(s.From) {
 			gaps = append(gaps, Span{reached, s.From})
 		}
-		reached = later(reached, s.To)
+		reached = s.To
 	}
 	return gaps
 }

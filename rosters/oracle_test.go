@@ -192,41 +192,35 @@ func lastDay(date time.Time) int {
 	return time.Date(date.Year(), date.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// clockShows finds an instant by looking at the zone's clock every quarter of an hour for two days:
-// the first at which it shows the wanted time; or, if it never does, what the time would have been
-// had the clock not jumped. Of days on which it runs evenly it takes the clerk's word.
+// clockShows finds an instant by looking at the zone's clock for two days: the first at which it
+// shows the wanted time; or, if it never does, what the time would have been had the clock not jumped.
 func clockShows(wanted string, loc *time.Location) time.Time {
 	const layout = "2006-01-02 15:04:05"
 	read, err := time.Parse(layout, wanted)
 	if err != nil {
 		panic(err)
 	}
-	offsetAt := func(t time.Time) int {
-		_, offset := t.In(loc).Zone()
-		return offset
+	had := func(offset int) time.Time { return read.Add(-time.Duration(offset) * time.Second) }
+	jumps := changes(loc, read.Add(-26*time.Hour), read.Add(26*time.Hour), 4*time.Hour)
+	if len(jumps) == 0 {
+		_, offset := read.In(loc).Zone()
+		return had(offset)
 	}
-	last := offsetAt(read.Add(-26 * time.Hour))
-	even := true
-	for h := -26; h <= 26; h += 4 {
-		even = even && offsetAt(read.Add(time.Duration(h)*time.Hour)) == last
-	}
-	if even {
-		return read.Add(-time.Duration(last) * time.Second)
-	}
-	var best, jumped time.Time
-	for t := read.Truncate(15 * time.Minute).Add(-26 * time.Hour); t.Before(read.Add(26 * time.Hour)); t = t.Add(15 * time.Minute) {
-		offset := offsetAt(t)
-		candidate := read.Add(-time.Duration(offset) * time.Second)
-		if candidate.In(loc).Format(layout) == wanted && (best.IsZero() || candidate.Before(best)) {
-			best = candidate
+	var shown []time.Time
+	for _, c := range jumps {
+		for _, t := range []time.Time{had(c.before), had(c.after)} {
+			if t.In(loc).Format(layout) == wanted {
+				shown = append(shown, t)
+			}
 		}
-		if was := read.Add(-time.Duration(last) * time.Second); offset != last && jumped.IsZero() && !was.Before(t) && candidate.Before(t) {
-			jumped = was
+	}
+	if len(shown) > 0 {
+		return slices.MinFunc(shown, time.Time.Compare)
+	}
+	for _, c := range jumps {
+		if t := had(c.before); !t.Before(c.at) && had(c.after).Before(c.at) {
+			return t
 		}
-		last = offset
 	}
-	if best.IsZero() {
-		return jumped
-	}
-	return best
+	panic("no clock shows or skips " + wanted)
 }

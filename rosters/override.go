@@ -2,6 +2,7 @@ package rosters
 
 import (
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -42,23 +43,26 @@ func (d duty) clipped(from, to time.Time) duty {
 	return d
 }
 
-// splitBy applies an override to the duties of one place, splitting those that it covers in part.
+// splitBy applies an override to the duties of one place, which follow each other without a hole, and
+// splits those that it covers in part.
 func splitBy(duties []duty, o Override, rotation string) []duty {
-	var split []duty
-	for _, d := range duties {
+	first := sort.Search(len(duties), func(i int) bool { return duties[i].To.After(o.From) })
+	var parts []duty
+	end := first
+	for ; end < len(duties) && duties[end].From.Before(o.To); end++ {
+		d := duties[end]
 		stand, changed := d.under(o, rotation)
-		within := stand.clipped(o.From, o.To)
-		if !changed || within.empty() {
-			split = append(split, d)
+		if !changed {
+			parts = append(parts, d)
 			continue
 		}
-		for _, part := range []duty{d.clipped(d.From, o.From), within, d.clipped(o.To, d.To)} {
+		for _, part := range []duty{d.clipped(d.From, o.From), stand.clipped(o.From, o.To), d.clipped(o.To, d.To)} {
 			if !part.empty() {
-				split = append(split, part)
+				parts = append(parts, part)
 			}
 		}
 	}
-	return split
+	return slices.Replace(duties, first, end, parts...)
 }
 
 func (s Shift) empty() bool { return !s.From.Before(s.To) }

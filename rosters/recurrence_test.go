@@ -169,6 +169,7 @@ func TestCycleAgreesWithHistory(t *testing.T) {
 		"FREQ=DAILY", "FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=SU,MO",
 		"FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,WE,SU", "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR", "FREQ=DAILY;INTERVAL=5;BYDAY=SA",
 		"FREQ=DAILY;BYHOUR=2,3,14", "FREQ=DAILY;BYHOUR=1,2,3;BYMINUTE=15,30;BYSETPOS=2,-1", "FREQ=HOURLY", "FREQ=HOURLY;INTERVAL=12",
+		"FREQ=DAILY;BYHOUR=8,8,20", "FREQ=WEEKLY;BYDAY=MO,TH;BYSETPOS=1",
 	}
 	from := instant(t, "2006-01-01T00:00:00Z")
 	for _, zone := range []string{"America/New_York", "Pacific/Apia", "Australia/Lord_Howe", "Antarctica/Troll", "Africa/Casablanca"} {
@@ -183,7 +184,10 @@ func TestCycleAgreesWithHistory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			quick := newCycle(p, start, loc, cyclePeriod(p))
+			quick, err := newRecurrence(r, start, loc)
+			if err != nil {
+				t.Fatal(err)
+			}
 			slow := &history{loc: loc, start: start, pattern: p}
 			for i := range 400 {
 				at := from.Add(time.Duration(i) * 11 * 24 * time.Hour).Add(time.Duration(i%24) * time.Hour)

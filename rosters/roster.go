@@ -20,11 +20,16 @@ type Roster struct {
 // Hand-overs are at the same time of the wall clock all the year. One at a time that the clock skips
 // is read with the offset from before (02:30 becomes 03:30); one at a time that it shows twice is at
 // the first. Hand-overs that meet at one instant by that are one, and one turn.
+//
+// A Rule may have FREQ=HOURLY (by the wall clock, so at the same times each day), DAILY, WEEKLY,
+// MONTHLY or YEARLY; INTERVAL; COUNT or UNTIL, which bound hand-overs: the last shift lasts until the
+// next would have been; WKST, BYDAY, BYMONTH, BYMONTHDAY, BYHOUR, BYMINUTE, BYSECOND and BYSETPOS. It
+// hands over at most 24 times a day.
 type Rotation struct {
 	ID           string        // slug, unique within the roster
 	Zone         string        // IANA name
 	Start        string        // local wall-clock time from which on the rule hands over, "2026-01-05T09:00:00"
-	Rule         string        // one RRULE value, "FREQ=WEEKLY"; no DTSTART. See parseRule for what it may say
+	Rule         string        // one RRULE value, "FREQ=WEEKLY"; no DTSTART.
 	Length       time.Duration // of a shift; whole days by the wall clock, the rest as it passes. 0: until the next hand-over
 	Participants []PersonID    // in order; a person may stand in it more than once
 }

@@ -37,7 +37,7 @@ func (c *Calendar) Shifts(from, to time.Time) []Shift {
 func (c *Calendar) duties(p place, from, to time.Time) []duty {
 	duties := p.duties(from, to)
 	for _, o := range c.overrides {
-		if o.Person != "" && o.From.Before(to) && from.Before(o.To) {
+		if o.Person != "" && o.From.Before(o.To) {
 			o.From, o.To = o.From.UTC(), o.To.UTC()
 			duties = splitBy(duties, o, p.rotation)
 		}
