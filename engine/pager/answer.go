@@ -40,22 +40,17 @@ func (p *Pager) answer(ctx context.Context, from From, via string, decline bool)
 	var reply Reply
 	err = p.handle(ctx, happening{id: to.Incident, event: a, named: enginedb.Named{Page: to.Page},
 		first: func(ctx context.Context, tx pgx.Tx, inc engine.Incident, now time.Time) (bool, error) {
-			if from.Event != "" {
-				if seen, err := enginedb.New(tx).Seen(ctx, from.Event, now); err != nil || seen {
-					return false, errors.Join(err, whenSeen(seen))
-				}
+			var err error
+			if reply, err = p.reply(ctx, rosterdb.New(tx), inc, a); err != nil || from.Event == "" {
+				return err == nil, err
 			}
-			reply, err = p.reply(ctx, rosterdb.New(tx), inc, a)
-			return true, err
+			seen, err := enginedb.New(tx).Seen(ctx, from.Event, now)
+			if seen {
+				err = ErrSeen // with the reply that the answer would get now
+			}
+			return err == nil, err
 		}})
 	return reply, err
-}
-
-func whenSeen(seen bool) error {
-	if seen {
-		return ErrSeen
-	}
-	return nil
 }
 
 // reply says what Step is about to do with an answer.

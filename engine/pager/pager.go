@@ -114,7 +114,7 @@ type Engine interface {
 	// stored.
 	Receive(ctx context.Context, a engine.Alert) (Received, error)
 
-	// Acknowledge answers a page, whatever the channel.
+	// Acknowledge answers a page, whatever the channel. With ErrSeen the reply says how things stand.
 	Acknowledge(ctx context.Context, from From, via string) (Reply, error)
 
 	// Decline answers a page with no; the ladder moves on.

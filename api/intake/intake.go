@@ -1,0 +1,113 @@
+// Package intake turns what senders post into alerts and hands these to the engine: one file per
+// dialect, each a pure function from a payload to []engine.Alert. It decides nothing; what becomes of
+// an alert is the engine's, and who may send is package api's.
+//
+// Senders are strict and forgetful, so the intake is neither. Most drop an alert for good when they
+// are answered with a 4xx: an alert is never refused for its form where something can be made of it,
+// and what the sender sent is kept beside the incident. A 2xx is given only when every alert of the
+// request is stored; if one is not, the whole request gets a 503 with Retry-After and is to be sent
+// again (rule 1). Alerts that were stored then join their own incident, if they carry a dedup key.
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"rouse/api/problem"
+	"rouse/engine"
+	"rouse/engine/pager"
+	"rouse/notifiers"
+)
+
+// Config is what a Handler needs.
+type Config struct {
+	Engine pager.Engine
+	Log    *slog.Logger // nil discards
+
+	// Patience is how long an alert may take to be stored before its sender is asked to send it
+	// again; 0 is 2 s.
+	Patience time.Duration
+}
+
+// Handler answers senders. Each method takes the service that the sender's key is bound to, "" for a
+// key that is bound to none.
+type Handler struct {
+	engine   pager.Engine
+	log      *slog.Logger
+	patience time.Duration
+}
+
+// New makes a Handler.
+func New(c Config) *Handler {
+	h := &Handler{engine: c.Engine, log: c.Log, patience: c.Patience}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.patience <= 0 {
+		h.patience = 2 * time.Second
+	}
+	return h
+}
+
+// received is what a sender is told of one alert.
+type received struct {
+	Key      engine.Key           `json:"key"` // "" when no incident is concerned
+	Outcome  pager.ReceiveOutcome `json:"outcome"`
+	DedupKey string               `json:"dedup_key"`
+	Why      string               `json:"why,omitempty"`
+}
+
+// receive stores the alerts in order. One that the engine fails on does not keep the others from
+// being stored; false says that there was one. The alerts that were read are stored even if the
+// sender has hung up meanwhile.
+func (h *Handler) receive(r *http.Request, alerts []engine.Alert) ([]received, bool) {
+	ctx := context.WithoutCancel(r.Context())
+	done := make([]received, 0, len(alerts))
+	for _, a := range alerts {
+		got, err := h.receiveOne(ctx, a)
+		if err != nil {
+			h.log.ErrorContext(ctx, "alert not stored", "source", a.Source, "err", notifiers.MaskNumbers(err.Error()))
+			if errors.Is(err, context.DeadlineExceeded) {
+				break // the others would wait in vain as well
+			}
+			continue
+		}
+		done = append(done, received{Key: got.Key, Outcome: got.Outcome, DedupKey: got.DedupKey, Why: got.Why})
+	}
+	return done, len(done) == len(alerts)
+}
+
+func (h *Handler) receiveOne(ctx context.Context, a engine.Alert) (pager.Received, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.patience)
+	defer cancel()
+	got, err := h.engine.Receive(ctx, a)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), err)
+	}
+	return got, err
+}
+
+// read takes at most limit bytes of the body; more says that there is more.
+func read(r *http.Request, limit int64) (body []byte, more bool, refused *problem.Problem) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if int64(len(body)) > limit {
+		return body[:limit], true, nil
+	}
+	if err != nil {
+		return nil, false, brokenOff
+	}
+	return body, false, nil
+}
+
+// accept answers that everything is stored.
+func accept(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusAccepted)
+	_ = json.NewEncoder(w).Encode(v) // the sender is gone: nobody is left to tell
+}
