@@ -184,7 +184,7 @@ func (p *Pager) message(c enginedb.Claim, secret string) notifiers.Message {
 	base := p.cfg.PublicURL + "/a/" + strconv.FormatInt(c.Incident, 36) + "-" + strconv.FormatInt(int64(c.Attempt), 36) + "-" + secret
 	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language,
 		Key: string(c.Key), Severity: int(c.Severity), Summary: c.Summary, Service: string(c.Service), Role: c.Role, Reason: c.Why,
-		Code: c.Code, AckURL: base + "/ack", DeclineURL: base + "/decline", Since: c.Before}
+		Code: c.Code, AckURL: base + "/ack", DeclineURL: base + "/decline", Since: c.Before, At: c.Claimed}
 	if c.Ask {
 		m.Purpose = notifiers.StillOn
 	}

@@ -1,0 +1,217 @@
+package notifiers
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const (
+	tries      = 3 // at one provider, for one message
+	minBackoff = 300 * time.Millisecond
+	maxBackoff = time.Second
+	// patience is the longest Retry-After that is waited for here; a longer one is left to whoever
+	// called, who has other channels to try meanwhile.
+	patience = 5 * time.Second
+)
+
+// Provider is a Notifier with the name it goes by in logs.
+type Provider struct {
+	Name     string
+	Notifier Notifier
+}
+
+// Chain is one channel's providers in order of preference. It is a Notifier, Finder and Withdrawer
+// itself, and may be used by many goroutines.
+//
+// What a Failure means to it:
+//
+//	Final            stop: no provider will reach that address
+//	Final, Elsewhere the next provider
+//	Passing          the same provider again, up to three times while ctx lasts, then the next
+//	Passing, Doubtful  likewise, after the provider's Finder was asked
+//	Unknown          the provider's Finder is asked: found, done; surely not there, as Passing;
+//	                 no telling, stop, so that whoever called decides between twice and never
+//
+// A provider that failed three times running is asked last for 10 s, but it is asked: a page is
+// never held back for being unlikely to go through.
+type Chain struct {
+	links []*link
+}
+
+type link struct {
+	Provider
+	breaker breaker
+}
+
+// NewChain is a Chain of the providers given, the preferred first. It panics without any.
+func NewChain(providers ...Provider) *Chain {
+	if len(providers) == 0 {
+		panic("notifiers: a chain needs a provider")
+	}
+	c := &Chain{}
+	for _, p := range providers {
+		c.links = append(c.links, &link{Provider: p})
+	}
+	return c
+}
+
+// Notify sends m with the first provider that takes it. If m.Since is set, the providers that can
+// are asked first whether they have it already. The error wraps the Failure of the provider that
+// leaves the most hope (Passing before Final) and those of the others.
+func (c *Chain) Notify(ctx context.Context, m Message) (Receipt, error) {
+	if !m.Since.IsZero() {
+		if r, found, _ := c.Find(ctx, m); found { // no telling: rather twice than never
+			return r, nil
+		}
+	}
+	if m.Since.IsZero() {
+		m.Since = orElse(m.At, time.Now())
+	}
+	var failures []error
+	for _, l := range c.inOrder() {
+		r, err := l.notify(ctx, m)
+		if err == nil {
+			return r, nil
+		}
+		failures = append(failures, err)
+		if mustStop(err) {
+			return Receipt{}, errors.Join(slices.Concat([]error{err}, failures[:len(failures)-1])...)
+		}
+	}
+	slices.SortStableFunc(failures, func(a, b error) int { return hope(b) - hope(a) })
+	return Receipt{}, errors.Join(failures...)
+}
+
+// Find asks every provider that can look. An error means that one could not be asked and none of
+// the others has the message.
+func (c *Chain) Find(ctx context.Context, m Message) (Receipt, bool, error) {
+	var failures []error
+	for _, l := range c.links {
+		finder, ok := l.Notifier.(Finder)
+		if !ok {
+			continue
+		}
+		r, found, err := finder.Find(ctx, m)
+		if found {
+			return r, true, nil
+		}
+		if err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return Receipt{}, false, errors.Join(failures...)
+}
+
+// Withdraw asks the providers that can until one has called the message back. Without any that
+// can, there is nothing to withdraw and no error.
+func (c *Chain) Withdraw(ctx context.Context, providerID string) error {
+	var failures []error
+	for _, l := range c.links {
+		withdrawer, ok := l.Notifier.(Withdrawer)
+		if !ok {
+			continue
+		}
+		err := withdrawer.Withdraw(ctx, providerID)
+		if err == nil {
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// inOrder is the providers in order, those whose breaker is open behind the others.
+func (c *Chain) inOrder() []*link {
+	now := time.Now()
+	var closed, open []*link
+	for _, l := range c.links {
+		if l.breaker.open(now) {
+			open = append(open, l)
+		} else {
+			closed = append(closed, l)
+		}
+	}
+	return append(closed, open...)
+}
+
+// notify tries one provider as often as makes sense.
+func (l *link) notify(ctx context.Context, m Message) (Receipt, error) {
+	for try := 1; ; try++ {
+		r, err := l.Notifier.Notify(ctx, m)
+		if err == nil {
+			l.breaker.succeeded()
+			return r, nil
+		}
+		f, ok := errors.AsType[*Failure](err)
+		if !ok {
+			f = &Failure{Kind: Unknown, Provider: l.Name, Err: err}
+			err = f
+		}
+		if f.Kind == Final {
+			l.breaker.succeeded() // it works, it just will not do this
+			return Receipt{}, err
+		}
+		l.breaker.failed(time.Now())
+		if f.Kind == Unknown || f.Doubtful {
+			r, found, sure := l.find(ctx, m)
+			switch {
+			case found:
+				return r, nil
+			case f.Kind == Unknown && !sure:
+				return Receipt{}, err
+			case f.Kind == Unknown:
+				notTaken := *f
+				notTaken.Kind = Passing
+				notTaken.Detail += ", and it has no such message"
+				err = &notTaken
+			}
+		}
+		if try == tries || f.RetryAfter > patience || !pause(ctx, backoff(f.RetryAfter)) {
+			return Receipt{}, err
+		}
+	}
+}
+
+func (l *link) find(ctx context.Context, m Message) (r Receipt, found, sure bool) {
+	finder, ok := l.Notifier.(Finder)
+	if !ok {
+		return Receipt{}, false, false
+	}
+	r, found, err := finder.Find(ctx, m)
+	return r, found, err == nil
+}
+
+func backoff(asked time.Duration) time.Duration {
+	return max(asked, minBackoff+rand.N(maxBackoff-minBackoff))
+}
+
+// pause waits for d if ctx lasts longer than that, else it says so at once.
+func pause(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// mustStop tells whether the next provider must not be tried.
+func mustStop(err error) bool {
+	f, _ := errors.AsType[*Failure](err)
+	return f.Kind == Unknown || f.Kind == Final && !f.Elsewhere
+}
+
+func hope(err error) int {
+	if KindOf(err) == Passing {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,183 @@
+package notifiers
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Every message begins with key, severity, summary, in every channel (rule 14).
+
+const (
+	maxSegments  = 3   // of an SMS; what does not fit is cut
+	worthShowing = 40  // units of a summary that are worth more than the explanation of the reply
+	maxTitle     = 120 // runes of a push's title
+	maxSpoken    = 300 // runes of a summary that are read out
+	maxReason    = 300 // runes of a reason
+)
+
+// SMSText is the message as an SMS. When it needs more than one segment, the code to reply with
+// stands in the first: the summary is cut short there with "..." and goes on behind the code.
+func SMSText(m Message) string {
+	w := wordsIn(m.Language)
+	var (
+		head    = fmt.Sprintf("%s SEV%d ", oneLineGSM(m.Key), m.Severity)
+		summary = asGSM.Replace(m.summary(w))
+		middle  = endSentence(summary)
+		service = asGSM.Replace(m.service(w))
+		as      = asGSM.Replace(m.pagedAs(w))
+		code    string // "Reply 482913"
+		answers string // " to acknowledge, ..."
+	)
+	if m.Code != "" {
+		code, answers = " "+fmt.Sprintf(w.reply, m.Code), fmt.Sprintf(w.replyPage, m.Code)
+	}
+	if m.Purpose == StillOn {
+		middle, service, as = ": "+w.stillOn, "", ""
+		if m.Code != "" {
+			answers = fmt.Sprintf(w.replyKeep, m.Code)
+		}
+	}
+	whole := head + summary + middle + service + code + answers + as
+	a := alphabetOf(whole)
+	inFirst := a.units(head + summary + middle + service + code)
+	if a.units(whole) <= a.single || inFirst+a.units(answers) <= a.part {
+		text, _ := a.cut(whole, maxSegments*a.part)
+		return text
+	}
+
+	const dots = "..."
+	room := a.part - a.units(head+dots+strings.TrimPrefix(middle, ".")+code)
+	if with := room - a.units(answers); with >= worthShowing {
+		room = with
+	}
+	begin, rest := a.cut(summary, max(0, room))
+	text := head + summary + middle + code + answers
+	if rest != "" {
+		text = head + strings.TrimRight(begin, " ") + dots + strings.TrimPrefix(middle, ".") + code + answers +
+			" " + dots + strings.TrimLeft(rest, " ") + endSentence(rest)
+	}
+	text, _ = a.cut(text+service+as, maxSegments*a.part)
+	return text
+}
+
+// PushTitle is the title of a push: key, severity, summary.
+func PushTitle(m Message) string {
+	w := wordsIn(m.Language)
+	title := fmt.Sprintf("%s SEV%d %s", clean(m.Key), m.Severity, shorten(m.summary(w), maxTitle))
+	if m.Purpose == StillOn {
+		title += ": " + w.stillOn
+	}
+	return title
+}
+
+// PushBody is the rest of a push: the whole summary if the title had to cut it, the service, and
+// what the person is paged as. It is never empty.
+func PushBody(m Message) string {
+	w := wordsIn(m.Language)
+	var parts []string
+	if summary := m.summary(w); utf8.RuneCountInString(summary) > maxTitle {
+		parts = append(parts, summary+endSentence(summary))
+	}
+	for _, part := range []string{m.service(w), m.pagedAs(w)} {
+		if part != "" {
+			parts = append(parts, strings.TrimSpace(part))
+		}
+	}
+	if len(parts) == 0 {
+		return w.answerPlease
+	}
+	return strings.Join(parts, " ")
+}
+
+// PushButtons are the labels of the two buttons.
+func PushButtons(m Message) (ack, decline string) {
+	w := wordsIn(m.Language)
+	if m.Purpose == StillOn {
+		return w.keepButton, w.handBackButton
+	}
+	return w.ackButton, w.declineButton
+}
+
+// Spoken is what a call reads out before it asks: the key letter by letter, severity, summary.
+func Spoken(m Message) string {
+	w := wordsIn(m.Language)
+	summary := shorten(m.summary(w), maxSpoken)
+	return fmt.Sprintf("%s. %s %d. %s%s", Spell(m.Key), w.severity, m.Severity, summary, endSentence(summary)) +
+		m.service(w) + m.pagedAs(w)
+}
+
+// SpokenOptions asks for a key: 1 acknowledges, 2 declines, 9 repeats.
+func SpokenOptions(m Message) string {
+	if m.Purpose == StillOn {
+		return wordsIn(m.Language).pressKeep
+	}
+	return wordsIn(m.Language).press
+}
+
+// SpokenSilence ends a call in which no key was pressed.
+func SpokenSilence(language string) string {
+	w := wordsIn(language)
+	return w.noKey + " " + w.goodbye
+}
+
+// Spell makes a key that is read letter by letter: "HOT-1" becomes "H, O, T, 1".
+func Spell(key string) string {
+	var letters []string
+	for _, r := range clean(key) {
+		if r != '-' && r != '_' && r != ' ' {
+			letters = append(letters, string(r))
+		}
+	}
+	return strings.Join(letters, ", ")
+}
+
+func (m Message) summary(w *words) string {
+	if summary := clean(m.Summary); summary != "" {
+		return summary
+	}
+	return w.noSummary
+}
+
+// service is " Service bitbucket.", or nothing.
+func (m Message) service(w *words) string {
+	if service := clean(m.Service); service != "" {
+		return " " + fmt.Sprintf(w.service, shorten(service, 60))
+	}
+	return ""
+}
+
+// pagedAs is " You are paged as dba: restore needed.", or nothing when there is nothing special.
+func (m Message) pagedAs(w *words) string {
+	role, reason := clean(m.Role), shorten(clean(m.Reason), maxReason)
+	if reason == "" && (role == "" || strings.EqualFold(role, w.manager) || strings.EqualFold(role, english.manager)) {
+		return ""
+	}
+	if role == "" {
+		return " " + reason + endSentence(reason)
+	}
+	text := fmt.Sprintf(w.pagedAs, shorten(role, 60))
+	if reason != "" {
+		text += ": " + reason
+	}
+	return " " + text + endSentence(text)
+}
+
+func oneLineGSM(text string) string { return asGSM.Replace(clean(text)) }
+
+// endSentence is the full stop that text still needs.
+func endSentence(text string) string {
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, "?") {
+		return ""
+	}
+	return "."
+}
+
+// shorten cuts text to so many runes, the last three of them dots.
+func shorten(text string, runes int) string {
+	if utf8.RuneCountInString(text) <= runes {
+		return text
+	}
+	head, _ := alphabet{}.cut(text, runes-3) // counts runes, nearly: what is beyond U+FFFF counts twice
+	return strings.TrimRight(head, " ") + "..."
+}
