@@ -38,6 +38,7 @@ func TestAnEmptyDatabaseGetsRiversTablesAndAllOfOurs(t *testing.T) {
 	if err != nil || !slices.Equal(result.Applied, pending) || len(result.Newer) != 0 {
 		t.Errorf("Up: %v, %v; want %v", result, err, pending)
 	}
+	noLockIsHeld(t, pool)
 	if status, err := migrations.Check(t.Context(), pool); err != nil || len(status.Pending)+len(status.Newer) != 0 {
 		t.Errorf("afterwards: %v, %v", status, err)
 	}
@@ -109,6 +110,7 @@ func TestAFileThatFailsLeavesTheVersionBeforeIt(t *testing.T) {
 		"0002_bad.sql", "create table half ();\n\n-- Größe\nalter table nowhere add column n int;\n",
 		"0003_never.sql", "create table never ()")
 	result, err := migrations.UpFrom(t.Context(), pool, files)
+	noLockIsHeld(t, pool)
 	if got := ours(result.Applied); got != "0001_good.sql" {
 		t.Errorf("applied: %s", got)
 	}
@@ -244,6 +246,15 @@ func TestARoleThatMayNotMakeSchemasIsEnoughWhereRiversIsThere(t *testing.T) {
 	config.ConnConfig.RuntimeParams["role"] = role
 	if result, err := migrations.Up(t.Context(), open(t, config)); err != nil || len(result.Applied) == 0 {
 		t.Errorf("Up: %v, %v", result, err)
+	}
+}
+
+func noLockIsHeld(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	held := text(t, pool, `select count(*)::text from pg_locks where locktype = 'advisory'
+		and database = (select oid from pg_database where datname = current_database())`)
+	if held != "0" {
+		t.Errorf("%s advisory locks are held when Up has returned", held)
 	}
 }
 

@@ -46,8 +46,9 @@ func Empty(t testing.TB) *pgxpool.Pool {
 	return open(t, use(t).create(t, "template0"))
 }
 
-// Dir returns a new folder for tests that start and kill a server of their own with localpg.Start: unlike t.TempDir, it can
-// be reached by the account that server runs as, and its path is short. It is removed when the test ends.
+// Dir names a folder, not made yet, for tests that start and kill a server of their own with localpg.Start: unlike one
+// below t.TempDir, it can be reached by the account that server runs as, and its path is short. It is removed when the test
+// ends.
 func Dir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rouse-dir-")

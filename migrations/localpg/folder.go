@@ -51,6 +51,7 @@ func openFolder(dir string, mustBeNew bool) (folder, error) {
 	if err := os.MkdirAll(filepath.Dir(path), parents); err != nil {
 		return folder{}, err
 	}
+	made := true
 	switch err := os.Mkdir(path, own); {
 	case err == nil:
 		if err := os.Chmod(path, own); err != nil { // whatever the umask
@@ -58,11 +59,19 @@ func openFolder(dir string, mustBeNew bool) (folder, error) {
 		}
 	case mustBeNew || !errors.Is(err, os.ErrExist):
 		return folder{}, err
+	default:
+		made = false
 	}
 	if len(f.socketFile()) > maxSocketPath {
 		f.socket = filepath.Join("/tmp", fmt.Sprintf("rouse-pg-%x", sha256.Sum256([]byte(path)))[:22])
 	}
-	return f, f.account.reach(path)
+	if err := f.account.reach(path); err != nil {
+		if made {
+			_ = os.Remove(path) // empty, and useless
+		}
+		return folder{}, err
+	}
+	return f, nil
 }
 
 func (f folder) socketFile() string { return filepath.Join(f.socket, ".s.PGSQL."+port) }

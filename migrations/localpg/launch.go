@@ -32,6 +32,9 @@ func settings(opts Options) []string {
 		"logging_collector":       "off",
 		"log_checkpoints":         "off",
 		"jit":                     "off",
+
+		// In the cluster, not in /dev/shm: of a server that is killed nothing stays outside its folder.
+		"dynamic_shared_memory_type": "mmap",
 	}
 	if opts.Fast {
 		maps.Copy(set, map[string]string{

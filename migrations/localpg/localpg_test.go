@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func TestANewFolderBecomesAServerAndKeepsWhatWasCommitted(t *testing.T) {
 func TestAServerKilledAtWorkRecoversWhatWasCommitted(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	opts := Options{Dir: place(t), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	opts := Options{Dir: cluster(t), Log: slog.New(slog.NewTextHandler(&log, nil))}
 	s := start(t, opts)
 	query(t, s, "create table kept as select 7 as n")
 	busy := connect(t, s.URL())
@@ -80,7 +81,7 @@ func TestAServerKilledAtWorkRecoversWhatWasCommitted(t *testing.T) {
 
 func TestAFolderTakesOneServerAtATime(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Dir: place(t), Fast: true})
+	s := start(t, Options{Dir: cluster(t), Fast: true})
 
 	_, err := Start(t.Context(), fast(s.dir.path))
 	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
@@ -93,7 +94,7 @@ func TestAFolderTakesOneServerAtATime(t *testing.T) {
 
 func TestAServerThatSomebodyElseRunsOnTheFolderIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Dir: place(t), Fast: true})
+	s := start(t, Options{Dir: cluster(t), Fast: true})
 	s.lock.Close() // as if nobody had started it through this package
 
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -110,7 +111,7 @@ func TestAServerThatSomebodyElseRunsOnTheFolderIsLeftAlone(t *testing.T) {
 // A container that starts again gives the dead server's number to some other process.
 func TestTheNumberOfADeadServerMayBelongToAnotherProcessNow(t *testing.T) {
 	t.Parallel()
-	s := start(t, Options{Dir: place(t), Fast: true})
+	s := start(t, Options{Dir: cluster(t), Fast: true})
 	if err := syscall.Kill(s.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,13 @@ func TestAStartThatIsCancelledLeavesNothingRunning(t *testing.T) {
 
 func TestAFolderWithALongPathHasItsSocketElsewhere(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(place(t), strings.Repeat("long", 30))
+	dir := filepath.Join(cluster(t), strings.Repeat("long", 30))
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(filepath.Dir(dir), "data"), filepath.Join(dir, "data")); err != nil {
+		t.Fatal(err)
+	}
 	s := start(t, fast(dir))
 	socket, url := s.dir.socket, s.URL()
 	if len(s.dir.socketFile()) > maxSocketPath || !strings.HasPrefix(socket, "/tmp/rouse-pg-") {
@@ -226,7 +233,7 @@ func TestOtherUsersOfTheMachineCannotConnect(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("takes root, to become another user")
 	}
-	s := start(t, Options{Dir: place(t), Fast: true})
+	s := start(t, Options{Dir: cluster(t), Fast: true})
 	bin, err := Find(os.Getenv)
 	if err != nil {
 		t.Fatal(err)
@@ -265,6 +272,9 @@ func TestRootIsToldWhichFolderTheServerCannotEnter(t *testing.T) {
 	_, err := Start(t.Context(), fast(filepath.Join(home, "pg")))
 	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), home+" has mode 0700") || !strings.Contains(err.Error(), "/var/lib/rouse/pg") {
 		t.Errorf("below a closed folder: %v", err)
+	}
+	if left, _ := os.ReadDir(home); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
@@ -321,6 +331,37 @@ func place(t *testing.T) string {
 	})
 	return dir
 }
+
+// cluster is a place with a cluster in it that is made already, which is most of the work of a first start.
+func cluster(t *testing.T) string {
+	t.Helper()
+	dir := place(t)
+	made, err := firstCluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", made, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
+}
+
+var firstCluster = sync.OnceValues(func() (data string, err error) {
+	dir, err := os.MkdirTemp("", "lpg")
+	if err != nil {
+		return "", err
+	}
+	atExit = append(atExit, func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return "", err
+	}
+	s, err := Start(context.Background(), fast(dir))
+	if err != nil {
+		return "", err
+	}
+	s.Stop()
+	return s.dir.data, nil
+})
 
 func fast(dir string) Options { return Options{Dir: dir, Fast: true, Getenv: os.Getenv} }
 

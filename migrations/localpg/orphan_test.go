@@ -20,8 +20,14 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("LOCALPG_TEST_OWN"); dir != "" {
 		own(dir)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, f := range atExit {
+		f()
+	}
+	os.Exit(code)
 }
+
+var atExit []func()
 
 func own(dir string) {
 	opts := fast(dir)
@@ -38,13 +44,13 @@ func own(dir string) {
 		}
 	}
 	fmt.Println(s.PID())
-	_, _ = io.Copy(io.Discard, os.Stdin) // until killed, or told to end
-	os.Exit(0)                           // without Stop, as a program does that panics
+	_, _ = io.Copy(io.Discard, os.Stdin) // until killed
+	os.Exit(0)
 }
 
 func TestAKilledOwnerTakesItsServerAlong(t *testing.T) {
 	t.Parallel()
-	dir := place(t)
+	dir := cluster(t)
 	owner := ownServer(t, dir)
 	owner.kill(t)
 
@@ -66,18 +72,9 @@ func TestAKilledOwnersTemporaryServerLeavesNothingBehind(t *testing.T) {
 	owner.goneIn(t, 2*time.Second, dir)
 }
 
-func TestAnOwnerThatExitsWithoutStoppingLeavesNothingBehind(t *testing.T) {
-	t.Parallel()
-	dir := place(t) + "/pg"
-	owner := ownServer(t, dir, "LOCALPG_TEST_TEMPORARY=1")
-	owner.stdin.Close()
-	_ = owner.cmd.Wait()
-	owner.goneIn(t, 2*time.Second, dir)
-}
-
 func TestAGuardEndsTheServerOfAKilledOwner(t *testing.T) {
 	t.Parallel()
-	owner := ownServer(t, place(t), "LOCALPG_TEST_GUARD=1")
+	owner := ownServer(t, cluster(t), "LOCALPG_TEST_GUARD=1")
 	owner.kill(t)
 	owner.goneIn(t, 2*time.Second, "")
 }
