@@ -1,0 +1,169 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"rouse/engine"
+	"rouse/rosters"
+)
+
+// config is everything that can be set, from ROUSE_* variables. It is read once, at the start of a
+// command; nothing has to be set.
+type config struct {
+	databaseURL string // "": a private Postgres in data
+	data        string
+
+	listen       string
+	publicURL    string // without a slash at its end
+	keyPrefix    string
+	catchAll     engine.CatchAll
+	allowPrivate bool
+	twilio       twilioSettings
+	ntfy         ntfySettings
+
+	logLevel slog.Level
+	logJSON  bool
+
+	url, token string // what the client commands talk to
+}
+
+type twilioSettings struct {
+	accountSID, from, messagingServiceSID string
+	authTokens                            []string // callbacks signed with any of them count
+	apiKey, apiSecret                     string
+	baseURL                               string
+}
+
+type ntfySettings struct{ url, token string }
+
+// configured reports whether anything of the provider was set; if so, settings.check has seen to it
+// that it is enough.
+func (t twilioSettings) configured() bool { return t.accountSID != "" }
+func (n ntfySettings) configured() bool   { return n.url != "" }
+
+// usable are the channels that something can be sent on.
+func (c config) usable() map[rosters.Channel]bool {
+	return map[rosters.Channel]bool{
+		rosters.Push:  c.ntfy.configured(),
+		rosters.SMS:   c.twilio.configured(),
+		rosters.Voice: c.twilio.configured(),
+	}
+}
+
+// parseConfig reads the settings of some sections; those of others keep their defaults, so that a
+// client command does not fail on what only the server needs. All that is wrong is told at once.
+func parseConfig(getenv func(string) string, sections ...section) (config, error) {
+	var c config
+	var wrong []string
+	for _, s := range settings {
+		value := s.fallback
+		if slices.Contains(sections, s.section) {
+			given, err := s.read(getenv)
+			if err != nil {
+				wrong = append(wrong, err.Error())
+				continue
+			}
+			if given != "" {
+				value = given
+			}
+		}
+		if value == "" {
+			continue
+		}
+		if err := s.set(&c, value); err != nil {
+			wrong = append(wrong, s.quote(value)+" "+err.Error())
+		}
+	}
+	if len(wrong) == 0 {
+		wrong = c.check()
+	}
+	if len(wrong) > 0 {
+		return c, usagef("%s:\n  %s\nAll settings: `rouse serve --help`.", plural(len(wrong), "setting is wrong", "settings are wrong"),
+			strings.Join(wrong, "\n  "))
+	}
+	return c, nil
+}
+
+// check looks at what the settings mean together.
+func (c config) check() (wrong []string) {
+	t := c.twilio
+	some := t.accountSID + t.from + t.messagingServiceSID + t.apiKey + t.apiSecret + strings.Join(t.authTokens, "")
+	for _, need := range []struct {
+		missing bool
+		text    string
+	}{
+		{some != "" && t.accountSID == "", "ROUSE_TWILIO_ACCOUNT_SID is missing: set it to the account's SID (AC…), or unset all of ROUSE_TWILIO_*"},
+		{some != "" && len(t.authTokens) == 0, "ROUSE_TWILIO_AUTH_TOKEN is missing: set it to the account's auth token, without which no callback can be believed"},
+		{some != "" && t.from == "", "ROUSE_TWILIO_FROM is missing: set it to a number of the account, such as +15005550006"},
+		{t.apiKey != "" && t.apiSecret == "", "ROUSE_TWILIO_API_SECRET is missing: set it to the secret of ROUSE_TWILIO_API_KEY"},
+		{t.apiKey == "" && t.apiSecret != "", "ROUSE_TWILIO_API_KEY is missing: set it to the key (SK…) of ROUSE_TWILIO_API_SECRET"},
+		{c.ntfy.token != "" && c.ntfy.url == "", "ROUSE_NTFY_URL is missing: set it to the server of ROUSE_NTFY_TOKEN, https://ntfy.example.com"},
+	} {
+		if need.missing {
+			wrong = append(wrong, need.text)
+		}
+	}
+	return wrong
+}
+
+// read is the value of a setting, "" when it is not set. A secret may be in the file that
+// <name>_FILE names.
+func (s setting) read(getenv func(string) string) (string, error) {
+	value := strings.TrimSpace(getenv(s.name))
+	if !s.secret {
+		return value, nil
+	}
+	file := strings.TrimSpace(getenv(s.name + "_FILE"))
+	switch {
+	case file == "":
+		return value, nil
+	case value != "":
+		return "", fmt.Errorf("%s and %s_FILE are both set: keep one", s.name, s.name)
+	}
+	value, err := readSecret(file)
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE=%q cannot be used: %w", s.name, file, err)
+	}
+	return value, nil
+}
+
+func readSecret(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		if cause, ok := errors.AsType[*os.PathError](err); ok {
+			err = cause.Err // the name is told already
+		}
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return "", err
+	}
+	value := strings.TrimSpace(string(text))
+	if value == "" {
+		return "", errors.New("it is empty")
+	}
+	return value, nil
+}
+
+// quote names a setting with its value, unless that is a secret.
+func (s setting) quote(value string) string {
+	if s.secret {
+		return s.name
+	}
+	return fmt.Sprintf("%s=%q", s.name, value)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

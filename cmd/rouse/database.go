@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rouse/migrations/localpg"
+)
+
+// postgres is a pool and, if that is a private one, the server behind it.
+type postgres struct {
+	*pgxpool.Pool
+	private *localpg.Server // nil if somebody else runs it
+}
+
+// openDatabase connects to the database that is set, else to a private one, which it starts unless
+// it runs already.
+func openDatabase(ctx context.Context, cfg config, getenv func(string) string, log *slog.Logger) (postgres, error) {
+	if cfg.databaseURL != "" {
+		pool, err := connect(ctx, cfg.databaseURL)
+		return postgres{Pool: pool}, err
+	}
+	dir := cfg.data
+	if dir == "" {
+		dir = localpg.DefaultDir(getenv)
+	}
+	if dir == "" {
+		return postgres{}, errors.New("there is no folder for a private Postgres, as HOME is not set: set ROUSE_DATABASE_URL or ROUSE_DATA")
+	}
+	server, err := localpg.Start(ctx, localpg.Options{Dir: dir, Getenv: getenv, Log: log})
+	if errors.Is(err, localpg.ErrInUse) {
+		if address, ok := runningIn(dir); ok {
+			pool, err := connect(ctx, address)
+			return postgres{Pool: pool}, err
+		}
+	}
+	if err != nil {
+		return postgres{}, err
+	}
+	pool, err := connect(ctx, server.URL())
+	if err != nil {
+		server.Stop()
+		return postgres{}, err
+	}
+	return postgres{Pool: pool, private: server}, nil
+}
+
+// Close gives all connections back and ends a private server. A pool waits for whoever still uses a
+// connection; that may be a send that was cut off, and the end of the program does not wait for it.
+func (p postgres) Close() {
+	closed := make(chan struct{})
+	go func() { p.Pool.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(2 * time.Second):
+	}
+	if p.private != nil {
+		p.private.Stop()
+	}
+}
+
+// runningIn finds the address of the private Postgres that another process of ours, usually `rouse
+// serve`, has on a folder: in postmaster.pid, whose fourth and fifth lines are port and socket folder
+// (https://www.postgresql.org/docs/current/storage-file-layout.html).
+func runningIn(dir string) (address string, ok bool) {
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		return "", false
+	}
+	lines := strings.Split(string(text), "\n")
+	if len(lines) < 5 || lines[4] == "" {
+		return "", false
+	}
+	query := url.Values{"host": {lines[4]}, "port": {lines[3]}, "sslmode": {"disable"}}
+	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/postgres", RawQuery: query.Encode()}
+	return u.String(), true
+}
+
+// limits are set for each connection unless the address says otherwise: no statement, lock or idle
+// transaction may hold pages up for long, and the server notices soon that a node is dead.
+var limits = map[string]string{
+	"application_name":                    "rouse",
+	"statement_timeout":                   "20s",
+	"lock_timeout":                        "10s",
+	"idle_in_transaction_session_timeout": "20s",
+	"tcp_keepalives_idle":                 "5",
+	"tcp_keepalives_interval":             "2",
+	"tcp_keepalives_count":                "3",
+	"tcp_user_timeout":                    "10s",
+}
+
+// connect opens a pool and makes sure that the database answers.
+func connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, errors.New("the address of the database cannot be read: set ROUSE_DATABASE_URL to postgres://user:password@host:5432/rouse")
+	}
+	for name, value := range limits {
+		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	if !strings.Contains(address, "pool_max_conns") {
+		cfg.MaxConns = 20
+	}
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	cfg.ConnConfig.DialFunc = dialer.DialContext
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, noDatabase(ctx, cfg, err)
+	}
+	return pool, nil
+}
+
+// noDatabase says in one line what is wrong; pgx's own error goes on over several, one for each
+// address that it tried.
+func noDatabase(ctx context.Context, cfg *pgxpool.Config, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	where := net.JoinHostPort(cfg.ConnConfig.Host, fmt.Sprint(cfg.ConnConfig.Port))
+	name := cfg.ConnConfig.Database
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch said.Code {
+		case "28P01", "28000": // invalid password, invalid authorisation
+			return fmt.Errorf("the database at %s refuses user %s: check user and password in ROUSE_DATABASE_URL", where, cfg.ConnConfig.User)
+		case "08P01": // protocol violation: what pgbouncer says to parameters that it does not pass on
+			return fmt.Errorf("the database at %s says: %s. Behind a pgbouncer, give Rouse the address of Postgres itself in ROUSE_DATABASE_URL", where, said.Message)
+		case "3D000": // invalid catalog name
+			return fmt.Errorf("there is no database %s at %s: make it (createdb %s) or name another in ROUSE_DATABASE_URL", name, where, name)
+		}
+		return fmt.Errorf("the database %s at %s says: %s (SQLSTATE %s)", name, where, said.Message, said.Code)
+	}
+	cause := err
+	for inner := errors.Unwrap(cause); inner != nil; inner = errors.Unwrap(cause) {
+		cause = inner
+	}
+	text, _, _ := strings.Cut(cause.Error(), "\n")
+	return fmt.Errorf("no answer from the database at %s (%s): is Postgres running there? Check ROUSE_DATABASE_URL", where, text)
+}
+
+// gone is closed when a private server has ended by itself; without one it never is.
+func (p postgres) gone() <-chan struct{} {
+	if p.private == nil {
+		return nil
+	}
+	return p.private.Done()
+}

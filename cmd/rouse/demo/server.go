@@ -1,0 +1,180 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// process is the Rouse server, as a child process that can be killed and started again. It dies when
+// the demo dies.
+type process struct {
+	executable string
+	environ    []string // whole
+	address    string   // host:port
+	log        string   // file that it writes to
+	crashed    func()   // is called when it ends without being told to
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when the process is gone; nil if there never was one
+	ending atomic.Bool   // somebody told it to end
+}
+
+const startWithin = 20 * time.Second
+
+// url is the server's base URL.
+func (p *process) url() string { return "http://" + p.address }
+
+// pid is the process, 0 if it is not running.
+func (p *process) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone() {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
+// gone reports whether nothing runs; with the lock held.
+func (p *process) gone() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return p.done == nil
+	}
+}
+
+// start starts the server and returns when it is ready.
+func (p *process) start(ctx context.Context) (took time.Duration, err error) {
+	began := time.Now()
+	if err := p.launch(); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		if res, err := client.Get(p.url() + "/readyz"); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return time.Since(began), nil
+			}
+		}
+		select {
+		case <-look.C:
+		case <-p.done:
+			return 0, fmt.Errorf("the server ended as it started: %s", p.lastWords())
+		case <-ctx.Done():
+			return 0, fmt.Errorf("the server was not ready within %s: %s", startWithin, p.lastWords())
+		}
+	}
+}
+
+// launch forks the server from a thread that lives as long as the server does: the kernel sends the
+// death signal when the forking thread ends (prctl(2), PR_SET_PDEATHSIG).
+func (p *process) launch() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.gone() {
+		return errors.New("the server is running already")
+	}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the server's log: %w", err)
+	}
+	cmd := exec.Command(p.executable, "serve")
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.environ, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's
+	dieWithParent(cmd.SysProcAttr)
+	started, done := make(chan error), make(chan struct{})
+	p.ending.Store(false)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer log.Close()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended stands in its log
+			close(done)
+			if !p.ending.Load() {
+				p.crashed()
+			}
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("starting %s: %w", filepath.Base(p.executable), err)
+	}
+	p.cmd, p.done = cmd, done
+	return nil
+}
+
+// kill ends the server with SIGKILL, and returns when it is gone. pid is 0 if it was not running.
+func (p *process) kill() (pid int) {
+	return p.signal(syscall.SIGKILL, time.Minute)
+}
+
+// stop ends the server in an orderly way, or else at all.
+func (p *process) stop() {
+	if p.signal(syscall.SIGTERM, 3*time.Second) != 0 {
+		p.kill()
+	}
+}
+
+func (p *process) signal(sig syscall.Signal, patience time.Duration) (pid int) {
+	if pid = p.pid(); pid == 0 {
+		return 0
+	}
+	p.ending.Store(true)
+	_ = p.cmd.Process.Signal(sig) // fails only if the process is gone, which is what is wanted
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+	}
+	return pid
+}
+
+// lastWords is the end of the log.
+func (p *process) lastWords() string {
+	text, err := os.ReadFile(p.log)
+	text = bytes.TrimSpace(text)
+	if err != nil || len(text) == 0 {
+		return "it said nothing"
+	}
+	lines := strings.Split(string(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-3):], "\n")
+}
+
+// freeAddress finds a port that nothing listens on, the first choice if it is free. It is not one that the
+// kernel gives to outgoing connections (32768 and up): one of those that keep knocking while the server
+// is dead would at some time be given the server's own port, and talk to itself.
+func freeAddress(port int) (string, error) {
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if l, err := net.Listen("tcp", address); err == nil {
+			return address, l.Close()
+		}
+		port = anyPort()
+	}
+	return "", errors.New("no free port was found on 127.0.0.1 from 18000 to 31999")
+}
+
+func anyPort() int { return 18_000 + rand.IntN(14_000) }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"rouse/engine/pager"
+)
+
+// alive is the answer of /healthz. Service tells `rouse doctor` that it is Rouse who answers at the
+// public URL.
+type alive struct {
+	Service string `json:"service"` // always "rouse"
+	Status  string `json:"status"`  // always "ok"
+	Version string `json:"version"`
+}
+
+// ready is the answer of /readyz: 200 if all is well, else 503.
+type ready struct {
+	Ready  bool      `json:"ready"`
+	Checks []finding `json:"checks"`
+}
+
+// healthHandler answers what machines watch: /healthz (the process answers), /readyz (it can page) and
+// /metrics. They tell nothing about people or incidents, and anybody may ask.
+func healthHandler(audit func(context.Context) []pager.Check, own []prometheus.Collector, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, http.StatusOK, alive{Service: "rouse", Status: "ok", Version: version()})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		answer, status := ready{Ready: true}, http.StatusOK
+		for _, check := range audit(r.Context()) {
+			f := finding{Check: check.Name, Status: pass, Text: check.Text}
+			if !check.OK {
+				f.Status, answer.Ready, status = fail, false, http.StatusServiceUnavailable
+			}
+			answer.Checks = append(answer.Checks, f)
+		}
+		answerJSON(w, status, answer)
+	})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(own...)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorHandling:       promhttp.ContinueOnError, // one that cannot be counted does not hide the others
+		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxRequestsInFlight: 4,
+	}))
+	return mux
+}
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = encodeJSON(w, v) // whoever asked is gone
+}

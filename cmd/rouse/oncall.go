@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// onCall is who is on call in one roster, as GET /v1/oncall tells.
+type onCall struct {
+	Roster string `json:"roster"`
+	OnCall []struct {
+		Person   string    `json:"person"`
+		Name     string    `json:"name"`
+		Until    time.Time `json:"until"`
+		Rotation string    `json:"rotation"`
+		Override int64     `json:"override"`
+	} `json:"on_call"`
+}
+
+func (c *cli) oncallCommand() *cobra.Command {
+	var flags answerFlags
+	var at, service, roster string
+	cmd := &cobra.Command{
+		Use:   "oncall",
+		Short: "Show who is on call",
+		Long: `Oncall shows who is on call in every roster, now or at another time: in one roster, or in those that
+are paged for a service.`,
+		Example: `  rouse oncall
+  rouse oncall --service bitbucket
+  rouse oncall --roster imoc --at "2026-12-24 18:00" --zone Europe/Berlin`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := c.reader(flags.zone)
+			if err != nil {
+				return err
+			}
+			query := url.Values{}
+			for name, value := range map[string]string{"service": service, "roster": roster} {
+				if value != "" {
+					query.Set(name, value)
+				}
+			}
+			if at != "" {
+				t, err := r.parse(at)
+				if err != nil {
+					return err
+				}
+				query.Set("at", t.UTC().Format(time.RFC3339))
+			}
+			api, err := c.client()
+			if err != nil {
+				return err
+			}
+			items, _, err := api.list(cmd.Context(), "/v1/oncall", query, 10_000)
+			if roster != "" && hasStatus(err, http.StatusNotFound) {
+				return fmt.Errorf("%w `rouse oncall` shows all rosters", err)
+			}
+			if err != nil {
+				return err
+			}
+			if flags.json {
+				return c.printItems(items)
+			}
+			list, err := decoded[onCall](items)
+			if err != nil {
+				return err
+			}
+			return c.print(onCallTable(list, r))
+		},
+	}
+	cmd.Flags().StringVar(&at, "at", "", "another time than now, such as \"2026-12-24 18:00\"")
+	cmd.Flags().StringVar(&service, "service", "", "only the rosters that are paged for this service")
+	cmd.Flags().StringVar(&roster, "roster", "", "only this roster")
+	flags.add(cmd)
+	return cmd
+}
+
+func onCallTable(list []onCall, r reader) (t table) {
+	if len(list) == 0 {
+		t.add("", "There are no rosters. They are made through the API: POST /v1/rosters")
+		return t
+	}
+	t.add(bold, "ROSTER", "ON CALL", "NAME", "UNTIL", "ROTATION")
+	for _, roster := range list {
+		if len(roster.OnCall) == 0 {
+			t.add(yellow, roster.Roster, "nobody")
+		}
+		for _, on := range roster.OnCall {
+			rotation := on.Rotation
+			if rotation == "" {
+				rotation = "(override)"
+			}
+			t.add("", roster.Roster, on.Person, on.Name, r.show(on.Until), rotation)
+		}
+	}
+	return t
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rouse/notifiers"
+	"rouse/rosters"
+)
+
+// section groups settings: a command reads the sections it needs, and the help shows them apart.
+type section string
+
+const (
+	database section = "Database"
+	server   section = "Server"
+	paging   section = "Paging"
+	sms      section = "SMS and voice (Twilio)"
+	push     section = "Push (ntfy)"
+	logging  section = "Log"
+	clients  section = "Client commands (oncall, incidents, ack, page)"
+)
+
+var serverSections = []section{database, server, paging, sms, push, logging}
+
+// setting is one ROUSE_* variable. set gets a value that is not empty; its error goes on after the
+// name and the value, and says what to set instead.
+type setting struct {
+	section  section
+	name     string
+	fallback string
+	secret   bool // never shown, and may be read from the file that <name>_FILE names
+	help     string
+	set      func(c *config, value string) error
+}
+
+var settings = []setting{
+	{database, "ROUSE_DATABASE_URL", "", true, "Postgres to use, postgres://user:password@host/rouse; without it a private trial database is started", setDatabase},
+	{database, "ROUSE_DATA", "", false, "folder of the private database; default /var/lib/rouse/pg for root, else ~/.local/state/rouse/pg",
+		text(func(c *config) *string { return &c.data }, nil)},
+
+	{server, "ROUSE_LISTEN", ":8080", false, "address to listen on", text(func(c *config) *string { return &c.listen }, checkListen)},
+	{server, "ROUSE_PUBLIC_URL", "http://localhost:8080", false, "where phones and providers reach Rouse",
+		link(func(c *config) *string { return &c.publicURL })},
+	{server, "ROUSE_ALLOW_PRIVATE_ADDRESSES", "false", false, "let providers be in your own network (true or false)", setPrivate},
+
+	{paging, "ROUSE_KEY_PREFIX", "HOT", false, "what incident keys begin with", text(func(c *config) *string { return &c.keyPrefix }, matches(keyPrefix, "2 to 10 capital letters, such as HOT"))},
+	{paging, "ROUSE_IMOC", "imoc", false, "roster that catches what has no owner: the incident manager on call", setIMOC},
+	{paging, "ROUSE_LAST_RESORT", "", false, "handles of the people to page when that roster is empty: ann,bob", setLastResort},
+
+	{sms, "ROUSE_TWILIO_ACCOUNT_SID", "", false, "account, AC…", text(func(c *config) *string { return &c.twilio.accountSID }, matches(accountSID, "an account SID: AC and 32 more characters"))},
+	{sms, "ROUSE_TWILIO_AUTH_TOKEN", "", true, "its auth token; while rotating, the old one after a comma", setAuthTokens},
+	{sms, "ROUSE_TWILIO_API_KEY", "", false, "API key to send with instead of the auth token, SK…", text(func(c *config) *string { return &c.twilio.apiKey }, nil)},
+	{sms, "ROUSE_TWILIO_API_SECRET", "", true, "its secret", text(func(c *config) *string { return &c.twilio.apiSecret }, nil)},
+	{sms, "ROUSE_TWILIO_FROM", "", false, "number to call and text from, +15005550006", text(func(c *config) *string { return &c.twilio.from }, checkNumber)},
+	{sms, "ROUSE_TWILIO_MESSAGING_SERVICE_SID", "", false, "messaging service to text through, MG…",
+		text(func(c *config) *string { return &c.twilio.messagingServiceSID }, matches(serviceSID, "a messaging service's SID: MG and 32 more characters"))},
+	{sms, "ROUSE_TWILIO_BASE_URL", "", false, "another API address, for a simulator; default Twilio's own", link(func(c *config) *string { return &c.twilio.baseURL })},
+
+	{push, "ROUSE_NTFY_URL", "", false, "server to push through, https://ntfy.example.com; your own, as a topic at a public one is no secret", link(func(c *config) *string { return &c.ntfy.url })},
+	{push, "ROUSE_NTFY_TOKEN", "", true, "its access token, tk_…", text(func(c *config) *string { return &c.ntfy.token }, nil)},
+
+	{logging, "ROUSE_LOG_LEVEL", "info", false, "debug, info, warn or error", setLogLevel},
+	{logging, "ROUSE_LOG_FORMAT", "text", false, "text or json", setLogFormat},
+
+	{clients, "ROUSE_URL", "http://localhost:8080", false, "the Rouse to talk to", link(func(c *config) *string { return &c.url })},
+	{clients, "ROUSE_TOKEN", "", true, "API key to talk with; `rouse token create` makes one", text(func(c *config) *string { return &c.token }, nil)},
+}
+
+var (
+	keyPrefix  = regexp.MustCompile(`^[A-Z]{2,10}$`)
+	accountSID = regexp.MustCompile(`^AC[0-9a-zA-Z]{32}$`)
+	serviceSID = regexp.MustCompile(`^MG[0-9a-zA-Z]{32}$`)
+	slug       = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+)
+
+func text(field func(*config) *string, check func(string) error) func(*config, string) error {
+	return func(c *config, value string) error {
+		*field(c) = value
+		if check == nil {
+			return nil
+		}
+		return check(value)
+	}
+}
+
+func link(field func(*config) *string) func(*config, string) error {
+	return func(c *config, value string) error {
+		*field(c) = strings.TrimRight(value, "/")
+		u, err := url.Parse(value)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return errors.New("is not a plain web address: set it to something like https://rouse.example.com")
+		}
+		return nil
+	}
+}
+
+func matches(pattern *regexp.Regexp, what string) func(string) error {
+	return func(value string) error {
+		if !pattern.MatchString(value) {
+			return fmt.Errorf("is wrong: set it to %s", what)
+		}
+		return nil
+	}
+}
+
+func checkListen(value string) error {
+	_, port, err := net.SplitHostPort(value)
+	n, bad := strconv.Atoi(port)
+	if err != nil || bad != nil || n < 0 || n > 65535 {
+		return errors.New("is not an address to listen on: set it to host:port, such as :8080 or 127.0.0.1:8080")
+	}
+	return nil
+}
+
+func checkNumber(value string) error {
+	if !notifiers.IsE164(value) {
+		return errors.New("is not a phone number: set it to the form +15005550006, with country code and no spaces")
+	}
+	return nil
+}
+
+func setDatabase(c *config, value string) error {
+	c.databaseURL = value
+	if _, err := pgxpool.ParseConfig(value); err != nil { // the error may quote the password
+		return errors.New("is not the address of a Postgres database: set it to postgres://user:password@host:5432/rouse")
+	}
+	return nil
+}
+
+func setPrivate(c *config, value string) (err error) {
+	if c.allowPrivate, err = strconv.ParseBool(value); err != nil {
+		return errors.New("is neither true nor false")
+	}
+	return nil
+}
+
+func setIMOC(c *config, value string) error {
+	c.catchAll.Roster = rosters.RosterID(value)
+	return matches(slug, "a roster's slug, such as imoc")(value)
+}
+
+func setLastResort(c *config, value string) error {
+	for handle := range strings.SplitSeq(value, ",") {
+		handle = strings.TrimSpace(handle)
+		if !slug.MatchString(handle) {
+			return fmt.Errorf("has %q, which is no handle: set it to people's handles with commas between, ann,bob", handle)
+		}
+		if id := rosters.PersonID(handle); !slices.Contains(c.catchAll.LastResort, id) {
+			c.catchAll.LastResort = append(c.catchAll.LastResort, id)
+		}
+	}
+	return nil
+}
+
+func setAuthTokens(c *config, value string) error {
+	for token := range strings.SplitSeq(value, ",") {
+		if token = strings.TrimSpace(token); token == "" {
+			return errors.New("has an empty token beside a comma: set it to one token, or two with a comma between")
+		}
+		c.twilio.authTokens = append(c.twilio.authTokens, token)
+	}
+	return nil
+}
+
+func setLogLevel(c *config, value string) error {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, ok := levels[strings.ToLower(value)]
+	if !ok {
+		return errors.New("is wrong: set it to debug, info, warn or error")
+	}
+	c.logLevel = level
+	return nil
+}
+
+func setLogFormat(c *config, value string) error {
+	if value != "text" && value != "json" {
+		return errors.New("is wrong: set it to text or json")
+	}
+	c.logJSON = value == "json"
+	return nil
+}

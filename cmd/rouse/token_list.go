@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+)
+
+func (c *cli) tokenListCommand() *cobra.Command {
+	var service, zone string
+	var asJSON, all bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List keys, without their secrets",
+		Example: `  rouse token list
+  rouse token list --service bitbucket`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := c.reader(zone)
+			if err != nil {
+				return err
+			}
+			return c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store) error {
+				keys, err := listKeys(ctx, db, engine.ServiceID(service))
+				if err != nil {
+					return err
+				}
+				if !all {
+					keys = slices.DeleteFunc(keys, func(k enginedb.Key) bool { return !k.RevokedAt.IsZero() })
+				}
+				if asJSON {
+					shown := []shown{}
+					for _, k := range keys {
+						shown = append(shown, shownKey(k, ""))
+					}
+					return encodeJSON(c.stdout, shown)
+				}
+				return c.print(keyTable(keys, r))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&service, "service", "", "the integration keys of this service")
+	cmd.Flags().BoolVar(&all, "all", false, "revoked ones, too")
+	cmd.Flags().StringVar(&zone, "zone", "", "time zone of the answer (default the machine's)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+func listKeys(ctx context.Context, db enginedb.Store, service engine.ServiceID) (all []enginedb.Key, err error) {
+	for {
+		last := int64(0)
+		if len(all) > 0 {
+			last = all[len(all)-1].ID
+		}
+		found, err := db.Keys(ctx, service, last, 500)
+		if err != nil || len(found) == 0 {
+			return all, err
+		}
+		all = append(all, found...)
+	}
+}
+
+func keyTable(keys []enginedb.Key, r reader) (t table) {
+	if len(keys) == 0 {
+		t.add("", "There are no keys. Make one: rouse token create --scope admin --name laptop")
+		return t
+	}
+	t.add(bold, "ID", "NAME", "KEY", "MAY", "FOR", "MADE", "LAST USED")
+	for _, k := range keys {
+		used, paint := "never", colour("")
+		if !k.LastUsedAt.IsZero() {
+			used = r.show(k.LastUsedAt)
+		}
+		if !k.RevokedAt.IsZero() {
+			used, paint = "revoked "+r.show(k.RevokedAt), faint
+		}
+		t.add(paint, fmt.Sprint(k.ID), k.Name, k.Prefix+"…", joined(k.Scopes), string(k.Service)+string(k.Person), r.show(k.CreatedAt), used)
+	}
+	return t
+}
+
+func joined(scopes []enginedb.Scope) string {
+	var names []string
+	for _, s := range scopes {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ",")
+}
+
+func (c *cli) tokenRevokeCommand() *cobra.Command {
+	var service string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "End a key for good",
+		Long:  "Revoke ends a key for good. `rouse token list` shows the ids.",
+		Example: `  rouse token revoke 3
+  rouse token revoke 7 --service bitbucket`,
+		Args: takes("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil {
+				return usagef("%q is not the id of a key: `rouse token list` shows them", args[0])
+			}
+			return c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store) error {
+				err := db.RevokeKey(ctx, engine.ServiceID(service), id)
+				if errors.Is(err, enginedb.ErrNotFound) {
+					return fmt.Errorf("there is no key %d here: `rouse token list` shows them; those of a service need --service", id)
+				}
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return encodeJSON(c.stdout, map[string]any{"id": id, "revoked": true})
+				}
+				_, err = fmt.Fprintf(c.stdout, "Key %d is revoked.\n", id)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&service, "service", "", "the service whose integration key it is")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}

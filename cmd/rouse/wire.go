@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"rouse/api"
+	"rouse/api/callbacks"
+	"rouse/api/intake"
+	"rouse/engine/pager"
+	"rouse/migrations"
+)
+
+// Times of a shutdown: for requests under way, then for messages under way.
+const (
+	requestsEnd = 3 * time.Second
+	sendsEnd    = 10 * time.Second
+)
+
+// serve puts everything together, runs it until ctx ends, and takes it apart again. It is long and
+// straight so that one can read what is connected to what.
+func serve(ctx context.Context, cfg config, getenv func(string) string, log *slog.Logger) error {
+	began := time.Now()
+	log.Info("Rouse is starting", "version", version(), "listen", cfg.listen, "public_url", cfg.publicURL)
+
+	// The address first: it is the likeliest to be wrong, and clients that come too early wait.
+	listener, err := net.Listen("tcp", cfg.listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w. Is another Rouse running? Set ROUSE_LISTEN", cfg.listen, err)
+	}
+	defer listener.Close()
+
+	db, err := openDatabase(ctx, cfg, getenv, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if cfg.databaseURL == "" {
+		log.Warn("TRIAL DATABASE: a private Postgres, without replica or backup. Set ROUSE_DATABASE_URL before anybody relies on this Rouse")
+	}
+	migrated, err := migrations.Up(ctx, db.Pool)
+	if err != nil {
+		return err
+	}
+	for _, name := range migrated.Applied {
+		log.Info("migration applied", "name", name)
+	}
+
+	channels, account, err := newChannels(cfg)
+	if err != nil {
+		return err
+	}
+	if len(channels) == 0 {
+		log.Warn("NO CHANNELS: nobody can be paged. Set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it")
+	}
+	p, err := pager.New(pager.Config{
+		DB:        db.Pool,
+		Channels:  channels,
+		CatchAll:  cfg.catchAll,
+		PublicURL: cfg.publicURL,
+		KeyPrefix: cfg.keyPrefix,
+		Log:       log,
+	})
+	if err != nil {
+		return err
+	}
+
+	handler := api.New(api.Config{
+		Engine:    p,
+		DB:        db.Pool,
+		Intake:    intake.New(intake.Config{Engine: p, Log: log}),
+		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Log: log}),
+		Health:    healthHandler(p.Audit, p.Collectors(), log),
+		CatchAll:  cfg.catchAll,
+		PublicURL: cfg.publicURL,
+		Log:       log,
+	})
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("ready", "address", listener.Addr().String(), "took", time.Since(began).Round(time.Millisecond))
+
+	var cause error
+	select {
+	case <-ctx.Done():
+	case err := <-served:
+		cause = fmt.Errorf("serving requests: %w", err)
+	case <-db.gone():
+		cause = errors.New("the private Postgres is gone: see its log, and start Rouse again")
+	}
+	log.Info("stopping: no more requests are taken, sends under way are finished", "at_most", requestsEnd+sendsEnd)
+	if err := atMost(requestsEnd, server.Shutdown); err != nil {
+		log.Warn("requests were cut off", "error", err)
+	}
+	if err := atMost(sendsEnd, p.Stop); err != nil {
+		log.Warn("sends were cut off; they are taken up again by another node, or at the next start", "error", err)
+	}
+	log.Info("stopped")
+	return cause
+}
+
+// atMost gives f so long.
+func atMost(limit time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return f(ctx)
+}
