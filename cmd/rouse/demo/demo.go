@@ -99,7 +99,7 @@ func newScreen(cfg Config) *screen {
 	s.plain = false
 	s.paint = cfg.Getenv("NO_COLOR") == "" && cfg.Getenv("TERM") != "dumb"
 	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-		s.width = min(max(width, 60), 140)
+		s.width = width
 	}
 	return s
 }

@@ -76,10 +76,13 @@ func (k *keyboard) open(s *screen) (restore func(), err error) {
 		io.Writer
 	}{k.in, k.out}, prompt)
 	t.AutoCompleteCallback = complete
-	s.swap(t, func() {
-		if width, height, err := term.GetSize(int(k.out.Fd())); err == nil {
-			_ = t.SetSize(width, height) // else it goes on with the size it had
+	s.swap(t, func() int {
+		width, height, err := term.GetSize(int(k.out.Fd()))
+		if err != nil {
+			return plainWidth
 		}
+		_ = t.SetSize(width, height) // fails where writing fails: nobody is left to tell
+		return width
 	})
 	s.print("") // with the right size from the first prompt on
 	go func() {

@@ -208,7 +208,7 @@ func (d *demo) one(ctx context.Context, key string) (string, error) {
 		fmt.Fprintf(&b, "  %s: %s %s\n", e.Role, e.State, e.Holder)
 	}
 	for _, l := range inc.Timeline {
-		for i, part := range wrap(l.Text, d.screen.width-14) {
+		for i, part := range wrap(l.Text, d.screen.columns()-14) {
 			at := ""
 			if i == 0 {
 				at = fmt.Sprintf("%.2fs", l.At.Sub(d.began).Seconds())

@@ -13,13 +13,13 @@ import (
 
 // screen is where the demo writes.
 type screen struct {
-	out   io.Writer
-	width int
 	paint bool // with colours
 	plain bool // ASCII only
 
-	mu  sync.Mutex
-	fit func() // is called before writing: the terminal may have another size
+	mu    sync.Mutex
+	out   io.Writer
+	width int        // in characters
+	fit   func() int // asked before each write how wide the terminal is now; nil: it stays
 }
 
 // colour is an SGR parameter of ECMA-48, "" for none.
@@ -48,7 +48,7 @@ func (s *screen) painted(c colour, text string) string {
 }
 
 // swap has everything from now on written elsewhere.
-func (s *screen) swap(out io.Writer, fit func()) {
+func (s *screen) swap(out io.Writer, fit func() int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out, s.fit = out, fit
@@ -62,12 +62,19 @@ func (s *screen) print(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fit != nil {
-		s.fit()
+		s.width = s.fit()
 	}
 	_, _ = io.WriteString(s.out, text) // nobody is left to tell
 }
 
 var asASCII = strings.NewReplacer("✓", "ok", "✗", "FAILED", "…", "...", "–", "-", "’", "'")
+
+// columns is the width.
+func (s *screen) columns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.width
+}
 
 // The columns: seconds, key, who, and the rest.
 const (
@@ -82,7 +89,7 @@ func (s *screen) line(e event, began time.Time) string {
 		e.who, e.text = asASCII.Replace(e.who), asASCII.Replace(e.text)
 	}
 	who := fmt.Sprintf("%-*s", whoWidth, e.who)
-	for i, part := range wrap(e.text, s.width-indent) {
+	for i, part := range wrap(e.text, max(s.columns()-indent, 20)) {
 		switch i {
 		case 0:
 			seconds := fmt.Sprintf("%8.2fs", e.at.Sub(began).Seconds())
@@ -105,7 +112,7 @@ func (s *screen) text(e event, part string) string {
 
 // paragraph is running text, with an empty line after it.
 func (s *screen) paragraph(text string) string {
-	return strings.Join(wrap(text, min(s.width, plainWidth)-2), "\n") + "\n\n"
+	return strings.Join(wrap(text, min(s.columns(), plainWidth)-2), "\n") + "\n\n"
 }
 
 // wrap breaks text between words into lines of at most width characters; lines that are in it stay. A
@@ -185,27 +192,33 @@ func (d *demo) printAll(events []event, calls map[string]string) {
 	}
 }
 
-// table is aligned cells; a cell that ends a row may be as long as it likes.
+// table is rows of cells, the first of them names; the last cell of a row may be long.
 type table [][]string
 
+// table aligns the cells; the last column is wrapped.
 func (s *screen) table(t table) string {
-	var b strings.Builder
 	widths := map[int]int{}
 	for _, row := range t {
 		for i, cell := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
+	var b strings.Builder
 	for n, row := range t {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+		var begin strings.Builder
+		for i, cell := range row[:len(row)-1] {
+			begin.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
 		}
-		text := strings.TrimRight(line.String(), " ")
-		if n == 0 {
-			text = s.painted(bold, text)
+		line := begin.String() + "  "
+		margin := utf8.RuneCountInString(line)
+		for _, part := range wrap(row[len(row)-1], max(s.columns()-margin, 20)) {
+			line += part
+			if n == 0 {
+				line = s.painted(bold, line)
+			}
+			b.WriteString(line + "\n")
+			line = strings.Repeat(" ", margin)
 		}
-		b.WriteString(text + "\n")
 	}
 	return b.String()
 }
