@@ -94,6 +94,16 @@ func (s Store) Key(ctx context.Context, service engine.ServiceID, id int64) (Key
 	return k, nil
 }
 
+// RenameKey gives another name to a key of a service, or with "" to one that belongs to none.
+func (s Store) RenameKey(ctx context.Context, service engine.ServiceID, id int64, name string) (Key, error) {
+	rows, _ := s.db.Query(ctx, `update api_key set name = $3 where coalesce(service, '') = $1 and id = $2 returning `+keyColumns, service, id, name)
+	k, err := pgx.CollectExactlyOneRow(rows, scanKey)
+	if err != nil {
+		return k, fmt.Errorf("renaming key %d: %w", id, mapped(err, err))
+	}
+	return k, nil
+}
+
 // RevokeKey ends a key of a service, or with "" one that belongs to none, for good: from the commit on
 // it is refused. Revoking it again is no error.
 func (s Store) RevokeKey(ctx context.Context, service engine.ServiceID, id int64) error {

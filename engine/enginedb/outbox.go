@@ -111,10 +111,10 @@ type Sweep struct {
 	Overdue time.Duration // how long the oldest deadline has passed
 }
 
-// Sweep looks for incidents to tick and takes over attempts that were left: queued longer than Patience,
+// Sweep looks for incidents to tick, at most limit, and takes over at most take attempts that were left: queued longer than Patience,
 // or in the hands of a worker whose lease has run out. A taken-over attempt gets a new generation, so
 // that the old worker can write nothing; one that nobody wants any more is withdrawn.
-func (s Store) Sweep(ctx context.Context, offset time.Duration, limit int) (Sweep, error) {
+func (s Store) Sweep(ctx context.Context, offset time.Duration, limit, take int) (Sweep, error) {
 	var w Sweep
 	w.Next = -1
 	var b pgx.Batch
@@ -131,7 +131,7 @@ func (s Store) Sweep(ctx context.Context, offset time.Duration, limit int) (Swee
 			lease_until = clock_timestamp() + $1::interval, -- for the node that takes it now
 			state = case when unwanted then 'withdrawn' else 'queued' end
 		from left_over l where a.incident = l.incident and a.no = l.no
-		returning a.incident, a.no, a.generation, a.unwanted`, Patience, limit).
+		returning a.incident, a.no, a.generation, a.unwanted`, Patience, take).
 		Query(func(rows pgx.Rows) error {
 			var r AttemptRef
 			var unwanted bool

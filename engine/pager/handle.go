@@ -73,7 +73,8 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, inc engine.Incident, effec
 		switch ef := ef.(type) {
 		case engine.Send:
 			if _, _, a := inc.Attempt(ef.Attempt); a.State == engine.Queued { // else answered in the same step
-				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: inc.ID, Attempt: ef.Attempt, Generation: 1}})
+				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: inc.ID, Attempt: ef.Attempt, Generation: 1},
+					InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel)}})
 			}
 		case engine.Withdraw:
 			jobs = append(jobs, river.InsertManyParams{Args: withdrawArgs{Incident: inc.ID, Attempt: ef.Attempt}})

@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"rouse/engine"
+	"rouse/rosters"
 )
 
 // Times of the shell.
@@ -39,7 +40,9 @@ type Pager struct {
 
 	stop     context.CancelFunc
 	sweeping sync.WaitGroup
-	slots    chan struct{} // sweepers' sends
+	slots    chan struct{} // the sweeper's sends
+	tickers  chan struct{} // the sweeper's ticks
+	ticking  sync.Map      // ids of incidents being ticked
 	sends    sync.WaitGroup
 	poke     chan struct{}
 	swept    atomic.Int64 // unix nanoseconds of the last good sweep
@@ -69,7 +72,8 @@ func New(cfg Config) (*Pager, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: make(chan struct{}, sweepers),
-		poke: make(chan struct{}, 1), tripped: make(map[int64]trip)}
+		tickers: make(chan struct{}, tickers),
+		poke:    make(chan struct{}, 1), tripped: make(map[int64]trip)}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sendWorker{p: p})
 	river.AddWorker(workers, &withdrawWorker{p: p})
@@ -78,10 +82,13 @@ func New(cfg Config) (*Pager, error) {
 		Schema: "river",
 		// Only the limiter of notifications: a notification that is swallowed costs a poll interval.
 		FetchCooldown:     time.Millisecond,
-		FetchPollInterval: 250 * time.Millisecond,
+		FetchPollInterval: 500 * time.Millisecond,
 		Queues: map[string]river.QueueConfig{
-			sendQueue:     {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
-			withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond},
+			// A queue a channel: a provider that hangs holds up no other channel.
+			sendQueue(rosters.Push):  {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
+			sendQueue(rosters.SMS):   {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
+			sendQueue(rosters.Voice): {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
+			withdrawQueue:            {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond},
 		},
 		JobTimeout:                  sendWithin + reportFor + 5*time.Second,
 		RescueStuckJobsAfter:        2 * time.Minute, // the sweeper was there long before

@@ -398,3 +398,29 @@ func TestASendersKeyNamesTheIncident(t *testing.T) {
 		t.Errorf("a resolved incident's key was given again: %s", got)
 	}
 }
+
+func TestAProviderThatHangsHoldsUpNoOtherChannelAndNoTimer(t *testing.T) {
+	h := newHouse(t)
+	hold := make(chan struct{})
+	defer close(hold)
+	h.phones.hold["+491700000002"] = hold
+	admin := enginedb.New(h.db)
+	if err := admin.CreatePolicy(t.Context(), engine.Policy{ID: "bob", Name: "Bob", Levels: []engine.Level{
+		{Targets: []engine.Target{{Person: "bob"}}, Wait: time.Hour}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.CreateService(t.Context(), engine.Service{ID: "slow", Name: "Slow", Policy: "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	const workers = 50 + 32 // of the queue and of the sweeper
+	for i := range workers + 20 {
+		if _, err := h.Receive(t.Context(), engine.Alert{Service: "slow", Severity: engine.Critical, Summary: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.phones.expect(t, "+491700000002", workers)
+	r := h.alert("db-1")
+	h.phones.expect(t, "ann", 1)
+	h.MoveClock(5 * time.Minute)
+	h.eventually(r.Key, "on its second level", func(inc engine.Incident) bool { return inc.Escalations[0].Level == 1 })
+}

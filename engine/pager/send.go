@@ -12,12 +12,13 @@ import (
 
 	"rouse/engine/enginedb"
 	"rouse/notifiers"
+	"rouse/rosters"
 )
 
-const (
-	sendQueue     = "send"
-	withdrawQueue = "withdraw"
-)
+const withdrawQueue = "withdraw"
+
+// sendQueue is the queue of a channel's sends.
+func sendQueue(c rosters.Channel) string { return "send_" + string(c) }
 
 // sendArgs is the job of sending one attempt under one generation. A job whose generation is stale does
 // nothing.
@@ -30,9 +31,9 @@ type sendArgs struct {
 func (sendArgs) Kind() string { return "send" }
 
 // InsertOpts: one try. The attempt's row is the truth, and the sweeper looks after it; a job that River
-// gives up loses nothing.
+// gives up loses nothing. Its queue is its channel's.
 func (sendArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: sendQueue, MaxAttempts: 1}
+	return river.InsertOpts{MaxAttempts: 1}
 }
 
 type sendWorker struct {

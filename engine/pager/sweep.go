@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"rouse/engine"
@@ -31,7 +30,8 @@ func (p *Pager) sweepUntil(ctx context.Context) {
 // sweep does what is overdue and says how long to sleep.
 func (p *Pager) sweep(ctx context.Context) time.Duration {
 	sctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, p.offset(), sweepLimit)
+	// Only as many sends are taken over as can begin now: the others stay with the queue.
+	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, p.offset(), sweepLimit, cap(p.slots)-len(p.slots))
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil {
@@ -58,11 +58,7 @@ func (p *Pager) sweep(ctx context.Context) time.Duration {
 
 // takeOver sends an attempt that its worker, or the queue, left.
 func (p *Pager) takeOver(ctx context.Context, ref enginedb.AttemptRef) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return
-	}
+	p.slots <- struct{}{} // free: only the sweeper takes one
 	p.metrics.takenOver.Inc()
 	p.log.Warn("taking over a send", "incident", ref.Incident, "attempt", ref.Attempt, "generation", ref.Generation)
 	p.sends.Go(func() {
@@ -73,25 +69,26 @@ func (p *Pager) takeOver(ctx context.Context, ref enginedb.AttemptRef) {
 	})
 }
 
-// tickAll ticks the incidents that are due, several at a time. One that cannot be ticked does not hold
-// the others up.
+// tickAll ticks the incidents that are due, several at a time. It does not wait for them: one that takes
+// long, or cannot be ticked at all, does not hold the others up.
 func (p *Pager) tickAll(ctx context.Context, ids []int64) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, tickers)
 	for _, id := range ids {
-		if p.isTripped(id) {
+		if _, busy := p.ticking.LoadOrStore(id, true); busy {
 			continue
 		}
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
+		if p.isTripped(id) {
+			p.ticking.Delete(id)
+			continue
+		}
+		p.tickers <- struct{}{}
+		p.sweeping.Go(func() {
+			defer func() { p.ticking.Delete(id); <-p.tickers }()
 			if err := p.tick(ctx, id); err != nil && ctx.Err() == nil {
 				p.log.Error("tick failed", "incident", id, "err", err)
 				p.trip(id)
 			}
 		})
 	}
-	wg.Wait()
 }
 
 // tick lets time pass for one incident. A panic of the engine is a bug; it must not stop the pages of
