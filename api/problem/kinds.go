@@ -2,7 +2,7 @@ package problem
 
 import "net/http"
 
-// The kinds. Those that only the intake gives are written by package intake itself; they stand here so
+// The kinds. Those that only the intake gives are found by it by name; they stand here so
 // that their type can be looked up.
 var (
 	NotJSON = Kind{"not-json", http.StatusBadRequest, "Not JSON",

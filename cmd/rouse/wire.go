@@ -78,6 +78,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		Health:    healthHandler(p.Audit, p.Collectors(), log),
 		CatchAll:  cfg.catchAll,
 		PublicURL: cfg.publicURL,
+		Offset:    p.Offset,
 		Log:       log,
 	})
 	server := &http.Server{

@@ -138,7 +138,7 @@ func (p *Pager) byToken(ctx context.Context, db enginedb.Store, token string) (e
 	if err1 != nil || err2 != nil {
 		return enginedb.PageRef{}, ErrNotFound
 	}
-	ref, hashes, err := db.PageWithTokens(ctx, incident, int(attempt), tokenExpiry, p.offset())
+	ref, hashes, err := db.PageWithTokens(ctx, incident, int(attempt), tokenExpiry, p.Offset())
 	if err != nil {
 		return ref, err
 	}

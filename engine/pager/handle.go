@@ -33,7 +33,7 @@ type happening struct {
 // queue and commits.
 func (p *Pager) handle(ctx context.Context, h happening) error {
 	return p.inTx(ctx, func(tx pgx.Tx) (func(), error) {
-		inc, now, err := enginedb.New(tx).Lock(ctx, h.id, h.named, p.offset(), h.skip)
+		inc, now, err := enginedb.New(tx).Lock(ctx, h.id, h.named, p.Offset(), h.skip)
 		if err != nil {
 			return nil, err
 		}

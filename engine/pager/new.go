@@ -141,8 +141,8 @@ func (p *Pager) MoveClock(d time.Duration) {
 	p.wake()
 }
 
-// offset is what this Pager adds to the database's clock.
-func (p *Pager) offset() time.Duration { return p.cfg.Offset + time.Duration(p.moved.Load()) }
+// Offset is what this Pager adds to the database's clock.
+func (p *Pager) Offset() time.Duration { return p.cfg.Offset + time.Duration(p.moved.Load()) }
 
 // hurry wakes the sweeper when the next deadline is nearer than its next look.
 func (p *Pager) hurry(inc engine.Incident, now time.Time) {

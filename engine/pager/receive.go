@@ -19,7 +19,7 @@ func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 	a = storable(a)
 	r := Received{DedupKey: a.DedupKey}
 	err := p.inTx(ctx, func(tx pgx.Tx) (func(), error) {
-		id, now, err := enginedb.New(tx).OpenIncident(ctx, a, p.offset())
+		id, now, err := enginedb.New(tx).OpenIncident(ctx, a, p.Offset())
 		switch {
 		case err != nil:
 			return nil, err
@@ -85,7 +85,7 @@ func (p *Pager) serviceOf(ctx context.Context, tx pgx.Tx, id engine.ServiceID) (
 
 func (p *Pager) join(ctx context.Context, tx pgx.Tx, id int64, a engine.Alert, r *Received) (func(), error) {
 	db := enginedb.New(tx)
-	inc, now, err := db.Lock(ctx, id, enginedb.Named{}, p.offset(), false)
+	inc, now, err := db.Lock(ctx, id, enginedb.Named{}, p.Offset(), false)
 	if err != nil {
 		return nil, err
 	}

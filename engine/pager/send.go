@@ -73,7 +73,7 @@ func (w *withdrawWorker) Work(ctx context.Context, job *river.Job[withdrawArgs])
 // send claims an attempt, lets its channel send it outside any transaction, and reports.
 func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
 	secret, hash := newToken()
-	c, err := enginedb.New(p.cfg.DB).Claim(ctx, ref, hash, lease, p.offset())
+	c, err := enginedb.New(p.cfg.DB).Claim(ctx, ref, hash, lease, p.Offset())
 	if errors.Is(err, enginedb.ErrNotFound) {
 		return nil // answered, resolved, or in other hands: nothing to do
 	}

@@ -31,7 +31,7 @@ func (p *Pager) sweepUntil(ctx context.Context) {
 func (p *Pager) sweep(ctx context.Context) time.Duration {
 	sctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	// Only as many sends are taken over as can begin now: the others stay with the queue.
-	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, p.offset(), sweepLimit, cap(p.slots)-len(p.slots))
+	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, p.Offset(), sweepLimit, cap(p.slots)-len(p.slots))
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil {

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"rouse/api/problem"
+	"rouse/engine/enginedb"
+)
+
+// access says who may come to a route.
+type access string
+
+// Whoever has a key with the scope, or with one that includes it.
+const (
+	read    = access(enginedb.ScopeRead)
+	respond = access(enginedb.ScopeRespond)
+	intakes = access(enginedb.ScopeIntake)
+	admin   = access(enginedb.ScopeAdmin)
+)
+
+// Whoever comes without a key.
+const (
+	public access = "public" // anybody: nothing of people or incidents is told
+	signed access = "signed" // a provider, whose signature the handler verifies
+	secret access = "secret" // whoever knows the secret in the path, which the handler looks up
+)
+
+// includes lists the scopes that hold what a route asks for. Admin is everything, respond may read, and
+// a sender's key, which lies about in other systems' configuration, sends alerts and no more.
+var includes = map[access][]enginedb.Scope{
+	read:    {enginedb.ScopeRead, enginedb.ScopeRespond, enginedb.ScopeAdmin},
+	respond: {enginedb.ScopeRespond, enginedb.ScopeAdmin},
+	intakes: {enginedb.ScopeIntake, enginedb.ScopeAdmin},
+	admin:   {enginedb.ScopeAdmin},
+}
+
+func permits(has []enginedb.Scope, needed access) bool {
+	return slices.ContainsFunc(has, func(s enginedb.Scope) bool { return slices.Contains(includes[needed], s) })
+}
+
+// guard lets in whom the route lets in. It panics if the route does not say whom: there is no default.
+func (s *server) guard(rt route) http.HandlerFunc {
+	serve := rt.answer(s, rt.method, rt.path)
+	_, needsKey := includes[rt.who]
+	if !needsKey && rt.who != public && rt.who != signed && rt.who != secret {
+		panic("api: " + rt.method + " " + rt.path + " does not say who may come")
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		var key enginedb.Key
+		if seen, ok := w.(*response); ok {
+			seen.route, seen.who = rt.path, rt.who
+		}
+		for name, value := range mux.Vars(r) {
+			r.SetPathValue(name, value)
+		}
+		if needsKey {
+			var ok bool
+			if key, ok = s.known(w, r); !ok {
+				return
+			}
+			if !permits(key.Scopes, rt.who) {
+				problem.Write(w, problem.Forbidden.Because("The key %s… may not do this: it needs the scope %s.", key.Prefix, rt.who))
+				return
+			}
+		}
+		serve(w, r, key)
+	}
+}
+
+// patience is how long a key may take to be looked up before its sender is asked to come again.
+const patience = 2 * time.Second
+
+// known finds the key of a request; otherwise it has answered. The database is asked each time, so that
+// a revoked key is refused at once.
+func (s *server) known(w http.ResponseWriter, r *http.Request) (enginedb.Key, bool) {
+	text, ok := bearer(r)
+	if !ok {
+		problem.Write(w, problem.Unauthorized.Because("The request carries no key. Send it as Authorization: Bearer rouse_…"))
+		return enginedb.Key{}, false
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	key, err := s.keys.KeyByHash(ctx, enginedb.HashKey(text))
+	if errors.Is(err, enginedb.ErrNotFound) {
+		problem.Write(w, problem.Unauthorized.Because("The key is not known, or it was revoked."))
+		return enginedb.Key{}, false
+	}
+	if err != nil {
+		s.rest.Fail(w, r, err)
+		return enginedb.Key{}, false
+	}
+	if seen, ok := w.(*response); ok {
+		seen.key = key.Prefix
+	}
+	return key, true
+}
+
+// bearer reads the key of a request (RFC 6750 §2.1); never from the query, which logs would keep.
+func bearer(r *http.Request) (string, bool) {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	key = strings.TrimSpace(key)
+	return key, strings.EqualFold(scheme, "Bearer") && key != ""
+}

@@ -1,0 +1,88 @@
+// Package rest answers the JSON API under /v1: one file per resource, each handler a translation
+// between the wire and the cores. It checks requests against openapi.yaml and has no rules of its own:
+// what may be saved is the cores' Validate, what becomes of an incident is the engine's.
+//
+// generated.go and contract.json are made from openapi.yaml: go generate ./api/rest.
+package rest
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"rouse/api/problem"
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/engine/pager"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+// Config is what an API needs.
+type Config struct {
+	Engine   pager.Engine
+	DB       rosterdb.DB
+	CatchAll engine.CatchAll      // its roster and people cannot be deleted
+	Offset   func() time.Duration // added to the database's clock, as the pager's; nil: nothing
+	Log      *slog.Logger         // nil discards
+}
+
+// API answers requests whose caller is known.
+type API struct {
+	engine    pager.Engine
+	rosters   rosterdb.Store
+	incidents enginedb.Store // services, policies and keys too
+	catchAll  engine.CatchAll
+	offset    func() time.Duration
+	log       *slog.Logger
+}
+
+// New makes an API.
+func New(c Config) *API {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Offset == nil {
+		c.Offset = func() time.Duration { return 0 }
+	}
+	return &API{engine: c.Engine, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, offset: c.Offset, log: c.Log}
+}
+
+// Caller is who sent a request, as the key says.
+type Caller struct {
+	Name   string           // of the key
+	Person rosters.PersonID // whom the key acts as, or ""
+	Admin  bool             // may see addresses in full
+}
+
+// Call is an operation of the document: a method expression of ServerInterfaceWrapper.
+type Call func(*ServerInterfaceWrapper, http.ResponseWriter, *http.Request)
+
+// Handle makes the handler of an operation, for the method and path under which the document has it.
+// The router must be mux, and the caller one who may do this.
+func (a *API) Handle(method, path string, call Call) func(http.ResponseWriter, *http.Request, Caller) {
+	return func(w http.ResponseWriter, r *http.Request, c Caller) {
+		w.Header().Set("Cache-Control", "no-store")
+		contract := theContract()
+		r, p := contract.check(contract.Operations[method+" "+path], w, r, mux.Vars(r))
+		if p != nil {
+			problem.Write(w, p)
+			return
+		}
+		options := StrictHTTPServerOptions{RequestErrorHandlerFunc: a.unreadable, ResponseErrorHandlerFunc: a.Fail}
+		call(&ServerInterfaceWrapper{
+			Handler:          NewStrictHandlerWithOptions(handlers{a, c}, nil, options),
+			ErrorHandlerFunc: a.unreadable,
+		}, w, r)
+	}
+}
+
+// handlers answer one request; the caller is known, and nothing of it is in a context.
+type handlers struct {
+	*API
+	caller Caller
+}
+
+var _ StrictServerInterface = handlers{}

@@ -1,0 +1,305 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"rouse/api/problem"
+	"rouse/engine"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+// rosterOf is a roster of the wire as the cores have it.
+func rosterOf(r Roster, slug string) (rosters.Roster, error) {
+	if r.Slug != "" && slug != "" && r.Slug != slug {
+		return rosters.Roster{}, wrong("/slug", r.Slug, "is not that of the path; a slug never changes")
+	}
+	id := orElse(slug, r.Slug)
+	roster := rosters.Roster{ID: rosters.RosterID(id), Name: orElse(r.Name, id), Rotations: mapped(r.Rotations, rotationOf)}
+	return roster, renamed(roster.Validate(), "/id", "/slug")
+}
+
+func rotationOf(r Rotation) rosters.Rotation {
+	return rosters.Rotation{ID: r.ID, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Length: time.Duration(r.Length),
+		Participants: mapped(r.Participants, func(s Slug) rosters.PersonID { return rosters.PersonID(s) })}
+}
+
+func rosterOut(r rosterdb.Roster) Roster {
+	return Roster{Slug: string(r.ID), Name: r.Name, Rotations: mapped(r.Rotations, rotationOut),
+		Version: r.Version, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+}
+
+func rotationOut(r rosters.Rotation) Rotation {
+	return Rotation{ID: r.ID, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Length: Duration(r.Length),
+		Participants: mapped(r.Participants, func(p rosters.PersonID) Slug { return string(p) })}
+}
+
+func aboutRoster(slug string, err error) error { return about("roster "+slug, err) }
+
+// writtenRoster says which participants are not there, at their places in the body.
+func writtenRoster(r rosters.Roster, err error) error {
+	missing, ok := errors.AsType[*rosterdb.MissingError](err)
+	if !ok {
+		return aboutRoster(string(r.ID), err)
+	}
+	var fields []problem.Field
+	for i, t := range r.Rotations {
+		for j, p := range t.Participants {
+			if slices.Contains(missing.People, p) {
+				fields = append(fields, problem.Field{Pointer: fmt.Sprintf("/rotations/%d/participants/%d", i, j), Value: string(p), Detail: "there is no such person"})
+			}
+		}
+	}
+	if len(fields) == 0 { // created in this moment
+		return err
+	}
+	return invalid(fields)
+}
+
+func (h handlers) ListRosters(ctx context.Context, r ListRostersRequestObject) (ListRostersResponseObject, error) {
+	limit := h.limit(r.Params.Limit)
+	ids, err := h.rosters.RosterIDs(ctx, rosters.RosterID(r.Params.Cursor), limit+1)
+	if err != nil {
+		return nil, err
+	}
+	ids, next := part(ids, limit, func(id rosters.RosterID) string { return string(id) })
+	found, err := h.rosters.RostersDuring(ctx, ids, never, never)
+	if err != nil {
+		return nil, err
+	}
+	return ListRosters200JSONResponse{Items: mapped(found, rosterOut), Next: next}, nil
+}
+
+// never is a time at which no override begins: rosters are read without any.
+var never = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (h handlers) CreateRoster(ctx context.Context, r CreateRosterRequestObject) (CreateRosterResponseObject, error) {
+	roster, err := rosterOf(*r.Body, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := h.rosters.CreateRoster(ctx, roster); err != nil {
+		return nil, writtenRoster(roster, err)
+	}
+	stored, err := h.readRoster(ctx, string(roster.ID))
+	if err != nil {
+		return nil, err
+	}
+	return CreateRoster201JSONResponse{rosterOut(stored), CreateRoster201ResponseHeaders{etag(stored.Version), "/v1/rosters/" + string(roster.ID)}}, nil
+}
+
+func (h handlers) readRoster(ctx context.Context, slug string) (rosterdb.Roster, error) {
+	r, err := h.rosters.RosterDuring(ctx, rosters.RosterID(slug), never, never)
+	return r, aboutRoster(slug, err)
+}
+
+func (h handlers) GetRoster(ctx context.Context, r GetRosterRequestObject) (GetRosterResponseObject, error) {
+	roster, err := h.readRoster(ctx, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	return GetRoster200JSONResponse{rosterOut(roster), GetRoster200ResponseHeaders{etag(roster.Version)}}, nil
+}
+
+func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObject) (ReplaceRosterResponseObject, error) {
+	version, err := wanted(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	roster, err := rosterOf(*r.Body, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.updateRoster(ctx, roster, version); err != nil {
+		return nil, writtenRoster(roster, err)
+	}
+	stored, err := h.readRoster(ctx, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	return ReplaceRoster200JSONResponse{rosterOut(stored), ReplaceRoster200ResponseHeaders{etag(stored.Version)}}, nil
+}
+
+// updateRoster stores a roster, or tells which overrides are in the way of a rotation's going.
+func (h handlers) updateRoster(ctx context.Context, r rosters.Roster, version int) error {
+	now, err := h.now(ctx)
+	if err != nil {
+		return err
+	}
+	err = h.rosters.UpdateRoster(ctx, r, version, now)
+	if !errors.Is(err, rosterdb.ErrInUse) {
+		return err
+	}
+	uses, err := h.rosters.RotationUses(ctx, r, now)
+	if err != nil {
+		return err
+	}
+	reasons := mapped(uses, func(o rosters.Override) string {
+		return fmt.Sprintf("would lose rotation %s, which override %s names, %s to %s", o.Rotation, o.ID, clock(o.From), clock(o.To))
+	})
+	return inUse("roster "+string(r.ID), reasons, "Delete the override first.")
+}
+
+func (h handlers) DeleteRoster(ctx context.Context, r DeleteRosterRequestObject) (DeleteRosterResponseObject, error) {
+	version, err := wanted(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	id := rosters.RosterID(r.Slug)
+	if id == h.catchAll.Roster {
+		return nil, problem.InUse.Because("roster %s is the catch-all roster of this server's configuration.", id)
+	}
+	err = h.rosters.DeleteRoster(ctx, id, version)
+	if errors.Is(err, rosterdb.ErrInUse) {
+		policies, err := h.incidents.PoliciesNaming(ctx, engine.Target{Roster: id})
+		if err != nil {
+			return nil, err
+		}
+		reasons := mapped(policies, func(p engine.PolicyID) string { return fmt.Sprintf("is named by policy %s", p) })
+		return nil, inUse("roster "+r.Slug, reasons, "Change the policy first.")
+	}
+	if err != nil {
+		return nil, aboutRoster(r.Slug, err)
+	}
+	return DeleteRoster204Response{}, nil
+}
+
+// editRoster changes a roster's rotations and stores the whole. If somebody else was faster it begins
+// anew, unless the caller named a version. The change returns the place of the rotation it is about, -1
+// for none.
+func (h handlers) editRoster(ctx context.Context, slug, ifMatch string, change func(*rosters.Roster) (int, error)) (rosterdb.Roster, error) {
+	version, err := wanted(ifMatch)
+	if err != nil {
+		return rosterdb.Roster{}, err
+	}
+	err = editing(version, func() error {
+		stored, err := h.readRoster(ctx, slug)
+		if err != nil {
+			return err
+		}
+		if version != rosterdb.AnyVersion && version != stored.Version {
+			return rosterdb.ErrVersion
+		}
+		i, err := change(&stored.Roster)
+		if err != nil {
+			return err
+		}
+		place := fmt.Sprintf("/rotations/%d", i)
+		if err := stored.Validate(); err != nil {
+			return below(place, err)
+		}
+		err = h.updateRoster(ctx, stored.Roster, stored.Version)
+		return withoutPlace(place, writtenRosterVersion(stored.Roster, err))
+	})
+	if err != nil {
+		return rosterdb.Roster{}, aboutRoster(slug, err)
+	}
+	return h.readRoster(ctx, slug)
+}
+
+// writtenRosterVersion leaves a lost race to whoever tries again.
+func writtenRosterVersion(r rosters.Roster, err error) error {
+	if errors.Is(err, rosterdb.ErrVersion) {
+		return err
+	}
+	return writtenRoster(r, err)
+}
+
+// withoutPlace is a problem with the pointers of a part that was sent alone.
+func withoutPlace(place string, err error) error {
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok || len(p.Errors) == 0 || p.Name != problem.Validation.Name {
+		return err
+	}
+	fields := slices.Clone(p.Errors)
+	for i := range fields {
+		fields[i].Pointer = strings.TrimPrefix(fields[i].Pointer, place)
+	}
+	return invalid(fields)
+}
+
+func rotationIndex(r rosters.Roster, id string) int {
+	return slices.IndexFunc(r.Rotations, func(t rosters.Rotation) bool { return t.ID == id })
+}
+
+func noRotation(slug, id string) error {
+	return problem.NotFound.Because("There is no rotation %s in roster %s.", id, slug)
+}
+
+func (h handlers) ListRotations(ctx context.Context, r ListRotationsRequestObject) (ListRotationsResponseObject, error) {
+	roster, err := h.readRoster(ctx, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	return ListRotations200JSONResponse{Rotations{mapped(roster.Rotations, rotationOut)}, ListRotations200ResponseHeaders{etag(roster.Version)}}, nil
+}
+
+func (h handlers) GetRotation(ctx context.Context, r GetRotationRequestObject) (GetRotationResponseObject, error) {
+	roster, err := h.readRoster(ctx, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	i := rotationIndex(roster.Roster, r.ID)
+	if i < 0 {
+		return nil, noRotation(r.Slug, r.ID)
+	}
+	return GetRotation200JSONResponse{rotationOut(roster.Rotations[i]), GetRotation200ResponseHeaders{etag(roster.Version)}}, nil
+}
+
+func (h handlers) CreateRotation(ctx context.Context, r CreateRotationRequestObject) (CreateRotationResponseObject, error) {
+	t := rotationOf(*r.Body)
+	roster, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, func(stored *rosters.Roster) (int, error) {
+		if rotationIndex(*stored, t.ID) >= 0 {
+			return 0, problem.Conflict.Because("There is a rotation %s in roster %s already.", t.ID, r.Slug)
+		}
+		stored.Rotations = append(stored.Rotations, t)
+		return len(stored.Rotations) - 1, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return CreateRotation201JSONResponse{rotationOut(t), CreateRotation201ResponseHeaders{etag(roster.Version), "/v1/rosters/" + r.Slug + "/rotations/" + t.ID}}, nil
+}
+
+func (h handlers) ReplaceRotation(ctx context.Context, r ReplaceRotationRequestObject) (ReplaceRotationResponseObject, error) {
+	t := rotationOf(*r.Body)
+	if t.ID != "" && t.ID != r.ID {
+		return nil, wrong("/id", t.ID, "is not that of the path; an id never changes")
+	}
+	t.ID = r.ID
+	roster, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, func(stored *rosters.Roster) (int, error) {
+		i := rotationIndex(*stored, r.ID)
+		if i < 0 {
+			return 0, noRotation(r.Slug, r.ID)
+		}
+		stored.Rotations[i] = t
+		return i, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ReplaceRotation200JSONResponse{rotationOut(t), ReplaceRotation200ResponseHeaders{etag(roster.Version)}}, nil
+}
+
+func (h handlers) DeleteRotation(ctx context.Context, r DeleteRotationRequestObject) (DeleteRotationResponseObject, error) {
+	_, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, func(stored *rosters.Roster) (int, error) {
+		i := rotationIndex(*stored, r.ID)
+		if i < 0 {
+			return 0, noRotation(r.Slug, r.ID)
+		}
+		if len(stored.Rotations) == 1 {
+			return 0, problem.InUse.Because("Rotation %s is the only one of roster %s, in which nobody would be on call without it.", r.ID, r.Slug)
+		}
+		stored.Rotations = slices.Delete(stored.Rotations, i, i+1)
+		return -1, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return DeleteRotation204Response{}, nil
+}

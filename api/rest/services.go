@@ -1,0 +1,125 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/rosters"
+)
+
+// serviceOf is a service of the wire as the cores have it.
+func serviceOf(s Service, slug string) (engine.Service, error) {
+	if s.Slug != "" && slug != "" && s.Slug != slug {
+		return engine.Service{}, wrong("/slug", s.Slug, "is not that of the path; a slug never changes")
+	}
+	id := orElse(slug, s.Slug)
+	svc := engine.Service{ID: engine.ServiceID(id), Name: orElse(s.Name, id), Policy: engine.PolicyID(s.Policy), Hours: hoursOf(s.Hours)}
+	return svc, renamed(svc.Validate(), "/id", "/slug")
+}
+
+// days are the wire's names of weekdays, in time.Weekday's order.
+var days = []Day{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+func hoursOf(h Hours) rosters.Hours {
+	hours := rosters.Hours{Zone: h.Zone}
+	for _, w := range h.Windows {
+		hours.Windows = append(hours.Windows, rosters.Window{From: w.From, To: w.To,
+			Days: mapped(w.Days, func(d Day) time.Weekday { return time.Weekday(slices.Index(days, d)) })})
+	}
+	return hours
+}
+
+func hoursOut(h rosters.Hours) Hours {
+	out := Hours{Zone: h.Zone}
+	for _, w := range h.Windows {
+		out.Windows = append(out.Windows, Window{From: w.From, To: w.To, Days: mapped(w.Days, func(d time.Weekday) Day { return days[d] })})
+	}
+	return out
+}
+
+func serviceOut(s enginedb.Service) Service {
+	return Service{Slug: string(s.ID), Name: s.Name, Policy: string(s.Policy), Hours: hoursOut(s.Hours),
+		Version: s.Version, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC()}
+}
+
+// writtenService says that the policy is not there.
+func writtenService(s engine.Service, err error) error {
+	if _, ok := errors.AsType[*enginedb.MissingError](err); ok {
+		return wrong("/policy", string(s.Policy), "there is no such policy")
+	}
+	return aboutService(string(s.ID), err)
+}
+
+func aboutService(slug string, err error) error { return about("service "+slug, err) }
+
+func (h handlers) ListServices(ctx context.Context, r ListServicesRequestObject) (ListServicesResponseObject, error) {
+	limit := h.limit(r.Params.Limit)
+	found, err := h.incidents.Services(ctx, engine.ServiceID(r.Params.Cursor), limit+1)
+	if err != nil {
+		return nil, err
+	}
+	found, next := part(found, limit, func(s enginedb.Service) string { return string(s.ID) })
+	return ListServices200JSONResponse{Items: mapped(found, serviceOut), Next: next}, nil
+}
+
+func (h handlers) readService(ctx context.Context, slug string) (enginedb.Service, error) {
+	s, err := h.incidents.StoredService(ctx, engine.ServiceID(slug))
+	return s, aboutService(slug, err)
+}
+
+func (h handlers) CreateService(ctx context.Context, r CreateServiceRequestObject) (CreateServiceResponseObject, error) {
+	s, err := serviceOf(*r.Body, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := h.incidents.CreateService(ctx, s); err != nil {
+		return nil, writtenService(s, err)
+	}
+	stored, err := h.readService(ctx, string(s.ID))
+	if err != nil {
+		return nil, err
+	}
+	return CreateService201JSONResponse{serviceOut(stored), CreateService201ResponseHeaders{etag(stored.Version), "/v1/services/" + string(s.ID)}}, nil
+}
+
+func (h handlers) GetService(ctx context.Context, r GetServiceRequestObject) (GetServiceResponseObject, error) {
+	s, err := h.readService(ctx, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	return GetService200JSONResponse{serviceOut(s), GetService200ResponseHeaders{etag(s.Version)}}, nil
+}
+
+func (h handlers) ReplaceService(ctx context.Context, r ReplaceServiceRequestObject) (ReplaceServiceResponseObject, error) {
+	version, err := wanted(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	s, err := serviceOf(*r.Body, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.incidents.UpdateService(ctx, s, version); err != nil {
+		return nil, writtenService(s, err)
+	}
+	stored, err := h.readService(ctx, r.Slug)
+	if err != nil {
+		return nil, err
+	}
+	return ReplaceService200JSONResponse{serviceOut(stored), ReplaceService200ResponseHeaders{etag(stored.Version)}}, nil
+}
+
+func (h handlers) DeleteService(ctx context.Context, r DeleteServiceRequestObject) (DeleteServiceResponseObject, error) {
+	version, err := wanted(r.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.incidents.DeleteService(ctx, engine.ServiceID(r.Slug), version); err != nil {
+		return nil, aboutService(r.Slug, err)
+	}
+	return DeleteService204Response{}, nil
+}

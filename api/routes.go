@@ -1,0 +1,244 @@
+// Package api is everything that Rouse answers over HTTP. The table in routes.go is the whole of it:
+// every route says who may come, and one that does not cannot be built.
+//
+// What is under /v1 takes API keys (auth.go); package rest answers people and programs, package intake
+// senders of alerts. Package callbacks answers providers, whose requests are signed, and phones, which
+// know a secret. Around all of it stands request.go: ids, the log, headers, and what happens on a panic.
+package api
+
+import (
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rouse/api/callbacks"
+	"rouse/api/intake"
+	"rouse/api/problem"
+	"rouse/api/rest"
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/engine/pager"
+)
+
+// Config is what the API needs.
+type Config struct {
+	Engine    pager.Engine
+	DB        *pgxpool.Pool
+	Intake    *intake.Handler
+	Callbacks *callbacks.Handler
+	Health    http.Handler         // answers /healthz, /readyz and /metrics, which anybody may ask
+	CatchAll  engine.CatchAll      // its roster and people cannot be deleted
+	PublicURL string               // if it is https, browsers are told to stay with that
+	Offset    func() time.Duration // added to the database's clock, as the pager's; nil: nothing
+	Log       *slog.Logger         // nil discards
+}
+
+//go:embed openapi.yaml
+var document []byte
+
+// New makes the handler of everything.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &server{
+		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Offset: c.Offset, Log: c.Log}),
+		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
+	}
+	return s.around(s.router(s.routes(c)))
+}
+
+type server struct {
+	rest  *rest.API
+	keys  enginedb.Store
+	log   *slog.Logger
+	https bool
+}
+
+// route is one line of the table.
+type route struct {
+	method string // GET stands for HEAD as well
+	path   string
+	who    access
+	answer answer
+}
+
+// answer makes the handler of a route.
+type answer func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key)
+
+// calls are the operations of openapi.yaml.
+type calls = rest.ServerInterfaceWrapper
+
+// routes is the whole surface.
+func (s *server) routes(c Config) []route {
+	const people, person = "/v1/people", "/v1/people/{handle}"
+	const teams, team = "/v1/rosters", "/v1/rosters/{slug}"
+	const policies, policy = "/v1/policies", "/v1/policies/{slug}"
+	const services, service = "/v1/services", "/v1/services/{slug}"
+	const incidents, incident = "/v1/incidents", "/v1/incidents/{key}"
+	return []route{
+		{"POST", "/v1/alerts", intakes, sender(c.Intake.Alerts)},
+		{"POST", "/v1/alertmanager", intakes, sender(c.Intake.Alertmanager)},
+
+		{"GET", incidents, read, operation((*calls).ListIncidents)},
+		{"GET", incident, read, operation((*calls).GetIncident)},
+		{"POST", incident + "/acknowledge", respond, operation((*calls).AcknowledgeIncident)},
+		{"POST", incident + "/decline", respond, operation((*calls).DeclineIncident)},
+		{"POST", incident + "/resolve", respond, operation((*calls).ResolveIncident)},
+		{"POST", incident + "/page", respond, operation((*calls).PageIn)},
+		{"POST", incident + "/severity", respond, operation((*calls).SetSeverity)},
+		{"POST", incident + "/notes", respond, operation((*calls).AddNote)},
+
+		{"GET", "/v1/oncall", read, operation((*calls).ListOnCall)},
+		{"GET", team + "/oncall", read, operation((*calls).GetRosterOnCall)},
+		{"GET", team + "/shifts", read, operation((*calls).ListShifts)},
+
+		{"GET", people, read, operation((*calls).ListPeople)},
+		{"POST", people, admin, operation((*calls).CreatePerson)},
+		{"GET", person, read, operation((*calls).GetPerson)},
+		{"PUT", person, admin, operation((*calls).ReplacePerson)},
+		{"DELETE", person, admin, operation((*calls).DeletePerson)},
+		{"GET", person + "/contacts", read, operation((*calls).ListContacts)},
+		{"POST", person + "/contacts", admin, operation((*calls).CreateContact)},
+		{"GET", person + "/contacts/{id}", read, operation((*calls).GetContact)},
+		{"PUT", person + "/contacts/{id}", admin, operation((*calls).ReplaceContact)},
+		{"DELETE", person + "/contacts/{id}", admin, operation((*calls).DeleteContact)},
+
+		{"GET", teams, read, operation((*calls).ListRosters)},
+		{"POST", teams, admin, operation((*calls).CreateRoster)},
+		{"GET", team, read, operation((*calls).GetRoster)},
+		{"PUT", team, admin, operation((*calls).ReplaceRoster)},
+		{"DELETE", team, admin, operation((*calls).DeleteRoster)},
+		{"GET", team + "/rotations", read, operation((*calls).ListRotations)},
+		{"POST", team + "/rotations", admin, operation((*calls).CreateRotation)},
+		{"GET", team + "/rotations/{id}", read, operation((*calls).GetRotation)},
+		{"PUT", team + "/rotations/{id}", admin, operation((*calls).ReplaceRotation)},
+		{"DELETE", team + "/rotations/{id}", admin, operation((*calls).DeleteRotation)},
+		{"GET", team + "/overrides", read, operation((*calls).ListOverrides)},
+		{"POST", team + "/overrides", admin, operation((*calls).CreateOverride)},
+		{"GET", team + "/overrides/{id}", read, operation((*calls).GetOverride)},
+		{"PUT", team + "/overrides/{id}", admin, operation((*calls).ReplaceOverride)},
+		{"DELETE", team + "/overrides/{id}", admin, operation((*calls).DeleteOverride)},
+
+		{"GET", policies, read, operation((*calls).ListPolicies)},
+		{"POST", policies, admin, operation((*calls).CreatePolicy)},
+		{"GET", policy, read, operation((*calls).GetPolicy)},
+		{"PUT", policy, admin, operation((*calls).ReplacePolicy)},
+		{"DELETE", policy, admin, operation((*calls).DeletePolicy)},
+
+		{"GET", services, read, operation((*calls).ListServices)},
+		{"POST", services, admin, operation((*calls).CreateService)},
+		{"GET", service, read, operation((*calls).GetService)},
+		{"PUT", service, admin, operation((*calls).ReplaceService)},
+		{"DELETE", service, admin, operation((*calls).DeleteService)},
+		{"GET", service + "/keys", admin, operation((*calls).ListServiceKeys)},
+		{"POST", service + "/keys", admin, operation((*calls).CreateServiceKey)},
+		{"GET", service + "/keys/{id}", admin, operation((*calls).GetServiceKey)},
+		{"PUT", service + "/keys/{id}", admin, operation((*calls).RenameServiceKey)},
+		{"DELETE", service + "/keys/{id}", admin, operation((*calls).RevokeServiceKey)},
+
+		{"GET", "/v1/keys", admin, operation((*calls).ListKeys)},
+		{"POST", "/v1/keys", admin, operation((*calls).CreateKey)},
+		{"GET", "/v1/keys/{id}", admin, operation((*calls).GetKey)},
+		{"PUT", "/v1/keys/{id}", admin, operation((*calls).RenameKey)},
+		{"DELETE", "/v1/keys/{id}", admin, operation((*calls).RevokeKey)},
+
+		{"POST", "/callbacks/twilio/sms", signed, plain(c.Callbacks.TwilioSMS)},
+		{"POST", "/callbacks/twilio/voice/{nonce}", signed, plain(c.Callbacks.TwilioVoice)},
+		{"POST", "/callbacks/twilio/key/{nonce}", signed, plain(c.Callbacks.TwilioKey)},
+		{"POST", "/callbacks/twilio/status/{nonce}", signed, plain(c.Callbacks.TwilioStatus)},
+
+		{"GET", "/a/{token}", secret, plain(c.Callbacks.AnswerPage)},
+		{"GET", "/a/{token}/{answer}", secret, plain(c.Callbacks.AnswerPage)},
+		{"POST", "/a/{token}/{answer}", secret, plain(c.Callbacks.AnswerButton)},
+		{"OPTIONS", "/a/{token}/{answer}", secret, plain(c.Callbacks.AnswerButton)}, // browsers ask before they post
+
+		{"GET", "/healthz", public, plain(c.Health.ServeHTTP)},
+		{"GET", "/readyz", public, plain(c.Health.ServeHTTP)},
+		{"GET", "/metrics", public, plain(c.Health.ServeHTTP)},
+		{"GET", "/openapi.yaml", public, plain(serveDocument)},
+		{"GET", "/problems/{name}", public, plain(explainProblem)},
+	}
+}
+
+// operation answers by an operation of openapi.yaml, which has it under the same method and path.
+func operation(call rest.Call) answer {
+	return func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+		handle := s.rest.Handle(method, path, call)
+		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) {
+			handle(w, r, rest.Caller{Name: k.Name, Person: k.Person, Admin: permits(k.Scopes, admin)})
+		}
+	}
+}
+
+// sender answers whoever sends alerts.
+func sender(take func(http.ResponseWriter, *http.Request, engine.ServiceID)) answer {
+	return func(*server, string, string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) { take(w, r, k.Service) }
+	}
+}
+
+// plain answers by a handler that asks for no key.
+func plain(h http.HandlerFunc) answer {
+	return func(*server, string, string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+		return func(w http.ResponseWriter, r *http.Request, _ enginedb.Key) { h(w, r) }
+	}
+}
+
+func (s *server) router(routes []route) *mux.Router {
+	router := mux.NewRouter().SkipClean(true) // a redirect would lose a POST's body
+	for _, rt := range routes {
+		methods := []string{rt.method}
+		if rt.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		router.HandleFunc(rt.path, s.guard(rt)).Methods(methods...)
+	}
+	router.NotFoundHandler = notFound(router)
+	router.MethodNotAllowedHandler = router.NotFoundHandler
+	return router
+}
+
+// notFound answers what no route matches: 405 if one of another method does, which mux does not always
+// find out by itself.
+func notFound(router *mux.Router) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var allow []string
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			var match mux.RouteMatch
+			if router.Match(other, &match) && match.MatchErr == nil && match.Route != nil {
+				allow = append(allow, method)
+			}
+		}
+		if allow == nil {
+			problem.Write(w, problem.NotFound.Because("There is nothing at this path. GET /openapi.yaml tells what there is."))
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allow, ", "))
+		problem.Write(w, problem.Method.Because("This path takes %s.", strings.Join(allow, ", ")))
+	})
+}
+
+func serveDocument(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(document) // the client is gone: nobody is left to tell
+}
+
+// explainProblem tells people what a type of problem means.
+func explainProblem(w http.ResponseWriter, r *http.Request) {
+	kind, ok := problem.Named(r.PathValue("name"))
+	if !ok {
+		problem.Write(w, problem.NotFound.Because("There is no such type of problem."))
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "%s (%d)\n\n%s\n", kind.Title, kind.Status, kind.Meaning)
+}
