@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/term"
 
+	"rouse/cmd/rouse/node"
 	"rouse/migrations/localpg"
 )
 
@@ -45,7 +46,7 @@ type demo struct {
 
 	postgres *localpg.Server
 	db       *pgxpool.Pool
-	process  *process
+	process  *node.Process
 	phones   *phones
 	rest     *rest
 	alerts   *alertmanager
@@ -98,7 +99,7 @@ func newScreen(cfg Config) *screen {
 	}
 	s.plain = false
 	s.paint = cfg.Getenv("NO_COLOR") == "" && cfg.Getenv("TERM") != "dumb"
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 		s.width = width
 	}
 	return s
@@ -113,25 +114,24 @@ func (d *demo) start(ctx context.Context, cfg Config) (err error) {
 	if d.db, err = pgxpool.New(ctx, d.postgres.URL()); err != nil {
 		return err
 	}
-	port := 18080 // to be remembered
+	address, err := node.FreeNear(18080) // to be remembered
 	if cfg.Script {
-		port = anyPort() // several may be played at the same time
+		address, err = node.FreeAddress() // several may be played at the same time
 	}
-	address, err := freeAddress(port)
 	if err != nil {
 		return err
 	}
-	d.process = &process{executable: cfg.Executable, address: address, log: filepath.Join(d.dir, "server.log"), crashed: func() {
-		d.journal.add(event{kind: server, who: "server", text: "ended by itself: " + d.process.lastWords()})
+	d.process = &node.Process{Executable: cfg.Executable, Address: address, Log: filepath.Join(d.dir, "server.log"), Crashed: func() {
+		d.journal.add(event{kind: server, who: "server", text: "ended by itself: " + d.process.LastWords()})
 	}}
-	if d.phones, err = startPhones(d.journal, d.pace.second, d.process.url()); err != nil {
+	if d.phones, err = startPhones(d.journal, d.pace.second, d.process.URL()); err != nil {
 		return err
 	}
-	d.process.environ = append(cfg.Environ, d.settings()...)
-	if _, err := d.process.start(ctx); err != nil {
+	d.process.Environ = append(cfg.Environ, d.settings()...)
+	if _, err := d.process.Start(ctx); err != nil {
 		return err
 	}
-	d.rest = newREST(d.process.url())
+	d.rest = newREST(d.process.URL())
 	d.alerts = &alertmanager{rest: d.rest, journal: d.journal, keys: d.keys}
 	return d.seed(ctx)
 }
@@ -159,8 +159,8 @@ func (d *demo) startPostgres(ctx context.Context, getenv func(string) string) (e
 func (d *demo) settings() []string {
 	return []string{
 		"ROUSE_DATABASE_URL=" + d.postgres.URL(),
-		"ROUSE_LISTEN=" + d.process.address,
-		"ROUSE_PUBLIC_URL=" + d.process.url(),
+		"ROUSE_LISTEN=" + d.process.Address,
+		"ROUSE_PUBLIC_URL=" + d.process.URL(),
 		"ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
 		"ROUSE_LAST_RESORT=ida",
 		"ROUSE_TWILIO_ACCOUNT_SID=" + d.phones.twilio.AccountSID(),
@@ -193,7 +193,7 @@ func (d *demo) curtain() {
 // close stops everything that was started. After an error the server's log stays.
 func (d *demo) close(err error) {
 	if d.process != nil {
-		d.process.stop()
+		d.process.Stop()
 	}
 	if d.phones != nil {
 		d.phones.close()
@@ -205,7 +205,7 @@ func (d *demo) close(err error) {
 		d.postgres.Stop()
 	}
 	if err != nil && !errors.Is(err, context.Canceled) && d.process != nil {
-		d.screen.print("The server's log is " + d.process.log + "\n")
+		d.screen.print("The server's log is " + d.process.Log + "\n")
 		return
 	}
 	_ = os.RemoveAll(d.dir) // it is in a temporary folder: what stays is swept away

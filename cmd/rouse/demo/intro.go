@@ -22,7 +22,7 @@ func (d *demo) introduction(ctx context.Context, script bool) string {
 	b.WriteString(d.ladders() + "\n")
 	b.WriteString(fmt.Sprintf("  Everybody gets a push at once, an SMS after %s, a call after %s; Dana and Kofi a call after 1s.\n\n",
 		d.pace.sms, d.pace.call))
-	b.WriteString(fmt.Sprintf("  server   %s, process %d\n  its log  %s\n\n", d.process.url(), d.process.pid(), d.process.log))
+	b.WriteString(fmt.Sprintf("  server   %s, process %d\n  its log  %s\n\n", d.process.URL(), d.process.PID(), d.process.Log))
 	if script {
 		b.WriteString(d.screen.paragraph("Now a story that is always the same. Every step is checked: a line with ✓ says what came true."))
 	} else {

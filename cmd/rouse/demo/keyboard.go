@@ -78,7 +78,7 @@ func (k *keyboard) open(s *screen) (restore func(), err error) {
 	t.AutoCompleteCallback = complete
 	s.swap(t, func() int {
 		width, height, err := term.GetSize(int(k.out.Fd()))
-		if err != nil {
+		if err != nil || width <= 0 {
 			return plainWidth
 		}
 		_ = t.SetSize(width, height) // fails where writing fails: nobody is left to tell

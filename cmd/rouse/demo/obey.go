@@ -137,7 +137,7 @@ func (d *demo) pageIn(ctx context.Context, c command) error {
 
 func (d *demo) killServer() error {
 	began := time.Now()
-	pid := d.process.kill()
+	pid := d.process.Kill()
 	if pid == 0 {
 		return errDown
 	}
@@ -147,12 +147,12 @@ func (d *demo) killServer() error {
 }
 
 func (d *demo) restartServer(ctx context.Context) error {
-	took, err := d.process.start(ctx)
+	took, err := d.process.Start(ctx)
 	if err != nil {
 		return err
 	}
 	d.journal.add(event{kind: server, who: "server",
-		text: fmt.Sprintf("started again (process %d), ready after %d ms", d.process.pid(), took.Milliseconds())})
+		text: fmt.Sprintf("started again (process %d), ready after %d ms", d.process.PID(), took.Milliseconds())})
 	return nil
 }
 

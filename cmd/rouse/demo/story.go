@@ -59,7 +59,7 @@ func (s *story) killedWhileBobIsPaged() {
 	s.comes(0, "Rouse knows that", onPhone(receipt, "bob")) // killed before, it would rather send it twice than never
 	s.do(s.killServer)
 	s.linger(s.pace.sms + 200*time.Millisecond)
-	s.holds("the server is dead, and Bob's SMS is overdue", s.process.pid() == 0)
+	s.holds("the server is dead, and Bob's SMS is overdue", s.process.PID() == 0)
 	s.hereAfter()
 	s.do(func() error { return s.restartServer(s.ctx) })
 	s.comes(0, "Bob gets his SMS all the same", onPhone(texted, "bob"))

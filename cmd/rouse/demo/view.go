@@ -19,7 +19,7 @@ type screen struct {
 	mu    sync.Mutex
 	out   io.Writer
 	width int        // in characters
-	fit   func() int // asked before each write how wide the terminal is now; nil: it stays
+	fit   func() int // asked how wide the terminal is now; nil: it stays
 }
 
 // colour is an SGR parameter of ECMA-48, "" for none.
@@ -61,9 +61,6 @@ func (s *screen) print(text string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fit != nil {
-		s.width = s.fit()
-	}
 	_, _ = io.WriteString(s.out, text) // nobody is left to tell
 }
 
@@ -73,6 +70,9 @@ var asASCII = strings.NewReplacer("✓", "ok", "✗", "FAILED", "…", "...", "�
 func (s *screen) columns() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fit != nil {
+		s.width = s.fit()
+	}
 	return s.width
 }
 

@@ -1,5 +1,5 @@
 // Package node runs the real server as a child process that can be killed and started again: for the
-// demo and the benchmarks, which must not measure or show anything but what people run.
+// demo, the benchmarks and the tests, which must not measure or show anything but what people run.
 package node
 
 import (
@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -27,10 +28,12 @@ type Process struct {
 	Environ    []string // whole
 	Address    string   // host:port that it listens on
 	Log        string   // file that it writes to
+	Crashed    func()   // if not nil, is called when it ends without being told to
 
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process is gone; nil if there never was one
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when the process is gone; nil if there never was one
+	ending atomic.Bool   // somebody told it to end
 }
 
 const startWithin = 20 * time.Second
@@ -79,9 +82,9 @@ func (p *Process) Start(ctx context.Context) (took time.Duration, err error) {
 		select {
 		case <-look.C:
 		case <-p.done:
-			return 0, fmt.Errorf("the server ended as it started: %s", p.lastWords())
+			return 0, fmt.Errorf("the server ended as it started: %s", p.LastWords())
 		case <-ctx.Done():
-			return 0, fmt.Errorf("the server was not ready within %s: %s", startWithin, p.lastWords())
+			return 0, fmt.Errorf("the server was not ready within %s: %s", startWithin, p.LastWords())
 		}
 	}
 }
@@ -103,6 +106,7 @@ func (p *Process) launch() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the parent's
 	dieWithParent(cmd.SysProcAttr)
 	started, done := make(chan error), make(chan struct{})
+	p.ending.Store(false)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -112,6 +116,9 @@ func (p *Process) launch() error {
 		if err == nil {
 			_ = cmd.Wait() // how it ended stands in its log
 			close(done)
+			if !p.ending.Load() && p.Crashed != nil {
+				p.Crashed()
+			}
 		}
 	}()
 	if err := <-started; err != nil {
@@ -137,6 +144,7 @@ func (p *Process) signal(sig syscall.Signal, patience time.Duration) (pid int) {
 	if pid = p.PID(); pid == 0 {
 		return 0
 	}
+	p.ending.Store(true)
 	_ = p.cmd.Process.Signal(sig) // fails only if the process is gone, which is what is wanted
 	select {
 	case <-p.done:
@@ -145,8 +153,8 @@ func (p *Process) signal(sig syscall.Signal, patience time.Duration) (pid int) {
 	return pid
 }
 
-// lastWords is the end of the log.
-func (p *Process) lastWords() string {
+// LastWords is the end of the log.
+func (p *Process) LastWords() string {
 	text, err := os.ReadFile(p.Log)
 	text = bytes.TrimSpace(text)
 	if err != nil || len(text) == 0 {
@@ -156,19 +164,21 @@ func (p *Process) lastWords() string {
 	return strings.Join(lines[max(0, len(lines)-3):], "\n")
 }
 
-// FreeAddress finds a port that nothing listens on. It is not one that the kernel gives to outgoing
+// FreeAddress finds a port that nothing listens on.
+func FreeAddress() (string, error) { return FreeNear(anyPort()) }
+
+// FreeNear is FreeAddress with a port to try first. It is not one that the kernel gives to outgoing
 // connections (32768 and up): one of those that keep knocking while the server is dead would at some
 // time be given the server's own port, and talk to itself.
-func FreeAddress() (string, error) {
-	for try := range 100 {
-		port := 18080
-		if try > 0 {
-			port += rand.IntN(10_000)
-		}
+func FreeNear(port int) (string, error) {
+	for range 100 {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if l, err := net.Listen("tcp", address); err == nil {
 			return address, l.Close()
 		}
+		port = anyPort()
 	}
-	return "", errors.New("no free port was found on 127.0.0.1 from 18080 to 28079")
+	return "", errors.New("no free port was found on 127.0.0.1 from 18000 to 31999")
 }
+
+func anyPort() int { return 18_000 + rand.IntN(14_000) }
