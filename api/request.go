@@ -87,6 +87,10 @@ func (s *server) wrote(w *response, r *http.Request, id string, began time.Time)
 	if w.who == public && w.status < http.StatusBadRequest {
 		level = slog.LevelDebug // probes come every few seconds
 	}
-	s.log.LogAttrs(r.Context(), level, "request", slog.String("request", id), slog.String("method", r.Method), slog.String("route", w.route),
-		slog.Int("status", w.status), slog.Float64("ms", float64(time.Since(began).Microseconds())/1000), slog.String("key", w.key))
+	attrs := []slog.Attr{slog.String("request", id), slog.String("method", r.Method), slog.String("route", w.route),
+		slog.Int("status", w.status), slog.Float64("ms", float64(time.Since(began).Microseconds())/1000)}
+	if w.key != "" { // in the log, "key" is an incident's
+		attrs = append(attrs, slog.String("api_key", w.key))
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }

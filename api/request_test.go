@@ -24,7 +24,7 @@ func TestTheLogNamesTheRouteAndNothingSecret(t *testing.T) {
 	log := d.log.String()
 	for _, want := range []string{
 		`"level":"INFO","msg":"request","request":"` + got.header.Get("X-Request-Id") + `","method":"GET","route":"/v1/people/{handle}","status":422,`,
-		`"key":"` + d.keys["ann"][:12] + `"`,
+		`"api_key":"` + d.keys["ann"][:12] + `"`,
 		`"method":"PUT","route":"/v1/people/{handle}","status":200,`,
 		`"route":"/a/{token}","status":200,`,
 		`"route":"/v1/people","status":401,`,

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rouse/engine"
 	"rouse/notifiers"
 	"rouse/rosters"
 )
@@ -55,6 +57,7 @@ var settings = []setting{
 
 	{paging, "ROUSE_KEY_PREFIX", "HOT", false, "what incident keys begin with", text(func(c *config) *string { return &c.keyPrefix }, matches(keyPrefix, "2 to 10 capital letters, such as HOT"))},
 	{paging, "ROUSE_IMOC", "imoc", false, "roster that catches what has no owner: the incident manager on call", setIMOC},
+	{paging, "ROUSE_IMOC_WAIT", engine.DefaultWait.String(), false, "how long that roster has to answer before the ladder begins again", setIMOCWait},
 	{paging, "ROUSE_LAST_RESORT", "", false, "handles of the people to page when that roster is empty: ann,bob", setLastResort},
 
 	{sms, "ROUSE_TWILIO_ACCOUNT_SID", "", false, "account, AC…", text(func(c *config) *string { return &c.twilio.accountSID }, matches(accountSID, "an account SID: AC and 32 more characters"))},
@@ -147,6 +150,15 @@ func setPrivate(c *config, value string) (err error) {
 func setIMOC(c *config, value string) error {
 	c.catchAll.Roster = rosters.RosterID(value)
 	return matches(slug, "a roster's slug, such as imoc")(value)
+}
+
+func setIMOCWait(c *config, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < engine.MinWait || d > engine.MaxWait {
+		return fmt.Errorf("is no such time: set it to one from %s to %s, such as 5m", engine.MinWait, engine.MaxWait)
+	}
+	c.catchAll.Wait = d
+	return nil
 }
 
 func setLastResort(c *config, value string) error {

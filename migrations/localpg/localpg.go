@@ -173,7 +173,7 @@ func (s *Server) shutdown() {
 		s.log.Info("private Postgres is stopped", "dir", s.dir.path)
 	}
 	if s.guard != nil {
-		s.guard.dismiss()
+		defer s.guard.dismiss() // last: until the folders are gone, it is there to remove them
 	}
 	if s.lock == nil { // the folder never was ours
 		return

@@ -159,6 +159,7 @@ func (d *demo) startPostgres(ctx context.Context, getenv func(string) string) (e
 func (d *demo) settings() []string {
 	return []string{
 		"ROUSE_DATABASE_URL=" + d.postgres.URL(),
+		"ROUSE_IMOC_WAIT=" + d.pace.wait.String(),
 		"ROUSE_LISTEN=" + d.process.Address,
 		"ROUSE_PUBLIC_URL=" + d.process.URL(),
 		"ROUSE_ALLOW_PRIVATE_ADDRESSES=true",

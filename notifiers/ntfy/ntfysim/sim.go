@@ -166,6 +166,10 @@ var topicForm = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
 
 // ServeHTTP takes a publication as JSON: https://docs.ntfy.sh/publish/#publish-as-json.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && r.URL.Path == "/v1/health" {
+		write(w, http.StatusOK, map[string]bool{"healthy": true})
+		return
+	}
 	push, refused := s.read(r)
 	e := Event{Kind: Requested, Topic: push.Topic, Status: http.StatusOK}
 	if refused != nil {
