@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -107,9 +108,10 @@ func TestAPrivateDatabaseIsSharedWithWhoeverRunsIt(t *testing.T) {
 func TestDoctorOnARunningRouse(t *testing.T) {
 	address := dbtest.URL(t)
 	url, _, _ := serving(t, "ROUSE_DATABASE_URL="+address)
-	for range 100 { // the sweeper's first round takes a moment
-		if status, _ := getText(t, url+"/readyz"); status == http.StatusOK {
-			break
+	deadline := time.Now().Add(15 * time.Second)
+	for status := 0; status != http.StatusOK; status, _ = getText(t, url+"/readyz") {
+		if time.Now().After(deadline) {
+			t.Fatal("the server never was ready")
 		}
 	}
 	out, _, err := call(t, settingsOf("ROUSE_DATABASE_URL="+address, "ROUSE_PUBLIC_URL="+url), "doctor", "--json")

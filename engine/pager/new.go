@@ -104,13 +104,15 @@ func New(cfg Config) (*Pager, error) {
 	return p, nil
 }
 
-// Start lets the node take part: it works the queue and sweeps, until Stop.
+// Start lets the node take part: it works the queue and sweeps, until Stop. When it returns, the first
+// sweep is done, and the node is ready.
 func (p *Pager) Start(ctx context.Context) error {
 	if err := p.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("starting the queue: %w", err)
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
-	p.sweeping.Go(func() { p.sweepUntil(ctx) })
+	wait := p.sweep(ctx)
+	p.sweeping.Go(func() { p.sweepUntil(ctx, wait) })
 	return nil
 }
 

@@ -13,8 +13,8 @@ import (
 
 // sweepUntil keeps time for every incident of the instance, as every other node does. It sleeps until
 // the next deadline it knows of, and never longer than sweepEvery.
-func (p *Pager) sweepUntil(ctx context.Context) {
-	timer := time.NewTimer(0)
+func (p *Pager) sweepUntil(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		select {
