@@ -60,6 +60,17 @@ func (s *server) guard(rt route) http.HandlerFunc {
 		for name, value := range mux.Vars(r) {
 			r.SetPathValue(name, value)
 		}
+		if rt.who == intakes {
+			select {
+			case s.senders <- struct{}{}:
+				defer func() { <-s.senders }()
+			case <-time.After(patience):
+				problem.Write(w, problem.Unavailable.Because("Too many alerts come at the same time. Send it again."))
+				return
+			case <-r.Context().Done():
+				return
+			}
+		}
 		if needsKey {
 			var ok bool
 			if key, ok = s.known(w, r); !ok {
@@ -73,6 +84,10 @@ func (s *server) guard(rt route) http.HandlerFunc {
 		serve(w, r, key)
 	}
 }
+
+// maxSenders is how many alerts are taken in at the same time; more wait at the door, so that a flood of
+// them keeps nobody from acknowledging.
+const maxSenders = 32
 
 // patience is how long a key may take to be looked up before its sender is asked to come again.
 const patience = 2 * time.Second

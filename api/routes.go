@@ -29,7 +29,7 @@ import (
 // Config is what the API needs.
 type Config struct {
 	Engine    pager.Engine
-	DB        *pgxpool.Pool
+	DB        *pgxpool.Pool // for keys and REST; better not the one that pages are sent with
 	Intake    *intake.Handler
 	Callbacks *callbacks.Handler
 	Health    http.Handler         // answers /healthz, /readyz and /metrics, which anybody may ask
@@ -50,6 +50,7 @@ func New(c Config) http.Handler {
 	s := &server{
 		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Offset: c.Offset, Log: c.Log}),
 		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
+		senders: make(chan struct{}, maxSenders),
 	}
 	return s.around(s.router(s.routes(c)))
 }
@@ -59,6 +60,8 @@ type server struct {
 	keys  enginedb.Store
 	log   *slog.Logger
 	https bool
+
+	senders chan struct{} // those whose alerts are being taken in
 }
 
 // route is one line of the table.

@@ -120,6 +120,7 @@ create table page (
     primary key (incident, no)
 );
 create unique index page_code on page (person, code);
+create index page_any_code on page (code);
 create index page_open on page (person) where state = 'open';
 create index page_live on page (incident) where live;
 
@@ -136,6 +137,7 @@ create table attempt (
     sent_at     timestamptz,
     receipt_by  timestamptz,
     unwanted    boolean not null default false,
+    hung_up     boolean not null default false, -- an unwanted call that is over
     nonce       text not null unique,
     generation  integer not null default 1,
     lease_until timestamptz not null, -- when a sweep takes it over from the queue or a worker
@@ -146,7 +148,9 @@ create table attempt (
     detail      text not null default '',
     primary key (incident, no)
 ) with (fillfactor = 70);
+create index attempt_texted on attempt (address, claimed_at) where channel = 'sms';
 create index attempt_page on attempt (incident, page);
+create index attempt_ringing on attempt (lease_until) where unwanted and channel = 'voice' and not hung_up;
 create index attempt_unsent on attempt (lease_until) where state in ('queued', 'sending');
 
 create table alert (

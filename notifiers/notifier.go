@@ -58,6 +58,10 @@ type Message struct {
 	// At is when the attempt was taken up, by the database's clock; zero: by this machine's. Only
 	// messages made after it can be this attempt's.
 	At time.Time
+
+	// Wanted, if not nil, is asked before each try but the first whether the message is still wanted:
+	// somebody may have answered meanwhile.
+	Wanted func(context.Context) bool
 }
 
 // Receipt is what a provider said when it took a message, or says later about it.

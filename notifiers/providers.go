@@ -71,7 +71,10 @@ func (c *Chain) Notify(ctx context.Context, m Message) (Receipt, error) {
 		m.Since = orElse(m.At, time.Now())
 	}
 	var failures []error
-	for _, l := range c.inOrder() {
+	for i, l := range c.inOrder() {
+		if i > 0 && !m.stillWanted(ctx) {
+			break
+		}
 		r, err := l.notify(ctx, m)
 		if err == nil {
 			return r, nil
@@ -169,7 +172,7 @@ func (l *link) notify(ctx context.Context, m Message) (Receipt, error) {
 				err = &notTaken
 			}
 		}
-		if try == tries || f.RetryAfter > patience || !pause(ctx, backoff(f.RetryAfter)) {
+		if try == tries || f.RetryAfter > patience || !pause(ctx, backoff(f.RetryAfter)) || !m.stillWanted(ctx) {
 			return Receipt{}, err
 		}
 	}
@@ -183,6 +186,8 @@ func (l *link) find(ctx context.Context, m Message) (r Receipt, found, sure bool
 	r, found, err := finder.Find(ctx, m)
 	return r, found, err == nil
 }
+
+func (m Message) stillWanted(ctx context.Context) bool { return m.Wanted == nil || m.Wanted(ctx) }
 
 func backoff(asked time.Duration) time.Duration {
 	return max(asked, minBackoff+rand.N(maxBackoff-minBackoff))

@@ -56,6 +56,15 @@ func openDatabase(ctx context.Context, cfg config, getenv func(string) string, l
 	return postgres{Pool: pool, private: server}, nil
 }
 
+// another opens a second pool on the same database, with at most so many connections: what it carries
+// keeps nothing waiting that goes through the first.
+func (p postgres) another(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
+	cfg := p.Config() // a copy
+	cfg.MaxConns = min(cfg.MaxConns, connections)
+	cfg.MinConns, cfg.MinIdleConns = 0, 0
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
 // Close gives all connections back and ends a private server. A pool waits for whoever still uses a
 // connection; that may be a send that was cut off, and the end of the program does not wait for it.
 func (p postgres) Close() {
@@ -92,8 +101,8 @@ func runningIn(dir string) (address string, ok bool) {
 var limits = map[string]string{
 	"application_name":                    "rouse",
 	"statement_timeout":                   "20s",
-	"lock_timeout":                        "10s",
-	"idle_in_transaction_session_timeout": "20s",
+	"lock_timeout":                        "3s",
+	"idle_in_transaction_session_timeout": "5s",
 	"tcp_keepalives_idle":                 "5",
 	"tcp_keepalives_interval":             "2",
 	"tcp_keepalives_count":                "3",

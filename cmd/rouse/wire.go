@@ -19,8 +19,10 @@ import (
 // Times of a shutdown: for requests under way, then for messages under way.
 const (
 	requestsEnd = 3 * time.Second
-	sendsEnd    = 10 * time.Second
+	sendsEnd    = 12 * time.Second // the queue gives a send 10 s before it cuts it off
 )
+
+const requestConns = 10
 
 // serve puts everything together, runs it until ctx ends, and takes it apart again. It is long and
 // straight so that one can read what is connected to what.
@@ -58,8 +60,15 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	if len(channels) == 0 {
 		log.Warn("NO CHANNELS: nobody can be paged. Set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it")
 	}
+	// Requests have a pool of their own: a flood of alerts keeps no page waiting for a connection.
+	requests, err := db.another(ctx, requestConns)
+	if err != nil {
+		return err
+	}
+	defer requests.Close()
 	p, err := pager.New(pager.Config{
 		DB:        db.Pool,
+		Intake:    requests,
 		Channels:  channels,
 		CatchAll:  cfg.catchAll,
 		PublicURL: cfg.publicURL,
@@ -72,7 +81,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 
 	handler := api.New(api.Config{
 		Engine:    p,
-		DB:        db.Pool,
+		DB:        requests,
 		Intake:    intake.New(intake.Config{Engine: p, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Log: log}),
 		Health:    healthHandler(p.Audit, p.Collectors(), log),

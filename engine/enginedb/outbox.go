@@ -50,10 +50,11 @@ const Patience = time.Second
 // wanted, is held by somebody else, or has been given to a later generation. token is the hash of the
 // secret that its buttons will carry.
 //
-// It takes the incident's lock, so that it either comes before an acknowledgement or sees it.
+// It takes the incident's lock, so that it either comes before an acknowledgement or sees it; while
+// somebody else holds it, it gives ErrLocked instead of waiting with a connection in its hand.
 func (s Store) Claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration) (Claim, error) {
 	c := Claim{AttemptRef: ref}
-	err := s.db.QueryRow(ctx, `with inc as materialized (select * from incident where id = $1 for update),
+	err := s.db.QueryRow(ctx, `with inc as materialized (select * from incident where id = $1 for update skip locked),
 		t as materialized (select clock_timestamp() + $6::interval as now from inc),
 		old as (select claimed_at from attempt where incident = $1 and no = $2),
 		a as (update attempt set state = 'sending', lease_until = clock_timestamp() + $5::interval, claimed_at = coalesce(claimed_at, t.now),
@@ -70,12 +71,39 @@ func (s Store) Claim(ctx context.Context, ref AttemptRef, token []byte, lease, o
 		Scan(&c.Claimed, (*zeronull.Timestamptz)(&c.Before), &c.Nonce, &c.Channel, &c.Address, &c.Code, &c.Ask, &c.Person, &c.Language,
 			&c.Key, &c.Severity, &c.Summary, &c.Service, &c.Role, &c.Why, &c.OpenedAt, &c.First)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return c, ErrNotFound
+		return c, s.whyNoClaim(ctx, ref)
 	}
 	if err != nil {
 		return c, fmt.Errorf("claiming attempt %d of incident %d: %w", ref.Attempt, ref.Incident, err)
 	}
 	return c, nil
+}
+
+// whyNoClaim tells an attempt that is still to be sent from one that is not.
+func (s Store) whyNoClaim(ctx context.Context, ref AttemptRef) error {
+	var open bool
+	err := s.db.QueryRow(ctx, `select exists (select from attempt
+		where incident = $1 and no = $2 and generation = $3 and state = 'queued' and not unwanted)`,
+		ref.Incident, ref.Attempt, ref.Generation).Scan(&open)
+	switch {
+	case err != nil:
+		return fmt.Errorf("claiming attempt %d of incident %d: %w", ref.Attempt, ref.Incident, err)
+	case open:
+		return ErrLocked
+	default:
+		return ErrNotFound
+	}
+}
+
+// Wanted reports whether a claim is still held and its message still wanted.
+func (s Store) Wanted(ctx context.Context, ref AttemptRef) (wanted bool, err error) {
+	err = s.db.QueryRow(ctx, `select exists (select from attempt
+		where incident = $1 and no = $2 and generation = $3 and state = 'sending' and not unwanted)`,
+		ref.Incident, ref.Attempt, ref.Generation).Scan(&wanted)
+	if err != nil {
+		return false, fmt.Errorf("asking whether a message is still wanted: %w", err)
+	}
+	return wanted, nil
 }
 
 // Renew prolongs the lease of a claim and reports whether it is still held.
@@ -103,67 +131,14 @@ func (s Store) Settle(ctx context.Context, ref AttemptRef, provider, providerID,
 	return tag.RowsAffected() == 1, nil
 }
 
-// Sweep is what a node finds to do.
-type Sweep struct {
-	Due     []int64       // incidents whose deadline has passed, the longest overdue first
-	Unsent  []AttemptRef  // attempts that nobody is sending, to be sent under these generations
-	Next    time.Duration // until the next deadline of any incident; negative if there is none
-	Overdue time.Duration // how long the oldest deadline has passed
-}
-
-// Sweep looks for incidents to tick, at most limit, and takes over at most take attempts that were left: queued longer than Patience,
-// or in the hands of a worker whose lease has run out. A taken-over attempt gets a new generation, so
-// that the old worker can write nothing; one that nobody wants any more is withdrawn.
-func (s Store) Sweep(ctx context.Context, offset time.Duration, limit, take int) (Sweep, error) {
-	var w Sweep
-	w.Next = -1
-	var b pgx.Batch
-	b.Queue(`select id from incident where deadline <= clock_timestamp() + $1::interval order by deadline limit $2`, offset, limit).
-		Query(func(rows pgx.Rows) (err error) {
-			w.Due, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-			return err
-		})
-	b.Queue(`with left_over as (
-			select incident, no from attempt
-			where state in ('queued', 'sending') and lease_until < clock_timestamp()
-			order by lease_until limit $2 for update skip locked)
-		update attempt a set generation = generation + 1,
-			lease_until = clock_timestamp() + $1::interval, -- for the node that takes it now
-			state = case when unwanted then 'withdrawn' else 'queued' end
-		from left_over l where a.incident = l.incident and a.no = l.no
-		returning a.incident, a.no, a.generation, a.unwanted`, Patience, take).
-		Query(func(rows pgx.Rows) error {
-			var r AttemptRef
-			var unwanted bool
-			_, err := pgx.ForEachRow(rows, []any{&r.Incident, &r.Attempt, &r.Generation, &unwanted}, func() error {
-				if !unwanted {
-					w.Unsent = append(w.Unsent, r)
-				}
-				return nil
-			})
-			return err
-		})
-	b.Queue(`select extract(epoch from min(deadline) filter (where deadline > n) - n)::float8, extract(epoch from n - min(deadline))::float8
-		from (select deadline from incident where deadline is not null order by deadline limit $2) d, (select clock_timestamp() + $1::interval n) c
-		group by n`, offset, limit+1).
-		QueryRow(func(row pgx.Row) error {
-			var next, overdue *float64
-			if err := row.Scan(&next, &overdue); err != nil {
-				if errors.Is(err, pgx.ErrNoRows) {
-					return nil
-				}
-				return err
-			}
-			if next != nil {
-				w.Next = time.Duration(*next * float64(time.Second))
-			}
-			if overdue != nil && *overdue > 0 {
-				w.Overdue = time.Duration(*overdue * float64(time.Second))
-			}
-			return nil
-		})
-	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
-		return w, fmt.Errorf("sweeping: %w", err)
+// Force writes down what became of an attempt without asking the engine, for a report that cannot be
+// brought to it: so that at least the message is not sent again and again.
+func (s Store) Force(ctx context.Context, ref AttemptRef, state engine.AttemptState, provider, providerID string) error {
+	_, err := s.db.Exec(ctx, `update attempt set state = $4, provider = $5, provider_id = $6
+		where incident = $1 and no = $2 and generation = $3 and state = 'sending'`,
+		ref.Incident, ref.Attempt, ref.Generation, string(state), provider, providerID)
+	if err != nil {
+		return fmt.Errorf("forcing a report: %w", err)
 	}
-	return w, nil
+	return nil
 }

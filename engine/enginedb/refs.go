@@ -35,26 +35,41 @@ func (s Store) PageOfAttempt(ctx context.Context, nonce string) (r PageRef, err 
 	return r, notFound(err, "finding an attempt")
 }
 
-// PageByCode finds the page of one of the people that has a code, or gives ErrNotFound.
-func (s Store) PageByCode(ctx context.Context, people []rosters.PersonID, code string) (r PageRef, err error) {
+// PageByCode finds the page that has a code and belongs to one of the people, or was texted to the number
+// (which the person may have changed since), or gives ErrNotFound.
+func (s Store) PageByCode(ctx context.Context, people []rosters.PersonID, number, code string) (r PageRef, err error) {
 	err = s.db.QueryRow(ctx, `select p.incident, i.key, p.no, p.person from page p join incident i on i.id = p.incident
-		where p.person = any($1) and p.code = $2 order by p.started_at desc limit 1`, asText(people), code).
+		where p.code = $3 and (p.person = any($1)
+			or exists (select from attempt a where a.incident = p.incident and a.page = p.no and a.address = $2))
+		order by p.started_at desc limit 1`, asText(people), number, code).
 		Scan(&r.Incident, &r.Key, &r.Page, &r.Person)
 	return r, notFound(err, "finding a page by its code")
 }
 
-// OpenPages lists the open pages of people on unresolved incidents.
-func (s Store) OpenPages(ctx context.Context, people []rosters.PersonID) ([]PageRef, error) {
-	rows, err := s.db.Query(ctx, `select p.incident, i.key, p.no, 0, p.person from page p join incident i on i.id = p.incident
-		where p.person = any($1) and p.state = 'open' and i.status <> 'resolved' order by p.started_at`, asText(people))
+// Texted is a page that was texted to a number.
+type Texted struct {
+	PageRef
+	Open bool // still to be answered
+}
+
+// TextedPages lists the pages that were texted to a number and are open, or were texted within the
+// last ten minutes: what a reply without a code may be about.
+func (s Store) TextedPages(ctx context.Context, number string, offset time.Duration) ([]Texted, error) {
+	rows, err := s.db.Query(ctx, `select p.incident, i.key, p.no, 0, p.person, bool_or(p.state = 'open' and i.status <> 'resolved') as open
+		from attempt a join page p on p.incident = a.incident and p.no = a.page join incident i on i.id = a.incident
+		where a.channel = 'sms' and a.address = $1 and a.claimed_at is not null
+			and (p.state = 'open' and i.status <> 'resolved' or a.claimed_at > (select clock_timestamp() + $2::interval - interval '10 minutes'))
+		group by p.incident, i.key, p.no, p.person order by min(a.claimed_at)`, number, offset)
 	if err != nil {
-		return nil, fmt.Errorf("listing open pages: %w", err)
+		return nil, fmt.Errorf("listing texted pages: %w", err)
 	}
-	refs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[PageRef])
+	pages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Texted, err error) {
+		return t, row.Scan(&t.Incident, &t.Key, &t.Page, &t.Attempt, &t.Person, &t.Open)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("listing open pages: %w", err)
+		return nil, fmt.Errorf("listing texted pages: %w", err)
 	}
-	return refs, nil
+	return pages, nil
 }
 
 // PageWithTokens finds the page of an attempt that was made within age, with the hashes of the secrets

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,18 +101,27 @@ func (p *Pager) byNumber(ctx context.Context, db enginedb.Store, number, code st
 		return enginedb.PageRef{}, err
 	}
 	if code != "" {
-		return db.PageByCode(ctx, people, code)
+		return db.PageByCode(ctx, people, number, code)
 	}
-	open, err := db.OpenPages(ctx, people)
-	switch {
-	case err != nil:
+	return p.theOnlyPage(ctx, db, number)
+}
+
+// theOnlyPage finds the page that a reply without a code means: the one open page that was texted to the
+// number, if no other was texted there in the last ten minutes.
+func (p *Pager) theOnlyPage(ctx context.Context, db enginedb.Store, number string) (enginedb.PageRef, error) {
+	texted, err := db.TextedPages(ctx, number, p.Offset())
+	if err != nil {
 		return enginedb.PageRef{}, err
+	}
+	open := slices.DeleteFunc(slices.Clone(texted), func(t enginedb.Texted) bool { return !t.Open })
+	switch {
 	case len(open) == 0:
 		return enginedb.PageRef{}, ErrNotFound
-	case len(open) > 1:
+	case len(texted) > 1:
 		return enginedb.PageRef{}, ErrAmbiguous
+	default:
+		return open[0].PageRef, nil
 	}
-	return open[0], nil
 }
 
 // A token is "incident-attempt-secret"; the attempt's row keeps the SHA-256 of the secrets it was sent
@@ -167,6 +177,7 @@ func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) e
 // report brings a receipt to the engine. A worker's carries its generation; false says that the
 // attempt was given to another worker, and nothing was written.
 func (p *Pager) report(ctx context.Context, ref enginedb.AttemptRef, r notifiers.Receipt) (bool, error) {
+	r.Provider, r.ProviderID, r.Detail = text(r.Provider, maxWord), text(r.ProviderID, maxWord), text(r.Detail, maxSummary)
 	held := false
 	err := p.handle(ctx, happening{
 		id:    ref.Incident,

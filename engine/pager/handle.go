@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
 	"rouse/engine"
@@ -32,37 +33,41 @@ type happening struct {
 // handle brings an event to its incident: one transaction locks, steps, saves, hands the sends to the
 // queue and commits.
 func (p *Pager) handle(ctx context.Context, h happening) error {
-	return p.inTx(ctx, func(tx pgx.Tx) (func(), error) {
-		inc, now, err := enginedb.New(tx).Lock(ctx, h.id, h.named, p.Offset(), h.skip)
+	return p.inTx(ctx, p.cfg.DB, func(tx pgx.Tx, digits int) (func(), error) {
+		inc, err := enginedb.New(tx).Lock(ctx, h.id, h.named, p.Offset(), h.skip)
 		if err != nil {
 			return nil, err
 		}
 		if h.first != nil {
-			if goOn, err := h.first(ctx, tx, inc, now); err != nil || !goOn {
+			if goOn, err := h.first(ctx, tx, inc.Incident, inc.Now); err != nil || !goOn {
 				return nil, err
 			}
 		}
-		return p.step(ctx, tx, inc, h.event, now)
+		return p.step(ctx, tx, inc, h.event, digits)
 	})
 }
 
 // step lets the engine decide and carries out what it decided, inside the transaction. The function it
 // returns is for after the commit.
-func (p *Pager) step(ctx context.Context, tx pgx.Tx, inc engine.Incident, ev engine.Event, now time.Time) (func(), error) {
+func (p *Pager) step(ctx context.Context, tx pgx.Tx, inc enginedb.Locked, ev engine.Event, digits int) (func(), error) {
 	w := world{ctx: ctx, db: rosterdb.New(tx), channels: p.cfg.Channels, people: map[rosters.PersonID]*rosters.Person{}}
-	after, effects := engine.Step(inc, ev, w.env(now))
+	var after engine.Incident
+	var effects []engine.Effect
+	if err := recovered(func() error { after, effects = engine.Step(inc.Incident, ev, w.env(inc.Now)); return nil }); err != nil {
+		return nil, fmt.Errorf("%w about %s: %w", errDecision, inc.Key, err)
+	}
 	if w.err != nil {
 		return nil, fmt.Errorf("deciding about %s: %w", inc.Key, w.err)
 	}
-	if err := enginedb.New(tx).Save(ctx, inc, after, effects, now); err != nil {
+	if err := enginedb.New(tx).Save(ctx, inc, after, effects, digits); err != nil {
 		return nil, err
 	}
 	if err := p.carry(ctx, tx, after, effects); err != nil {
 		return nil, err
 	}
 	return func() {
-		p.tell(inc, after, effects, now)
-		p.hurry(after, now)
+		p.tell(inc, after, effects)
+		p.hurry(after, inc.Now)
 	}, nil
 }
 
@@ -91,7 +96,7 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, inc engine.Incident, effec
 }
 
 // tell logs and counts what was decided; no numbers, no texts of alerts.
-func (p *Pager) tell(before, after engine.Incident, effects []engine.Effect, now time.Time) {
+func (p *Pager) tell(before enginedb.Locked, after engine.Incident, effects []engine.Effect) {
 	for _, ef := range effects {
 		n, ok := ef.(engine.Note)
 		if !ok {
@@ -114,17 +119,28 @@ func (p *Pager) tell(before, after engine.Incident, effects []engine.Effect, now
 		p.log.LogAttrs(context.Background(), level, "decided", attrs...)
 		p.metrics.decided(n)
 	}
-	if d := before.Deadline(); !d.IsZero() && !d.After(now) {
-		p.metrics.lateness.Observe(now.Sub(d).Seconds())
+	if d := before.Deadline; !d.IsZero() && !d.After(before.Now) {
+		p.metrics.lateness.Observe(before.Now.Sub(d).Seconds())
 	}
 }
 
-// inTx runs f in a transaction, again when two of them met. What f returns runs after the commit.
-func (p *Pager) inTx(ctx context.Context, f func(pgx.Tx) (func(), error)) error {
+// Codes are short, until they begin to run out: an alert is never refused for want of a code.
+const (
+	shortCode = 6
+	longCode  = 8
+)
+
+// inTx runs f in a transaction, again when two of them met. What f returns runs after the commit. digits
+// is the length of the codes that f may give out.
+func (p *Pager) inTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, digits int) (func(), error)) error {
 	for try := 1; ; try++ {
+		digits := shortCode
+		if try > 2 {
+			digits = longCode
+		}
 		var after func()
-		err := pgx.BeginFunc(ctx, p.cfg.DB, func(tx pgx.Tx) (err error) {
-			after, err = f(tx)
+		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
+			after, err = f(tx, digits)
 			return err
 		})
 		switch {
@@ -140,7 +156,10 @@ func (p *Pager) inTx(ctx context.Context, f func(pgx.Tx) (func(), error)) error 
 	}
 }
 
-var errMet = errors.New("met another transaction")
+var (
+	errMet      = errors.New("met another transaction")
+	errDecision = errors.New("deciding") // a bug in the engine, or what it was given
+)
 
 // worthAnotherTry: deadlocks, serialisation failures, and a unique index hit by a code or an incident
 // that somebody made at the same moment.

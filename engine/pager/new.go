@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"rouse/engine"
+	"rouse/engine/enginedb"
 	"rouse/rosters"
 )
 
@@ -24,11 +25,13 @@ const (
 	renewEvery  = 1500 * time.Millisecond // how often it gives one
 	sendWithin  = 25 * time.Second        // how long one attempt may take with its tries
 	sweepEvery  = 250 * time.Millisecond  // at the most; sooner when a deadline is nearer
-	sweepLimit  = 500
-	tickers     = 8                // incidents that one sweep ticks at the same time
-	sweepers    = 32               // attempts that the sweeper sends at the same time
+	tickers     = 12                      // incidents that the sweeper ticks at the same time
+	sweepers    = 32                      // attempts of one channel that the sweeper sends at the same time
+	claimTries  = 10                      // for an attempt whose incident somebody else holds
+	claimPause  = 20 * time.Millisecond
 	reportFor   = 30 * time.Second // how long a worker tries to write down what the provider said
 	tokenExpiry = 24 * time.Hour   // how long a button works
+	startWithin = 2 * time.Second  // how long Start waits for the first sweep
 )
 
 // Pager is the Engine on a database.
@@ -38,18 +41,18 @@ type Pager struct {
 	jobs    *river.Client[pgx.Tx]
 	metrics metrics
 
-	stop     context.CancelFunc
-	sweeping sync.WaitGroup
-	slots    chan struct{} // the sweeper's sends
-	tickers  chan struct{} // the sweeper's ticks
-	ticking  sync.Map      // ids of incidents being ticked
-	sends    sync.WaitGroup
-	poke     chan struct{}
-	swept    atomic.Int64 // unix nanoseconds of the last good sweep
-	overdue  atomic.Int64 // nanoseconds: the oldest deadline that sweep found
-	moved    atomic.Int64 // nanoseconds by which MoveClock moved the clock
-	tripMu   sync.Mutex
-	tripped  map[int64]trip
+	stop       context.CancelFunc
+	sweeping   sync.WaitGroup
+	slots      map[rosters.Channel]chan struct{} // the sweeper's sends
+	tickers    chan struct{}                     // the sweeper's ticks
+	busy       *busy
+	ready      chan struct{} // closed after the first sweep
+	firstSweep sync.Once
+	sends      sync.WaitGroup
+	poke       chan struct{}
+	swept      atomic.Int64 // unix nanoseconds of the last good sweep
+	overdue    atomic.Int64 // nanoseconds: the oldest deadline that sweep found
+	moved      atomic.Int64 // nanoseconds by which MoveClock moved the clock
 }
 
 var _ Engine = (*Pager)(nil)
@@ -71,9 +74,16 @@ func New(cfg Config) (*Pager, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: make(chan struct{}, sweepers),
-		tickers: make(chan struct{}, tickers),
-		poke:    make(chan struct{}, 1), tripped: make(map[int64]trip)}
+	if cfg.Intake == nil {
+		cfg.Intake = cfg.DB
+	}
+	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
+		tickers: make(chan struct{}, tickers), busy: newBusy(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
+	queues := map[string]river.QueueConfig{withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond}}
+	for _, c := range []rosters.Channel{rosters.Push, rosters.SMS, rosters.Voice} {
+		p.slots[c] = make(chan struct{}, sweepers)
+		queues[sendQueue(c)] = river.QueueConfig{MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond}
+	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sendWorker{p: p})
 	river.AddWorker(workers, &withdrawWorker{p: p})
@@ -81,15 +91,9 @@ func New(cfg Config) (*Pager, error) {
 		ID:     cfg.Node,
 		Schema: "river",
 		// Only the limiter of notifications: a notification that is swallowed costs a poll interval.
-		FetchCooldown:     time.Millisecond,
-		FetchPollInterval: 500 * time.Millisecond,
-		Queues: map[string]river.QueueConfig{
-			// A queue a channel: a provider that hangs holds up no other channel.
-			sendQueue(rosters.Push):  {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
-			sendQueue(rosters.SMS):   {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
-			sendQueue(rosters.Voice): {MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond},
-			withdrawQueue:            {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond},
-		},
+		FetchCooldown:               time.Millisecond,
+		FetchPollInterval:           500 * time.Millisecond,
+		Queues:                      queues,
 		JobTimeout:                  sendWithin + reportFor + 5*time.Second,
 		RescueStuckJobsAfter:        2 * time.Minute, // the sweeper was there long before
 		CompletedJobRetentionPeriod: time.Hour,
@@ -105,14 +109,24 @@ func New(cfg Config) (*Pager, error) {
 }
 
 // Start lets the node take part: it works the queue and sweeps, until Stop. When it returns, the first
-// sweep is done, and the node is ready.
+// sweep is done and the node is ready, unless the database keeps it waiting.
 func (p *Pager) Start(ctx context.Context) error {
+	n, err := enginedb.New(p.cfg.DB).Repair(ctx, p.Offset())
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		p.log.Warn("incidents without a deadline were given one", "incidents", n)
+	}
 	if err := p.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("starting the queue: %w", err)
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
-	wait := p.sweep(ctx)
-	p.sweeping.Go(func() { p.sweepUntil(ctx, wait) })
+	p.sweeping.Go(func() { p.sweepUntil(ctx) })
+	select {
+	case <-p.ready:
+	case <-time.After(startWithin):
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ import (
 // Config is what a Pager needs.
 type Config struct {
 	DB        *pgxpool.Pool
+	Intake    *pgxpool.Pool                            // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
 	Channels  map[notifiers.Channel]notifiers.Notifier // what can be sent; a contact on another channel is not usable
 	CatchAll  engine.CatchAll
 	PublicURL string        // base of the URLs in buttons, "https://rouse.example.com"

@@ -162,12 +162,21 @@ func TestABareReplyCountsOnlyWithOneOpenPage(t *testing.T) {
 	}
 	h.alert("db-1")
 	h.alert("db-2")
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrNotFound) {
+		t.Errorf("with two pages that were pushed and not texted: %v, want not found", err)
+	}
+	h.MoveClock(time.Minute)
+	h.phones.expect(t, "+491700000001", 2)
 	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrAmbiguous) {
-		t.Errorf("with two pages: %v, want ambiguous", err)
+		t.Errorf("with two texts: %v, want ambiguous", err)
 	}
 	if err := h.Resolve(t.Context(), "HOT-1", "", ""); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrAmbiguous) {
+		t.Errorf("with one open page and a text just now about another: %v, want ambiguous", err)
+	}
+	h.MoveClock(11 * time.Minute)
 	if r, err := h.Acknowledge(t.Context(), from, "sms"); err != nil || r.Key != "HOT-2" {
 		t.Errorf("with one page: %+v, %v; want HOT-2 acknowledged", r, err)
 	}

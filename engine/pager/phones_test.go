@@ -136,7 +136,12 @@ func newHouse(t *testing.T) *house {
 func (h *house) node(name string) *pager.Pager {
 	h.t.Helper()
 	chain := notifiers.NewChain(notifiers.Provider{Name: "phones", Notifier: h.phones})
-	p, err := pager.New(pager.Config{DB: h.db, Node: name, Log: h.log, PublicURL: "https://rouse.test",
+	intake, err := pgxpool.NewWithConfig(h.t.Context(), h.db.Config())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(intake.Close)
+	p, err := pager.New(pager.Config{DB: h.db, Intake: intake, Node: name, Log: h.log, PublicURL: "https://rouse.test",
 		Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.Push: chain, notifiers.SMS: chain, notifiers.Voice: chain},
 		CatchAll: engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"bob"}}})
 	if err != nil {

@@ -18,18 +18,18 @@ import (
 func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 	a = storable(a)
 	r := Received{DedupKey: a.DedupKey}
-	err := p.inTx(ctx, func(tx pgx.Tx) (func(), error) {
+	err := p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
 		id, now, err := enginedb.New(tx).OpenIncident(ctx, a, p.Offset())
 		switch {
 		case err != nil:
 			return nil, err
 		case id != 0:
-			return p.join(ctx, tx, id, a, &r)
+			return p.join(ctx, tx, id, a, digits, &r)
 		case a.Action == engine.Resolve || a.Action == engine.Acknowledge:
 			r.Key, r.Outcome, r.Why = "", Noted, "no incident is open for it"
 			return nil, enginedb.New(tx).KeepAlert(ctx, 0, a, now)
 		default:
-			return p.open(ctx, tx, a, now, &r)
+			return p.open(ctx, tx, a, now, digits, &r)
 		}
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 	return r, nil
 }
 
-func (p *Pager) open(ctx context.Context, tx pgx.Tx, a engine.Alert, now time.Time, r *Received) (func(), error) {
+func (p *Pager) open(ctx context.Context, tx pgx.Tx, a engine.Alert, now time.Time, digits int, r *Received) (func(), error) {
 	svc, policy, err := p.serviceOf(ctx, tx, a.Service)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (p *Pager) open(ctx context.Context, tx pgx.Tx, a engine.Alert, now time.Ti
 		return nil, err
 	}
 	r.Key, r.Outcome = inc.Key, Opened
-	return p.step(ctx, tx, inc, engine.Alerted{Severity: a.Severity, Ladder: ladder, Routed: why}, now)
+	return p.step(ctx, tx, enginedb.Locked{Incident: inc, Now: now}, engine.Alerted{Severity: a.Severity, Ladder: ladder, Routed: why}, digits)
 }
 
 // serviceOf finds a service and its policy; nil where there is none.
@@ -83,16 +83,16 @@ func (p *Pager) serviceOf(ctx context.Context, tx pgx.Tx, id engine.ServiceID) (
 	return &svc, &policy, nil
 }
 
-func (p *Pager) join(ctx context.Context, tx pgx.Tx, id int64, a engine.Alert, r *Received) (func(), error) {
+func (p *Pager) join(ctx context.Context, tx pgx.Tx, id int64, a engine.Alert, digits int, r *Received) (func(), error) {
 	db := enginedb.New(tx)
-	inc, now, err := db.Lock(ctx, id, enginedb.Named{}, p.Offset(), false)
+	inc, err := db.Lock(ctx, id, enginedb.Named{}, p.Offset(), false)
 	if err != nil {
 		return nil, err
 	}
 	if inc.Status == engine.Resolved { // resolved while we waited for the lock
 		return nil, fmt.Errorf("joining %s: %w", inc.Key, errMet)
 	}
-	if err := db.KeepAlert(ctx, id, a, now); err != nil {
+	if err := db.KeepAlert(ctx, id, a, inc.Now); err != nil {
 		return nil, err
 	}
 	r.Key = inc.Key
@@ -102,7 +102,7 @@ func (p *Pager) join(ctx context.Context, tx pgx.Tx, id int64, a engine.Alert, r
 		r.Outcome = Closed
 		ev = engine.Ended{By: a.Source, Why: "The source says that it is over."}
 	case engine.Acknowledge:
-		ev, err = p.acknowledgedAtSource(ctx, tx, inc, a, r)
+		ev, err = p.acknowledgedAtSource(ctx, tx, inc.Incident, a, r)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func (p *Pager) join(ctx context.Context, tx pgx.Tx, id int64, a engine.Alert, r
 		r.Outcome = Joined
 		ev = engine.Alerted{Severity: a.Severity}
 	}
-	return p.step(ctx, tx, inc, ev, now)
+	return p.step(ctx, tx, inc, ev, digits)
 }
 
 // acknowledgedAtSource takes the word of the sender's system for it if it names a person of ours;

@@ -9,12 +9,13 @@ import (
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
+	"rouse/rosters"
 )
 
 // sweepUntil keeps time for every incident of the instance, as every other node does. It sleeps until
 // the next deadline it knows of, and never longer than sweepEvery.
-func (p *Pager) sweepUntil(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
+func (p *Pager) sweepUntil(ctx context.Context) {
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
@@ -27,11 +28,15 @@ func (p *Pager) sweepUntil(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// sweep does what is overdue and says how long to sleep.
+// sweep starts what is overdue and says how long to sleep. It waits for nothing but the database: what
+// takes long, or cannot be done at all, does not hold the rest up.
 func (p *Pager) sweep(ctx context.Context) time.Duration {
+	look := enginedb.Search{Offset: p.Offset(), Ticks: cap(p.tickers) - len(p.tickers), Leave: p.busy.left(), Sends: map[rosters.Channel]int{}}
+	for c, slots := range p.slots {
+		look.Sends[c] = cap(slots) - len(slots) // more are left to the queue, and to other nodes
+	}
 	sctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	// Only as many sends are taken over as can begin now: the others stay with the queue.
-	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, p.Offset(), sweepLimit, cap(p.slots)-len(p.slots))
+	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, look)
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil {
@@ -39,16 +44,21 @@ func (p *Pager) sweep(ctx context.Context) time.Duration {
 		}
 		return sweepEvery
 	}
-	p.swept.Store(time.Now().UnixNano())
-	p.overdue.Store(int64(w.Overdue))
-	p.metrics.overdue.Set(w.Overdue.Seconds())
-	for _, ref := range w.Unsent {
-		p.takeOver(ctx, ref)
+	p.sweptNow(w.Overdue)
+	for _, u := range w.Unsent {
+		p.takeOver(ctx, u)
 	}
-	p.tickAll(ctx, w.Due)
+	for _, ref := range w.Ringing {
+		p.sends.Go(func() {
+			p.survive("hanging up", ref, func() error { return p.withdraw(context.WithoutCancel(ctx), ref.Incident, ref.Attempt) })
+		})
+	}
+	for _, id := range w.Due {
+		p.startTick(ctx, id)
+	}
 	switch {
-	case len(w.Due) == sweepLimit:
-		return 0 // there is more
+	case look.Ticks > 0 && len(w.Due) == look.Ticks:
+		return 0 // there may be more, and some of these are done already
 	case w.Next >= 0:
 		return min(sweepEvery, w.Next)
 	default:
@@ -56,52 +66,72 @@ func (p *Pager) sweep(ctx context.Context) time.Duration {
 	}
 }
 
+func (p *Pager) sweptNow(overdue time.Duration) {
+	p.swept.Store(time.Now().UnixNano())
+	p.overdue.Store(int64(overdue))
+	p.metrics.overdue.Set(overdue.Seconds())
+	p.firstSweep.Do(func() { close(p.ready) })
+}
+
 // takeOver sends an attempt that its worker, or the queue, left.
-func (p *Pager) takeOver(ctx context.Context, ref enginedb.AttemptRef) {
-	p.slots <- struct{}{} // free: only the sweeper takes one
+func (p *Pager) takeOver(ctx context.Context, u enginedb.Unsent) {
+	slots := p.slots[u.Channel]
+	slots <- struct{}{} // free: only the sweeper takes one, and it asked for no more than there are
 	p.metrics.takenOver.Inc()
-	p.log.Warn("taking over a send", "incident", ref.Incident, "attempt", ref.Attempt, "generation", ref.Generation)
+	p.log.Warn("taking over a send", "incident", u.Incident, "attempt", u.Attempt, "generation", u.Generation)
 	p.sends.Go(func() {
-		defer func() { <-p.slots }()
-		if err := p.send(context.WithoutCancel(ctx), ref); err != nil {
-			p.log.Error("taken-over send failed", "incident", ref.Incident, "attempt", ref.Attempt, "err", err)
-		}
+		defer func() {
+			<-slots
+			if len(slots) == cap(slots)-1 {
+				p.wake() // it was full: there may be more
+			}
+		}()
+		p.survive("sending what was taken over", u.AttemptRef, func() error { return p.send(context.WithoutCancel(ctx), u.AttemptRef) })
 	})
 }
 
-// tickAll ticks the incidents that are due, several at a time. It does not wait for them: one that takes
-// long, or cannot be ticked at all, does not hold the others up.
-func (p *Pager) tickAll(ctx context.Context, ids []int64) {
-	for _, id := range ids {
-		if _, busy := p.ticking.LoadOrStore(id, true); busy {
-			continue
-		}
-		if p.isTripped(id) {
-			p.ticking.Delete(id)
-			continue
-		}
-		p.tickers <- struct{}{}
-		p.sweeping.Go(func() {
-			defer func() { p.ticking.Delete(id); <-p.tickers }()
-			if err := p.tick(ctx, id); err != nil && ctx.Err() == nil {
-				p.log.Error("tick failed", "incident", id, "err", err)
-				p.trip(id)
-			}
-		})
+// survive logs an error, and a panic, which is a bug: neither may stop the pages of other incidents.
+func (p *Pager) survive(doing string, ref enginedb.AttemptRef, f func() error) {
+	if err := recovered(f); err != nil {
+		p.log.Error(doing+" failed", "incident", ref.Incident, "attempt", ref.Attempt, "err", err)
 	}
 }
 
-// tick lets time pass for one incident. A panic of the engine is a bug; it must not stop the pages of
-// every other incident.
-func (p *Pager) tick(ctx context.Context, id int64) (err error) {
+// recovered turns a panic into an error.
+func recovered(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
+	return f()
+}
+
+// startTick lets time pass for one incident, beside the others.
+func (p *Pager) startTick(ctx context.Context, id int64) {
+	if !p.busy.begin(id) {
+		return
+	}
+	p.tickers <- struct{}{} // free: the sweeper asked for no more than there are
+	p.sweeping.Go(func() {
+		defer func() {
+			<-p.tickers
+			if len(p.tickers) == cap(p.tickers)-1 {
+				p.wake()
+			}
+		}()
+		err := recovered(func() error { return p.tick(ctx, id) })
+		p.busy.end(id, err != nil && ctx.Err() == nil)
+		if err != nil && ctx.Err() == nil {
+			p.log.Error("tick failed", "incident", id, "err", err)
+		}
+	})
+}
+
+func (p *Pager) tick(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	err = p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
+	err := p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
 	if errors.Is(err, enginedb.ErrLocked) {
 		return nil // somebody is at work on it; if it is still due then, the next sweep sees it
 	}

@@ -1,0 +1,68 @@
+package pager
+
+import (
+	"sync"
+	"time"
+)
+
+// busy are the incidents that the sweeper leaves alone: those that are being ticked, and those whose
+// tick failed, which are tried again a little later each time. Left in the query they would, in
+// numbers, hide the others.
+type busy struct {
+	mu     sync.Mutex
+	ticks  map[int64]bool
+	failed map[int64]rest
+}
+
+type rest struct {
+	until time.Time
+	wait  time.Duration
+}
+
+const (
+	firstRest = 500 * time.Millisecond
+	longRest  = 30 * time.Second
+)
+
+func newBusy() *busy { return &busy{ticks: map[int64]bool{}, failed: map[int64]rest{}} }
+
+// begin marks an incident as being ticked, unless it is already.
+func (b *busy) begin(id int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ticks[id] {
+		return false
+	}
+	b.ticks[id] = true
+	return true
+}
+
+// end takes the mark off; after a failure the incident is given a rest.
+func (b *busy) end(id int64, failed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.ticks, id)
+	if !failed {
+		delete(b.failed, id)
+		return
+	}
+	wait := min(max(2*b.failed[id].wait, firstRest), longRest)
+	b.failed[id] = rest{until: time.Now().Add(wait), wait: wait}
+}
+
+// left lists the incidents to leave out of the search.
+func (b *busy) left() []int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ids := make([]int64, 0, len(b.ticks))
+	for id := range b.ticks {
+		ids = append(ids, id)
+	}
+	now := time.Now()
+	for id, r := range b.failed {
+		if now.Before(r.until) && !b.ticks[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,62 @@
+package pager
+
+import (
+	"context"
+
+	"github.com/riverqueue/river"
+
+	"rouse/engine/enginedb"
+	"rouse/rosters"
+)
+
+const withdrawQueue = "withdraw"
+
+// sendQueue is the queue of a channel's sends: a provider that hangs holds up no other channel.
+func sendQueue(c rosters.Channel) string { return "send_" + string(c) }
+
+// sendArgs is the job of sending one attempt under one generation. A job whose generation is stale does
+// nothing.
+type sendArgs struct {
+	Incident   int64 `json:"incident"`
+	Attempt    int   `json:"attempt"`
+	Generation int   `json:"generation"`
+}
+
+func (sendArgs) Kind() string { return "send" }
+
+// InsertOpts: one try. The attempt's row is the truth, and the sweeper looks after it; a job that River
+// gives up loses nothing. Its queue is its channel's.
+func (sendArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{MaxAttempts: 1}
+}
+
+type sendWorker struct {
+	river.WorkerDefaults[sendArgs]
+	p *Pager
+}
+
+func (w *sendWorker) Work(ctx context.Context, job *river.Job[sendArgs]) error {
+	return w.p.send(ctx, enginedb.AttemptRef(job.Args))
+}
+
+// withdrawArgs is the job of hanging up a call that nobody needs any more: one try, too, as the sweeper
+// finds those that still ring.
+type withdrawArgs struct {
+	Incident int64 `json:"incident"`
+	Attempt  int   `json:"attempt"`
+}
+
+func (withdrawArgs) Kind() string { return "withdraw" }
+
+func (withdrawArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: withdrawQueue, MaxAttempts: 1}
+}
+
+type withdrawWorker struct {
+	river.WorkerDefaults[withdrawArgs]
+	p *Pager
+}
+
+func (w *withdrawWorker) Work(ctx context.Context, job *river.Job[withdrawArgs]) error {
+	return w.p.withdraw(ctx, job.Args.Incident, job.Args.Attempt)
+}
