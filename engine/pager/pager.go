@@ -4,6 +4,16 @@
 // Nothing is sent before the commit. River carries the sends, promptly; our own rows are the truth,
 // and every node sweeps them, so that neither a dead node nor a stopped queue holds a page up. There is
 // one clock, the database's.
+//
+// An incident's deadline is a column and not a job. River moves scheduled jobs on one leader, every 5 s,
+// and for up to 27 s not at all when that leader is killed; the sweeper of every node sleeps until the
+// very deadline, and looks four times a second for those that others set. A job beside it would be a
+// second timer to arm, to cancel and to be late.
+//
+// An attempt is held under a lease, which its worker renews until the report is written. Who finds the
+// lease over takes the attempt on under the next generation, and the worker before it can write nothing
+// more. Every decision about an incident, and every claim of an attempt, is made under the lock of the
+// incident's row.
 package pager
 
 import (
