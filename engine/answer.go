@@ -60,10 +60,11 @@ func (inc Incident) Judge(a Answer) Verdict {
 // answered lists the escalations that an answer is about.
 func (inc Incident) answered(a Answer) []int {
 	if a.Page != 0 {
-		if e, p := inc.Page(a.Page); p != nil && p.Person == a.Person {
-			return []int{e.No}
+		e, p := inc.Page(a.Page)
+		if p == nil || p.Person != a.Person || a.Decline && p.State == PageDeclined {
+			return nil // told twice, it is not about a page that was begun since
 		}
-		return nil
+		return []int{e.No}
 	}
 	if a.Escalation != 0 {
 		if inc.Escalation(a.Escalation) == nil {
@@ -138,7 +139,7 @@ func (s *stepper) take(e *Escalation, who rosters.PersonID, a Answer) {
 	asked := e.State == Asking
 	e.State, e.Holder = Acknowledged, who
 	e.LevelUntil, e.WaitUntil, e.AskUntil = time.Time{}, time.Time{}, time.Time{}
-	s.extendOne(e)
+	s.extend()
 	if kept && !asked {
 		return // told twice
 	}
@@ -184,6 +185,9 @@ func (s *stepper) decline(e *Escalation, a Answer) {
 	s.note(Note{Reason: ReasonDeclined, Escalation: e.No, Level: e.Level, Person: a.Person, Attempt: a.Attempt, By: string(a.Person),
 		Text: s.name(a.Person) + " declined.", Basis: map[string]string{"via": a.Via}})
 	s.closePages(e, PageDeclined, ReasonDeclined, func(p *Page) bool { return p.Person == a.Person }, a.Attempt)
+	if _, p := s.inc.Page(a.Page); p != nil {
+		p.State = PageDeclined // though it was superseded: told twice, it is no to nothing more
+	}
 	if current && e.State == Climbing && e.Level >= 0 {
 		s.nextLevel(e, ReasonDeclined, s.name(a.Person)+" declined.")
 	}

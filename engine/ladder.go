@@ -10,14 +10,15 @@ import (
 	"rouse/rosters"
 )
 
-// settle does to one escalation what is due by now, until nothing is.
+// settle does to one escalation what is due by now, until nothing is: the ladder first, so that nothing
+// is sent for a page that is over.
 func (s *stepper) settle(e *Escalation) {
 	for s.settleOnce(e) {
 	}
+	s.settlePages(e)
 }
 
 func (s *stepper) settleOnce(e *Escalation) bool {
-	s.settlePages(e)
 	switch e.State {
 	case Waiting:
 		if s.due(e.WaitUntil) {
@@ -164,12 +165,7 @@ func (s *stepper) pageLevel(e *Escalation) bool {
 	lv := e.Ladder.Levels[e.Level]
 	var people []rosters.PersonID
 	for _, t := range lv.Targets {
-		found := s.onCall(e, t)
-		for _, p := range found {
-			if !slices.Contains(people, p) {
-				people = append(people, p)
-			}
-		}
+		people = append(people, s.onCall(e, t)...)
 	}
 	if s.pagePeople(e, people, ReasonFirstPage) {
 		return true
@@ -199,6 +195,7 @@ func (s *stepper) onCall(e *Escalation, t Target) []rosters.PersonID {
 func (s *stepper) pagePeople(e *Escalation, people []rosters.PersonID, why Reason) bool {
 	var names []string
 	plans := make(map[rosters.PersonID][]rosters.Contact)
+	people = distinct(people)
 	for _, p := range people {
 		if slices.Contains(e.Declined, p) {
 			s.note(Note{Reason: ReasonDeclinedBefore, Escalation: e.No, Level: e.Level, Person: p,
@@ -226,6 +223,17 @@ func (s *stepper) pagePeople(e *Escalation, people []rosters.PersonID, why Reaso
 		}
 	}
 	return true
+}
+
+// distinct leaves out whoever is named again.
+func distinct(people []rosters.PersonID) []rosters.PersonID {
+	var out []rosters.PersonID
+	for _, p := range people {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // level names the rung e stands on, for people: they count from 1.

@@ -53,7 +53,8 @@ func (s *stepper) dueContacts(e *Escalation, p *Page) {
 	}
 }
 
-// settlePages sends the contacts that are due and takes note of messages without a receipt.
+// settlePages takes note of messages without a receipt, and sends the contacts that are due: those whose
+// time has come, and the one after a contact that failed.
 func (s *stepper) settlePages(e *Escalation) {
 	for i := range e.Pages {
 		p := &e.Pages[i]
@@ -64,6 +65,9 @@ func (s *stepper) settlePages(e *Escalation) {
 			if s.due(p.Attempts[j].ReceiptBy) {
 				s.silent(e, p, j)
 			}
+		}
+		if last := p.Attempts[len(p.Attempts)-1]; last.State == Failed {
+			s.moveOn(e, p, last.Contact, ReasonContactFailed)
 		}
 		s.dueContacts(e, p)
 	}
@@ -115,10 +119,7 @@ func (s *stepper) reported(ev Reported) {
 	}
 	n.Text = fmt.Sprintf("%s to %s %s. %s", channelWord(a.Channel), s.name(p.Person), ev.State, ev.Detail)
 	s.note(n)
-	switch {
-	case ev.State == Failed:
-		s.moveOn(e, p, a.Contact, ReasonContactFailed)
-	case a.Unwanted && a.Channel == rosters.Voice:
+	if ev.State != Failed && a.Unwanted && a.Channel == rosters.Voice {
 		s.effects = append(s.effects, Withdraw{Attempt: a.No, Reason: ReasonAcknowledged})
 	}
 }
@@ -144,18 +145,27 @@ func (s *stepper) closePages(e *Escalation, to PageState, why Reason, match func
 		if !match(p) {
 			continue
 		}
-		if p.State == PageOpen {
+		open := p.State == PageOpen
+		if open {
 			p.State, p.NextAt = to, time.Time{}
 		}
 		for j := range p.Attempts {
-			s.unwanted(&p.Attempts[j], why, through)
+			if a := &p.Attempts[j]; open || a.State != Delivered { // the call that closed the page ended long ago
+				s.unwanted(a, why, through)
+			}
 		}
 	}
 }
 
 func (s *stepper) unwanted(a *Attempt, why Reason, through int) {
 	a.ReceiptBy = time.Time{}
-	if a.Unwanted || a.No == through {
+	if a.Unwanted {
+		return
+	}
+	if a.No == through {
+		if a.State == Queued || a.State == Sending { // it was answered, so it arrived: not sent again
+			a.State, a.SentAt = Delivered, s.now
+		}
 		return
 	}
 	switch a.State {

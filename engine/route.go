@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"rouse/rosters"
@@ -45,9 +47,9 @@ func RouteTo(t Target, wait time.Duration, end CatchAll) Ladder {
 }
 
 func (c CatchAll) ladder(name string, levels []Level, expiry map[Severity]time.Duration) Ladder {
-	l := Ladder{Name: name, LastResort: c.LastResort, AckExpiry: expiry}
+	l := Ladder{Name: name, LastResort: slices.Clone(c.LastResort), AckExpiry: maps.Clone(expiry)}
 	for _, lv := range levels {
-		lv.CatchAll = false
+		lv.CatchAll, lv.Targets = false, slices.Clone(lv.Targets)
 		l.Levels = append(l.Levels, lv.withWait())
 	}
 	imoc := Level{Targets: []Target{{Roster: c.Roster}}, Wait: c.Wait, CatchAll: true}

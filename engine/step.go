@@ -90,7 +90,7 @@ func (s *stepper) alerted(ev Alerted) {
 		s.note(Note{Reason: ReasonJoined, Text: fmt.Sprintf("Reported again, %d times now; no new page.", s.inc.AlertN),
 			Basis: map[string]string{"alerts": strconv.Itoa(s.inc.AlertN), "dedup_key": s.inc.DedupKey}})
 		if ev.Severity.Valid() && ev.Severity < s.inc.Severity {
-			s.severity(ev.Severity, "", "a later alert says so")
+			s.severity(ev.Severity, "", "A later alert says so.")
 		}
 		return
 	}
@@ -119,12 +119,14 @@ func (s *stepper) pagedIn(ev PagedIn) {
 	if ev.Role == "" {
 		ev.Role = ev.Ladder.Name
 	}
-	if s.inc.Searching(ev.Role, ev.Ladder.Name) <= len(s.inc.Escalations) {
-		return // told twice, or asked for while it is being looked for: it goes on
+	if no := s.inc.Searching(ev.Role, ev.Ladder.Name); no <= len(s.inc.Escalations) { // told twice, or asked for while it is being looked for
+		s.note(Note{Reason: ReasonAlreadyPaging, Escalation: no, By: ev.By,
+			Text: fmt.Sprintf("%s is being paged as %s already: that goes on.", ev.Ladder.Name, ev.Role)})
+		return
 	}
+	s.activity(ev.By)
 	s.note(Note{Reason: ReasonPagedIn, Escalation: len(s.inc.Escalations) + 1, By: ev.By,
 		Text: fmt.Sprintf("%s pages in %s as %s. %s", orSomebody(ev.By), ev.Ladder.Name, ev.Role, ev.Why)})
-	s.extend()
 	s.climb(Escalation{Role: ev.Role, By: ev.By, Why: ev.Why, Ladder: ev.Ladder, Urgent: true})
 }
 
@@ -144,13 +146,19 @@ func (s *stepper) climb(e Escalation) {
 }
 
 func (s *stepper) active(ev Active) {
+	s.activity(ev.By)
+	s.note(Note{Reason: ReasonActivity, By: ev.By, Text: ev.What})
+}
+
+// activity is a sign of somebody at work on the incident: acknowledgements count anew, and a holder who
+// is being asked has answered by it (rule 7).
+func (s *stepper) activity(by string) {
 	for i := range s.inc.Escalations {
 		e := &s.inc.Escalations[i]
-		if e.State == Asking && string(e.Holder) == ev.By {
+		if e.State == Asking && string(e.Holder) == by {
 			s.take(e, e.Holder, Answer{Person: e.Holder})
 		}
 	}
-	s.note(Note{Reason: ReasonActivity, By: ev.By, Text: ev.What})
 	s.extend()
 }
 
@@ -183,7 +191,7 @@ func (s *stepper) severity(to Severity, by, why string) {
 	}
 	s.note(Note{Reason: reason, By: by, Text: fmt.Sprintf("Severity %s from %d to %d. %s", word, from, to, why),
 		Basis: map[string]string{"from": strconv.Itoa(int(from)), "to": strconv.Itoa(int(to))}})
-	s.extend()
+	s.activity(by)
 	if to > from {
 		return // rule 9: nothing that was begun is withdrawn
 	}

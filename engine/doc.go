@@ -1,0 +1,159 @@
+// Package engine decides whom to page about an incident, when, on which channel, and when to stop. It is
+// the one place where the rules below are written down as code.
+//
+// Step takes an incident, an event and what may be known of the world, and returns the incident as it is
+// afterwards, with what is to be done: Send, Withdraw, Note. Deadline says when time alone will change
+// something. Everything else here is a value.
+//
+// It never reads a clock, draws a random number, logs, stores, sends or asks anybody: the caller brings
+// the time and the answers of the rosters, saves the incident and records the effects in one transaction,
+// and sends after the commit. So the same function pages at night, explains in the morning what it did,
+// tells who would be paged, and is searched state by state in the tests.
+//
+// # The rules
+//
+// Tests cite them by number. A change of behaviour changes the rule in the same commit.
+//
+//  1. Accepted is durable: whoever reports trouble is told "accepted" only after it was committed. This
+//     rule lives in engine/pager and api/intake.
+//  2. No dead ends. An escalation that nobody has acknowledged always has a deadline.
+//  3. A level on which nobody can be paged is passed over at once, and the timeline says why: nobody on
+//     call, no usable contact, or declined in this round.
+//  4. Every ladder ends at the catch-all roster, the incident manager on call. If nobody there can be
+//     paged, the configured last resort is. After that the ladder begins again, without end.
+//  5. One acknowledgement stops that escalation for everybody it paged: open pages end, what is queued is
+//     withdrawn, calls are hung up. Other escalations of the incident go on.
+//  6. The first to acknowledge the manager's escalation, the first of every incident, is the incident
+//     manager, and the incident moves from new to fixing.
+//  7. An acknowledgement runs out, after the time that the policy gives for the severity, else half an
+//     hour for 1, an hour for 2, never for 3. The holder is asked first, on their own channels; without
+//     an answer in AskFor the ladder resumes from its first level. Any activity of people on the incident
+//     extends it.
+//  8. Declining moves on to the next level at once.
+//  9. Severity decides when. 1 and 2 page now; 3 waits for the service's working hours. Raising it pages
+//     at once; lowering it withdraws nothing.
+//  10. A machine never acknowledges. Only an Answer does, which is made by code that has seen a person's
+//     key, reply, button or sign-in. News of a message (Reported) never does.
+//  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
+//     in time (SMS 30 s, calls 40 s; a push gives none), the next contact is tried now. The next
+//     provider for the same contact is the sender's business.
+//  12. The first page of an incident to a person is never throttled; what follows in a storm is bundled.
+//     Nothing is bundled yet, so nothing is throttled: this rule is not here yet.
+//  13. A repeated alert joins its open incident: it is counted, and pages nobody unless it is worse. Which
+//     incident that is, and that a resolved one is not joined, is decided in engine/pager.
+//  14. Every message begins with key, severity and summary. Wording lives in notifiers; here key and
+//     summary never change once the incident is open.
+//  15. Policy and contact plan are frozen: the ladder when its escalation begins, the plan when its page
+//     begins. Who is on call is asked at the moment of paging, at every level anew.
+//  16. The past does not change. This rule lives in rosters.
+//  17. Every decision has a reason from the closed list in effect.go. It is written to the timeline with
+//     what it was decided from.
+//
+// # What the rules leave open, and is decided here
+//
+// Ladders:
+//   - A person who stands on a level twice is paged once. Whoever is paged anew by the same escalation has
+//     one plan at a time: the earlier page is superseded.
+//   - Pages of earlier levels stay open, and their contacts go on, until somebody acknowledges: two people
+//     who answer are better than none. They also go on while a severity that was lowered to 3 makes the
+//     next level wait.
+//   - The first contact of a plan never waits, whatever its After says, and a late tick catches up with
+//     everything that is due but begins one level only.
+//   - When every contact of everybody who is paged on the current level has failed, the level is over at
+//     once. Silence is not failure: the message may have arrived.
+//   - A ladder that came to its end begins again at once, but no sooner than LadderRest after it last
+//     began: with everybody unreachable it does not spin.
+//   - Somebody on call at the catch-all who does not answer is not replaced by the last resort; an empty
+//     catch-all is.
+//
+// Answers:
+//   - Anybody may acknowledge, paged or not. An answer that names neither page nor escalation is about all
+//     open pages of that person, else what they hold, else (to acknowledge) the manager's escalation.
+//   - Every decline of the current level moves on, also while others of that level have not answered; a
+//     decline of an earlier level only ends that person's page. Whoever declined is left in peace until
+//     the ladder begins again, which may be at once if nobody else is left.
+//   - A holder who declines hands the escalation back: the ladder resumes, without them in that round.
+//   - Whoever comes second is told who has it; while a holder is being asked, the next to answer gets it.
+//   - An attempt that was answered arrived, whatever was heard of it, and is not sent again. A call that
+//     carries the answer is not hung up.
+//   - Answers may be told twice if they name their page. A decline that names nothing is about what it
+//     finds: whoever retries one makes sure that it is told once.
+//
+// Acknowledgements:
+//   - Activity is an acknowledgement, a comment or the like (Active), a change of severity, and a team
+//     paged in. Declining is not, and neither is anything a machine does: a repeated alert, a receipt,
+//     time. A holder who is being asked and shows activity other than an answer about something else has
+//     answered.
+//   - A holder without any usable contact, or all of whose contacts fail, is not waited for.
+//   - While the ladder resumes the incident stays fixing, without a manager.
+//
+// Severity:
+//   - Working hours are asked for at the beginning of every level. A team that a person paged in is not
+//     put off.
+//   - Raising begins the current level anew, for everybody on it. If the escalation is acknowledged, the
+//     holder is asked, unless it was the holder who raised it. Alerts raise the severity, never lower it.
+//
+// Teams: a team that is being paged in the same role already is not paged twice. Once it acknowledged, it
+// can be paged in again, for more of them.
+//
+// # States
+//
+// An incident:
+//
+//	       manager's escalation acknowledged
+//	new ---------------------------------------> fixing
+//	 |                                             |
+//	 +------------------ Ended --------------------+----> resolved
+//
+// Nothing about a resolved incident moves any more, but news of its messages is kept. A fixing incident
+// does not become new again.
+//
+// An escalation:
+//
+//	Alerted, PagedIn
+//	      |
+//	      |    a level begins: severity 3, outside working hours
+//	      |    +-----------------------------------------> Waiting
+//	      v    |                                              |
+//	+--> Climbing <-------------------------------------------+
+//	|     |  |   ^           hours open, or severity raised
+//	|     |  |   |
+//	|     |  +---+ level over, failed or declined: the next one;
+//	|     |        after the last one again, at once or after a rest (Level -1)
+//	|     |
+//	|     | acknowledged
+//	|     v                expired, or severity raised
+//	|  Acknowledged ----------------------------------> Asking
+//	|     |     ^                                        |  |
+//	|     |     +----------------------------------------+  |
+//	|     |          still on it, or taken by another       |
+//	|     |                                                 |
+//	|     | handed back, or the holder                      | no answer, handed back,
+//	|     | has no contact any more                         | or every contact failed
+//	+-----+-------------------------------------------------+
+//
+//	any of them -- incident resolved --> Stopped
+//
+// Waiting can be acknowledged too. Every state but Acknowledged and Stopped has a time of its own at which
+// it ends; Acknowledged has one unless its severity never expires.
+//
+// A page:
+//
+//	      +-- the person acknowledged ------------------------> acknowledged
+//	open -+-- the person declined ----------------------------> declined
+//	      +-- somebody else acknowledged, incident resolved --> covered
+//	      +-- the person is paged anew, the ladder resumed ---> superseded
+//
+// Only an open page starts contacts. A closed one may still be answered, and answers for its escalation;
+// declined through, it is declined from then on.
+//
+// An attempt, in the order that news of it never goes back:
+//
+//	Queued --> Sending --> Sent --> Failed --> Delivered
+//	   |          |
+//	   +----------+--> Withdrawn
+//
+// Each may be skipped. Queued and Withdrawn are decided here, Sending by the worker that takes it, the
+// others are Reported. A Queued attempt is withdrawn when its page ends; one that is on its way already is
+// Unwanted: a worker that loses it withdraws it, and a call that still begins to ring is hung up.
+package engine
