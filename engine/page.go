@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rouse/rosters"
@@ -39,7 +40,7 @@ func (s *stepper) contact(e *Escalation, p *Page, why Reason) {
 		State: Queued, Reason: why, QueuedAt: s.now})
 	s.effects = append(s.effects, Send{Attempt: s.inc.AttemptN, Reason: why})
 	s.note(Note{Reason: why, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: c.Channel, Attempt: s.inc.AttemptN,
-		Text: fmt.Sprintf("Paging %s by %s: %s.", s.name(p.Person), c.Channel, why)})
+		Text: fmt.Sprintf("Paging %s by %s: %s.", s.name(p.Person), medium(c.Channel), why)})
 	p.Next++
 	p.NextAt = time.Time{}
 	if p.Next < len(p.Contacts) {
@@ -77,7 +78,7 @@ func (s *stepper) silent(e *Escalation, p *Page, j int) {
 	a := &p.Attempts[j]
 	a.ReceiptBy = time.Time{}
 	s.note(Note{Reason: ReasonContactSilent, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: a.Channel, Attempt: a.No,
-		Text: fmt.Sprintf("No receipt for %s's %s in time.", s.name(p.Person), a.Channel)})
+		Text: fmt.Sprintf("No receipt for %s's %s in time.", s.name(p.Person), medium(a.Channel))})
 	s.moveOn(e, p, a.Contact, ReasonContactSilent)
 }
 
@@ -117,24 +118,29 @@ func (s *stepper) reported(ev Reported) {
 	default:
 		n.Reason = ReasonFailed
 	}
-	n.Text = fmt.Sprintf("%s to %s %s. %s", channelWord(a.Channel), s.name(p.Person), ev.State, ev.Detail)
+	n.Text = sentence(fmt.Sprintf("%s to %s %s", heading(a.Channel), s.name(p.Person), ev.State), ev.Detail)
 	s.note(n)
 	if ev.State != Failed && a.Unwanted && a.Channel == rosters.Voice {
 		s.effects = append(s.effects, Withdraw{Attempt: a.No, Reason: ReasonAcknowledged})
 	}
 }
 
-func channelWord(c rosters.Channel) string {
+// medium is what a message on a channel is called.
+func medium(c rosters.Channel) string {
 	switch c {
 	case rosters.SMS:
 		return "SMS"
 	case rosters.Voice:
-		return "Call"
-	case rosters.Push:
-		return "Push"
+		return "call"
 	default:
 		return string(c)
 	}
+}
+
+// heading is medium at the beginning of a sentence.
+func heading(c rosters.Channel) string {
+	m := medium(c)
+	return strings.ToUpper(m[:1]) + m[1:]
 }
 
 // closePages ends the open pages that match: what is not sent yet is withdrawn, calls that are out are

@@ -121,20 +121,36 @@ func (s *stepper) pagedIn(ev PagedIn) {
 	}
 	if no := s.inc.Searching(ev.Role, ev.Ladder.Name); no <= len(s.inc.Escalations) { // told twice, or asked for while it is being looked for
 		s.note(Note{Reason: ReasonAlreadyPaging, Escalation: no, By: ev.By,
-			Text: fmt.Sprintf("%s is being paged as %s already: that goes on.", ev.Ladder.Name, ev.Role)})
+			Text: asRole(ev.Ladder.Name, ev.Role) + " is being paged already: that goes on."})
 		return
 	}
 	s.activity(ev.By)
 	s.note(Note{Reason: ReasonPagedIn, Escalation: len(s.inc.Escalations) + 1, By: ev.By,
-		Text: fmt.Sprintf("%s pages in %s as %s. %s", orSomebody(ev.By), ev.Ladder.Name, ev.Role, ev.Why)})
+		Text: sentence(fmt.Sprintf("%s pages in %s", s.by(ev.By), asRole(ev.Ladder.Name, ev.Role)), ev.Why)})
 	s.climb(Escalation{Role: ev.Role, By: ev.By, Why: ev.Why, Ladder: ev.Ladder, Urgent: true})
 }
 
-func orSomebody(by string) string {
-	if by == "" {
+// by names whoever caused something: a person, or what the caller says.
+func (s *stepper) by(who string) string {
+	if who == "" {
 		return "Somebody"
 	}
-	return by
+	return s.name(rosters.PersonID(who))
+}
+
+func asRole(ladder, role string) string {
+	if ladder == role {
+		return ladder
+	}
+	return ladder + " as " + role
+}
+
+// sentence joins what happened with a line of why, which may be empty.
+func sentence(what, why string) string {
+	if why == "" {
+		return what + "."
+	}
+	return what + ": " + why
 }
 
 // climb adds an escalation and begins its ladder.
