@@ -34,7 +34,7 @@ type small struct {
 	between    time.Duration  // events also come so long after one another, if not 0
 	news       []AttemptState // what is heard of attempts; nil: everything
 	workers    bool           // a worker takes an attempt before there is news of it
-	brief      bool           // searched with -race and -short, too
+	brief      bool           // searched with -short, too
 	long       bool           // searched with -long only
 	stray      int            // how many messages that nobody wants are kept in mind
 }
@@ -48,7 +48,7 @@ func smallWorlds() []small {
 	type answers = map[rosters.RosterID][][]rosters.PersonID
 	type plans = map[rosters.PersonID][]string
 	return []small{{
-		name: "one level, two people", policy: "first wait=5m", severities: []Severity{1, 2}, resort: []rosters.PersonID{"ann"},
+		name: "one level, two people", policy: "first wait=5m", severities: []Severity{1}, resort: []rosters.PersonID{"ann"},
 		onCall: answers{"first": {{"ann", "bob"}, {"ann"}, {}}, "imoc": {{"bob"}, {}}},
 		plans:  plans{"ann": {"push@0s", ""}, "bob": {"sms@0s"}},
 	}, {
@@ -96,8 +96,8 @@ func TestModel(t *testing.T) {
 			switch {
 			case s.long && !*long:
 				t.Skip("searched with -long")
-			case !s.brief && (underRace || testing.Short()):
-				t.Skip("not searched with -race or -short")
+			case !s.brief && testing.Short():
+				t.Skip("not searched with -short")
 			}
 			t.Parallel()
 			s.search(t)
@@ -147,6 +147,9 @@ func (s small) search(t *testing.T) {
 		nodes = append(nodes, node{inc: inc, from: -1})
 	}
 	for i := 0; i < len(nodes) && faulty < 5; i++ {
+		if underRace && i == 300 {
+			break // nothing here runs beside anything else: a look is enough
+		}
 		inc := nodes[i].inc
 		nodes[i].inc = Incident{}
 		for _, base := range []time.Time{monday10, saturday10} {

@@ -61,8 +61,10 @@ func TestRule2_AnEscalationNobodyAcknowledgedAlwaysHasADeadline(t *testing.T) {
 	w.resolve().wantDeadline("")
 }
 
-func TestRule2_WithoutAnybodyTheDeadlineIsTheNextTry(t *testing.T) {
+func TestRule2_AnEscalationThatPagesNobodyHasADeadlineToo(t *testing.T) {
 	// Rule 2.
+	night(t).startAt(saturday10).alert(Minor).wantDeadline("47h") // working hours begin
+
 	w := night(t).onCall("first").onCall("second").onCall("imoc")
 	w.alert(Critical).want().wantReason(ReasonNobody).wantDeadline("1m")
 	w.at("1m").tick().want().wantReason(ReasonNobody).wantDeadline("2m")
@@ -507,6 +509,11 @@ func TestRule9_LoweringWithdrawsNothing(t *testing.T) {
 	w.at("2m").tick().want("ann voice: next contact") // what was begun goes on
 	w.at("5m").tick().want().wantState(1, "waiting")  // the next level waits for Monday
 
+	w = night(t).alert(Critical).alert(Minor) // no alert lowers it
+	if w.inc.Severity != Critical {
+		t.Errorf("the severity is %d", w.inc.Severity)
+	}
+
 	w = night(t).startAt(saturday10).alert(Critical).ack("ann")
 	w.severity(Minor, "ann").wantState(1, "acknowledged by ann").wantDeadline("")
 }
@@ -533,6 +540,7 @@ func TestRule10_AMachineNeverAcknowledges(t *testing.T) {
 func TestRule10_DeliveryDoesNotKeepAHolder(t *testing.T) {
 	// Rule 10.
 	w := night(t).alert(Critical).ack("ann").at("30m").tick().hear("ann", rosters.Push, Delivered).wantState(1, "asked about by ann")
+	w.alert(Critical).wantState(1, "asked about by ann") // nor does an alert that repeats
 	w.at("35m").tick().wantState(1, "climbing level 1, round 2")
 }
 
@@ -695,6 +703,47 @@ func TestRule17_EveryLineSaysWhatItWasDecidedFrom(t *testing.T) {
 	w.ack("cat").wantBasis(ReasonAcknowledged, map[string]string{"via": "test"})
 }
 
+func TestRule17_NothingHappensWithoutALine(t *testing.T) {
+	// Rule 17.
+	w := night(t).startAt(saturday10)
+	w.alert(Minor).wantReason(ReasonOpened, ReasonRouted, ReasonOutsideHours)
+	w.at("47h").tick().wantReason(ReasonHoursOpen, ReasonLevelBegins, ReasonFirstPage)
+	w.hear("ann", rosters.Push, Sent).wantReason(ReasonSent).hear("ann", rosters.Push, Delivered).wantReason(ReasonDelivered)
+	w.at("47h2m").tick().wantReason(ReasonNextContact)
+	w.hear("ann", rosters.Voice, Failed).wantReason(ReasonFailed)
+	w.at("47h5m").tick().wantReason(ReasonLevelOver, ReasonLevelBegins, ReasonFirstPage)
+	w.onCall("first").onCall("second").onCall("imoc").at("47h10m").tick().wantReason(ReasonLevelOver, ReasonNobodyOnCall, ReasonLevelEmpty, ReasonNobody)
+	w.ack("bob").wantReason(ReasonAcknowledged, ReasonManager).decline("bob").wantReason(ReasonHandedBack)
+	w.resolve().wantReason(ReasonResolved)
+}
+
+func TestRule17_TheReasonsAreThoseOfTheList(t *testing.T) {
+	// Rule 17.
+	w := night(t).alert(Critical)
+	for _, then := range []func() *world{
+		func() *world { return w.at("2m").tick() },
+		func() *world { return w.hear("ann", rosters.Voice, Sent) },
+		func() *world { return w.at("5m").tick() },
+		func() *world { return w.ack("bob") },
+		func() *world { return w.resolve() },
+	} {
+		for _, ef := range then().effects {
+			var r Reason
+			switch ef := ef.(type) {
+			case Send:
+				r = ef.Reason
+			case Withdraw:
+				r = ef.Reason
+			case Note:
+				r = ef.Reason
+			}
+			if !closedList()[r] {
+				t.Errorf("%+v has another reason", ef)
+			}
+		}
+	}
+}
+
 func TestRule17_PeopleAreNamedAsTheyAreCalled(t *testing.T) {
 	// Rule 17.
 	w := night(t)
@@ -733,12 +782,12 @@ func TestStep_NothingIsSentForAPageThatEndsInTheSameStep(t *testing.T) {
 }
 
 func TestStep_LeavesTheIncidentItWasGivenAlone(t *testing.T) {
-	w := night(t).onCall("first", "ann", "bob", "dan", "eve").person("dan", "push@0s").person("eve", "push@0s voice@1m")
-	w.alert(Critical).at("2m").tick().decline("cat").decline("ann").decline("dan")
-	events := []Event{Tick{}, Answer{Person: "bob"}, Answer{Person: "bob", Decline: true}, Answer{Person: "eve", Decline: true}, Reported{Attempt: 2, State: Failed},
+	w := night(t).person("dan", "push@0s").person("eve", "push@0s voice@1m").person("fay", "push@0s")
+	w.onCall("first", "ann", "bob", "dan", "eve", "fay").alert(Critical).at("1m").tick().decline("ann").decline("bob").decline("dan")
+	events := []Event{Tick{}, Answer{Person: "eve"}, Answer{Person: "eve", Decline: true}, Answer{Person: "fay", Decline: true}, Reported{Attempt: 2, State: Failed},
 		Reported{Attempt: 4, State: Sent}, Ended{}, Alerted{}, SeverityChanged{To: Major}, PagedIn{Ladder: RouteTo(Target{Person: "bob"}, 0, w.end)}, Active{}}
 	env := w.env()
-	env.Now = w.now.Add(time.Hour)
+	env.Now = w.now.Add(time.Minute)
 	given := fingerprint(&w.inc)
 	for _, one := range events {
 		after, _ := Step(w.inc, one, env)

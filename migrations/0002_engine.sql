@@ -60,6 +60,7 @@ create sequence incident_number;
 create table incident (
     id         bigint generated always as identity primary key,
     key        text not null unique,
+    sender_key boolean not null default false, -- the sender gave the key, and may name the incident by it
     service    text not null default '', -- as routed; '' is unknown
     severity   smallint not null check (severity between 1 and 3),
     summary    text not null,

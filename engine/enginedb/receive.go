@@ -13,11 +13,11 @@ import (
 )
 
 // OpenIncident finds the open incident that an alert belongs to, by service and the sender's key, or by
-// service and dedup key; 0 if there is none. A key never leads to another service's incident: senders
-// and Rouse may give out the same keys. The time is the database's.
+// service and dedup key; 0 if there is none. A key leads only to an incident of that service that a sender
+// gave it to: Rouse may have given the same key to another trouble. The time is the database's.
 func (s Store) OpenIncident(ctx context.Context, a engine.Alert, offset time.Duration) (id int64, now time.Time, err error) {
 	err = s.db.QueryRow(ctx, `select clock_timestamp() + $4::interval, coalesce(
-			(select id from incident where $1 <> '' and key = $1 and service = $2 and status <> 'resolved'),
+			(select id from incident where $1 <> '' and key = $1 and sender_key and service = $2 and status <> 'resolved'),
 			(select id from incident where $3 <> '' and service = $2 and dedup_key = $3 and status <> 'resolved'), 0)`,
 		string(a.Key), string(a.Service), a.DedupKey, offset).Scan(&now, &id)
 	if err != nil {
@@ -30,9 +30,9 @@ func (s Store) OpenIncident(ctx context.Context, a engine.Alert, offset time.Dur
 // Another open incident with the same service and dedup key gives ErrNotFound: look for it again.
 func (s Store) Insert(ctx context.Context, inc *engine.Incident, prefix string) error {
 	insert := func(key string) error {
-		return s.db.QueryRow(ctx, `insert into incident (key, service, severity, summary, status, dedup_key, hours, opened_at, alerted_at)
+		return s.db.QueryRow(ctx, `insert into incident (key, sender_key, service, severity, summary, status, dedup_key, hours, opened_at, alerted_at)
 			values (coalesce(nullif($1, ''), (select k from (select $2 || '-' || nextval('incident_number') from (select generate_series(1, 10000000)) g) n (k)
-				where not exists (select from incident i where i.key = n.k) limit 1)), $3, $4, $5, $6, $7, $8, $9, $10)
+				where not exists (select from incident i where i.key = n.k) limit 1)), $1 <> '', $3, $4, $5, $6, $7, $8, $9, $10)
 			on conflict do nothing returning id, key`,
 			key, prefix, string(inc.Service), inc.Severity, inc.Summary, string(inc.Status), inc.DedupKey, asJSON(inc.Hours),
 			inc.OpenedAt, inc.AlertedAt).Scan(&inc.ID, &inc.Key)

@@ -401,10 +401,13 @@ func TestASendersKeyNamesTheIncident(t *testing.T) {
 	if got := receive(""); got != "HOT-3" {
 		t.Errorf("the next own key is %s, want HOT-3: HOT-1 and HOT-2 were taken by senders", got)
 	}
+	if got := receive("HOT-3"); got != "HOT-4" {
+		t.Errorf("a sender's key that Rouse had given to another trouble led to %s, want an incident of its own", got)
+	}
 	if err := h.Resolve(t.Context(), "OPS-7", "", ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := receive("OPS-7"); got != "HOT-4" {
+	if got := receive("OPS-7"); got != "HOT-5" {
 		t.Errorf("a resolved incident's key was given again: %s", got)
 	}
 }
