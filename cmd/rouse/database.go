@@ -56,6 +56,26 @@ func openDatabase(ctx context.Context, cfg config, getenv func(string) string, l
 	return postgres{Pool: pool, private: server}, nil
 }
 
+// errNoAnswer says that the database may come yet: after a power cut it starts together with Rouse.
+var errNoAnswer = errors.New("no answer from the database")
+
+// awaitDatabase is openDatabase for a server: a database that does not answer is asked again, every second,
+// until it does.
+func awaitDatabase(ctx context.Context, cfg config, getenv func(string) string, log *slog.Logger) (postgres, error) {
+	for {
+		db, err := openDatabase(ctx, cfg, getenv, log)
+		if !errors.Is(err, errNoAnswer) {
+			return db, err
+		}
+		log.Error("waiting for the database; no alert is taken and nobody is paged until it answers", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return db, err
+		}
+	}
+}
+
 // another opens a second pool on the same database, with at most so many connections: what it carries
 // keeps nothing waiting that goes through the first.
 func (p postgres) another(ctx context.Context, connections int32) (*pgxpool.Pool, error) {
@@ -162,7 +182,7 @@ func noDatabase(ctx context.Context, cfg *pgxpool.Config, err error) error {
 		cause = inner
 	}
 	text, _, _ := strings.Cut(cause.Error(), "\n")
-	return fmt.Errorf("no answer from the database at %s (%s): is Postgres running there? Check ROUSE_DATABASE_URL", where, text)
+	return fmt.Errorf("%w at %s (%s): is Postgres running there? Check ROUSE_DATABASE_URL", errNoAnswer, where, text)
 }
 
 // gone is closed when a private server has ended by itself; without one it never is.

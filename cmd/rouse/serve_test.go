@@ -170,16 +170,26 @@ func TestTheCommandsTalkToTheServer(t *testing.T) {
 func TestServeSaysWhatIsInItsWay(t *testing.T) {
 	url, _, _ := serving(t, "ROUSE_DATABASE_URL="+dbtest.URL(t))
 	taken := strings.TrimPrefix(url, "http://")
-	for _, test := range []struct{ env, says string }{
-		{"ROUSE_LISTEN=" + taken, "Is another Rouse running? Set ROUSE_LISTEN"},
-		{"ROUSE_DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/rouse", "no answer from the database at 127.0.0.1:1"},
-	} {
-		_, _, err := call(t, settingsOf("ROUSE_LISTEN=127.0.0.1:0", test.env), "serve")
-		if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: got %v", test.env, err)
-		}
-		if exitStatus(err) != 1 {
-			t.Errorf("exit status %d", exitStatus(err))
-		}
+	_, _, err := call(t, settingsOf("ROUSE_LISTEN="+taken), "serve")
+	if err == nil || !strings.Contains(err.Error(), "Is another Rouse running? Set ROUSE_LISTEN") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	if exitStatus(err) != 1 {
+		t.Errorf("exit status %d", exitStatus(err))
+	}
+}
+
+func TestServeWaitsForItsDatabase(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	log, ended := newLogBuffer(), make(chan error, 1)
+	env := settingsOf("ROUSE_LISTEN=127.0.0.1:0", "ROUSE_DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/rouse")
+	go func() { ended <- run(ctx, []string{"serve"}, env, io.Discard, log) }()
+	log.await(t, `(waiting for the database).*no answer from the database at 127.0.0.1:1`)
+	cancel()
+	if err := <-ended; err == nil || exitStatus(err) != 1 {
+		t.Errorf("stopped while waiting it says %v", err)
+	}
+	if strings.Contains(log.String(), "hunter2") {
+		t.Error("the password is in the log")
 	}
 }

@@ -37,7 +37,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	}
 	defer listener.Close()
 
-	db, err := openDatabase(ctx, cfg, getenv, log)
+	db, err := awaitDatabase(ctx, cfg, getenv, log)
 	if err != nil {
 		return err
 	}
