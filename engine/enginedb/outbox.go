@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"rouse/engine"
@@ -50,11 +51,32 @@ const Patience = time.Second
 // wanted, is held by somebody else, or has been given to a later generation. token is the hash of the
 // secret that its buttons will carry.
 //
-// It takes the incident's lock, so that it either comes before an acknowledgement or sees it; while
+// It takes the incident's lock, so that it either comes before an acknowledgement or sees it. While
 // somebody else holds it, it gives ErrLocked instead of waiting with a connection in its hand.
 func (s Store) Claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration) (Claim, error) {
+	return s.claim(ctx, ref, token, lease, offset, "for update skip locked")
+}
+
+// ClaimInTurn is Claim, but waits for the lock: where many want it one after the other, who does not
+// stand in the queue never gets it. After wait it gives ErrLocked.
+func (s Store) ClaimInTurn(ctx context.Context, ref AttemptRef, token []byte, lease, offset, wait time.Duration) (c Claim, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true)`, fmt.Sprintf("%dms", wait.Milliseconds())); err != nil {
+			return fmt.Errorf("limiting the wait for a lock: %w", err)
+		}
+		c, err = New(tx).claim(ctx, ref, token, lease, offset, "for update")
+		return err
+	})
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_not_available
+		return c, ErrLocked
+	}
+	return c, err
+}
+
+func (s Store) claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration, mode string) (Claim, error) {
 	c := Claim{AttemptRef: ref}
-	err := s.db.QueryRow(ctx, `with inc as materialized (select * from incident where id = $1 for update skip locked),
+	err := s.db.QueryRow(ctx, `with inc as materialized (select * from incident where id = $1 `+mode+`),
 		t as materialized (select clock_timestamp() + $6::interval as now from inc),
 		old as (select claimed_at from attempt where incident = $1 and no = $2),
 		a as (update attempt set state = 'sending', lease_until = clock_timestamp() + $5::interval, claimed_at = coalesce(claimed_at, t.now),

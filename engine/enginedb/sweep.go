@@ -47,7 +47,9 @@ func (s Store) Sweep(ctx context.Context, look Search) (Sweep, error) {
 	if look.Leave == nil {
 		look.Leave = []int64{}
 	}
+	// What is next is asked first: a deadline that passes between two of the statements is then due.
 	var b pgx.Batch
+	queueNext(&b, look, &w)
 	b.Queue(`select id from incident where deadline <= (select clock_timestamp() + $1::interval) and id <> all($2)
 		order by deadline limit $3`, look.Offset, look.Leave, look.Ticks).
 		Query(func(rows pgx.Rows) (err error) {
@@ -56,7 +58,6 @@ func (s Store) Sweep(ctx context.Context, look Search) (Sweep, error) {
 		})
 	queueUnsent(&b, look, &w)
 	queueRinging(&b, &w)
-	queueNext(&b, look, &w)
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return w, fmt.Errorf("sweeping: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -92,7 +93,25 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, inc engine.Incident, effec
 	if _, err := p.jobs.InsertManyFastTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("queueing %d sends of %s: %w", len(jobs), inc.Key, err)
 	}
+	// River leaves out its notification while another of the same queue, which may not be committed yet,
+	// was made within FetchCooldown; the job would then wait for the next poll.
+	var queues []string
+	for _, j := range jobs {
+		if q := queueOf(j); !slices.Contains(queues, q) {
+			queues = append(queues, q)
+		}
+	}
+	if _, err := tx.Exec(ctx, `select pg_notify('river.river_insert', json_build_object('queue', q)::text) from unnest($1::text[]) q`, queues); err != nil {
+		return fmt.Errorf("waking the queue for %s: %w", inc.Key, err)
+	}
 	return nil
+}
+
+func queueOf(j river.InsertManyParams) string {
+	if j.InsertOpts != nil {
+		return j.InsertOpts.Queue
+	}
+	return withdrawQueue
 }
 
 // tell logs and counts what was decided; no numbers, no texts of alerts.

@@ -27,11 +27,12 @@ const (
 	sweepEvery  = 250 * time.Millisecond  // at the most; sooner when a deadline is nearer
 	tickers     = 12                      // incidents that the sweeper ticks at the same time
 	sweepers    = 32                      // attempts of one channel that the sweeper sends at the same time
-	claimTries  = 10                      // for an attempt whose incident somebody else holds
-	claimPause  = 20 * time.Millisecond
-	reportFor   = 30 * time.Second // how long a worker tries to write down what the provider said
-	tokenExpiry = 24 * time.Hour   // how long a button works
-	startWithin = 2 * time.Second  // how long Start waits for the first sweep
+	claimTries  = 3                       // for an attempt whose incident somebody else holds
+	claimWait   = 300 * time.Millisecond  // for its turn, each time
+	claimTurns  = 4                       // connections that may be waiting so
+	reportFor   = 30 * time.Second        // how long a worker tries to write down what the provider said
+	tokenExpiry = 24 * time.Hour          // how long a button works
+	startWithin = 2 * time.Second         // how long Start waits for the first sweep
 )
 
 // Pager is the Engine on a database.
@@ -44,6 +45,7 @@ type Pager struct {
 	stop       context.CancelFunc
 	sweeping   sync.WaitGroup
 	slots      map[rosters.Channel]chan struct{} // the sweeper's sends
+	turns      chan struct{}                     // claims that wait for a lock
 	tickers    chan struct{}                     // the sweeper's ticks
 	busy       *busy
 	ready      chan struct{} // closed after the first sweep
@@ -78,7 +80,7 @@ func New(cfg Config) (*Pager, error) {
 		cfg.Intake = cfg.DB
 	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
-		tickers: make(chan struct{}, tickers), busy: newBusy(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
+		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
 	queues := map[string]river.QueueConfig{withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond}}
 	for _, c := range []rosters.Channel{rosters.Push, rosters.SMS, rosters.Voice} {
 		p.slots[c] = make(chan struct{}, sweepers)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"rouse/engine"
@@ -22,6 +23,11 @@ import (
 // soon is how long a test waits for what should have happened long ago.
 const soon = 15 * time.Second
 
+const (
+	annsNumber = "+491700000001"
+	bobsNumber = "+491700000002"
+)
+
 // phones is every channel at once: it keeps what was sent and does as it is told.
 type phones struct {
 	mu       sync.Mutex
@@ -31,13 +37,27 @@ type phones struct {
 	hold     map[string]chan struct{} // a send to this address waits until it is closed
 	found    map[string]bool          // a Finder says that the address was reached
 	looked   []notifiers.Message
-	hungUp   []string
+	cutOff   chan string // addresses of sends that were cancelled while they were held
 	withdraw chan string
 }
 
 func newPhones() *phones {
 	return &phones{arrived: make(chan struct{}), refuse: map[string]*notifiers.Failure{}, hold: map[string]chan struct{}{},
-		found: map[string]bool{}, withdraw: make(chan string, 100)}
+		found: map[string]bool{}, cutOff: make(chan string, 100), withdraw: make(chan string, 100)}
+}
+
+// holdUp lets sends to an address wait until the function it returns is called.
+func (ph *phones) holdUp(to string) (release func()) {
+	hold := make(chan struct{})
+	ph.mu.Lock()
+	defer ph.mu.Unlock()
+	ph.hold[to] = hold
+	return sync.OnceFunc(func() {
+		ph.mu.Lock()
+		defer ph.mu.Unlock()
+		delete(ph.hold, to)
+		close(hold)
+	})
 }
 
 func (ph *phones) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt, error) {
@@ -51,6 +71,10 @@ func (ph *phones) Notify(ctx context.Context, m notifiers.Message) (notifiers.Re
 		select {
 		case <-hold:
 		case <-ctx.Done():
+			select {
+			case ph.cutOff <- m.To:
+			default: // nobody looks
+			}
 			return notifiers.Receipt{}, &notifiers.Failure{Kind: notifiers.Unknown, Detail: "no answer", Err: ctx.Err()}
 		}
 	}
@@ -126,24 +150,30 @@ type house struct {
 // catch-all.
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, db: dbtest.New(t), phones: newPhones(), log: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	seed(t, h.db)
+	h := newHouseWithoutNode(t)
 	h.Pager = h.node("node-a")
 	return h
 }
 
-// node starts one more engine on the same database and phones.
-func (h *house) node(name string) *pager.Pager {
+// newHouseWithoutNode is for tests whose first node is a special one.
+func newHouseWithoutNode(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, db: dbtest.New(t), phones: newPhones(), log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	seed(t, h.db)
+	return h
+}
+
+// node starts one more engine on the same database and phones, unless the changes say otherwise.
+func (h *house) node(name string, changes ...func(*pager.Config)) *pager.Pager {
 	h.t.Helper()
 	chain := notifiers.NewChain(notifiers.Provider{Name: "phones", Notifier: h.phones})
-	intake, err := pgxpool.NewWithConfig(h.t.Context(), h.db.Config())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(intake.Close)
-	p, err := pager.New(pager.Config{DB: h.db, Intake: intake, Node: name, Log: h.log, PublicURL: "https://rouse.test",
+	cfg := pager.Config{DB: h.db, Intake: h.pool(20, nil), Node: name, Log: h.log, PublicURL: "https://rouse.test",
 		Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.Push: chain, notifiers.SMS: chain, notifiers.Voice: chain},
-		CatchAll: engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"bob"}}})
+		CatchAll: engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"bob"}}}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	p, err := pager.New(cfg)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -225,5 +255,165 @@ func (h *house) eventually(key engine.Key, what string, is func(engine.Incident)
 		case <-deadline:
 			h.t.Fatalf("%s never was %s; it is %+v", key, what, inc)
 		}
+	}
+}
+
+// pool is one more pool on the database, of so many connections at most.
+func (h *house) pool(connections int32, tracer pgx.QueryTracer) *pgxpool.Pool {
+	h.t.Helper()
+	cfg := h.db.Config()
+	cfg.MaxConns, cfg.ConnConfig.Tracer = connections, tracer
+	pool, err := pgxpool.NewWithConfig(h.t.Context(), cfg)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		closed := make(chan struct{})
+		go func() { pool.Close(); close(closed) }()
+		select {
+		case <-closed:
+		case <-time.After(promptly):
+			h.t.Errorf("%d connections of a pool were never given back", pool.Stat().AcquiredConns())
+		}
+	})
+	return pool
+}
+
+// pushed is the key of a new incident whose first push is out and recorded.
+func (h *house) pushed(dedup string) engine.Key {
+	h.t.Helper()
+	key := h.alert(dedup).Key
+	h.eventually(key, "pushed", func(inc engine.Incident) bool { return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Sent })
+	return key
+}
+
+// ringing is the key of a new incident, by which Ann's phone rings.
+func (h *house) ringing() engine.Key {
+	h.t.Helper()
+	key := h.pushed("db-1")
+	for n := 1; n <= 2; n++ { // a text, then a call
+		h.MoveClock(time.Minute)
+		h.phones.expect(h.t, annsNumber, n)
+	}
+	h.eventually(key, "ringing", func(inc engine.Incident) bool {
+		a := inc.Escalations[0].Pages[0].Attempts
+		return len(a) == 3 && a[2].State == engine.Sent
+	})
+	return key
+}
+
+// bobAcknowledges as somebody who is signed in.
+func (h *house) bobAcknowledges(key engine.Key) {
+	h.t.Helper()
+	if _, err := h.Acknowledge(h.t.Context(), pager.From{Key: key, Person: "bob"}, "rest"); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// reasons are what the timeline of an incident says, in order.
+func (h *house) reasons(key engine.Key) []engine.Reason {
+	h.t.Helper()
+	lines, err := enginedb.New(h.db).Timeline(h.t.Context(), h.incident(key).ID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var all []engine.Reason
+	for _, l := range lines {
+		all = append(all, l.Note.Reason)
+	}
+	return all
+}
+
+func (h *house) exec(sql string, args ...any) {
+	h.t.Helper()
+	if _, err := h.db.Exec(h.t.Context(), sql, args...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// ask reads one value.
+func ask[T any](h *house, sql string, args ...any) (v T) {
+	h.t.Helper()
+	if err := h.db.QueryRow(h.t.Context(), sql, args...).Scan(&v); err != nil {
+		h.t.Fatal(err)
+	}
+	return v
+}
+
+// until waits for what the database, or a pool, tells nobody of.
+func (h *house) until(what string, is func() bool) {
+	h.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(soon)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			h.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// await takes what comes through a channel.
+func await[T any](h *house, what string, from <-chan T) (v T) {
+	h.t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(soon):
+		h.t.Fatalf("never: %s", what)
+	}
+	return v
+}
+
+// lock holds what a statement locks in an open transaction, as a stopped node, a partition or somebody
+// with psql does. It lets go by itself after a while, so that a test that fails does not hang.
+func (h *house) lock(sql string) (unlock func()) {
+	h.t.Helper()
+	c, err := h.db.Acquire(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	own := c.Hijack()
+	unlock = sync.OnceFunc(func() { _ = own.Close(context.Background()) })
+	h.t.Cleanup(unlock)
+	time.AfterFunc(soon, unlock)
+	if _, err := own.Exec(h.t.Context(), "begin; "+sql); err != nil {
+		h.t.Fatal(err)
+	}
+	return unlock
+}
+
+// untilWaiting waits until so many statements wait for a lock.
+func (h *house) untilWaiting(n int) {
+	h.t.Helper()
+	h.until(fmt.Sprint(n, " statements wait for a lock"), func() bool {
+		return ask[int](h, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) >= n
+	})
+}
+
+// stopQueue lets the queue take no more jobs: all that is left is the sweeper.
+func (h *house) stopQueue() {
+	h.t.Helper()
+	h.exec(`create function nothing() returns trigger language plpgsql as 'begin return null; end'`)
+	h.exec(`create trigger nothing before insert on river.river_job for each row execute function nothing()`)
+}
+
+// leaseIsOver lets the leases of all attempts run out now. They run on the database's own clock, which
+// no test moves.
+func (h *house) leaseIsOver() {
+	h.t.Helper()
+	h.exec(`update attempt set lease_until = clock_timestamp() - interval '1 millisecond'`)
+}
+
+// promptly is the bound for what took for ever, or as long as somebody else's trouble lasted, when it was
+// wrong. It is wide because the machine may be busy.
+const promptly = 5 * time.Second
+
+// inTime complains if more than promptly has passed since then.
+func (h *house) inTime(what string, since time.Time) {
+	h.t.Helper()
+	if d := time.Since(since); d > promptly {
+		h.t.Errorf("%s took %v, want %v at most", what, d, promptly)
 	}
 }

@@ -51,8 +51,8 @@ func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
 	}
 }
 
-// claim takes an attempt. While somebody else is at work on its incident it tries again for a moment,
-// without a connection in its hand, and then leaves the attempt to the next sweep.
+// claim takes an attempt. While somebody else is at work on its incident it waits for its turn, in a
+// queue that takes up few connections, for a moment, and then leaves the attempt to the next sweep.
 func (p *Pager) claim(ctx context.Context, ref enginedb.AttemptRef, hash []byte) (*claimed, error) {
 	for try := 1; ; try++ {
 		asked := time.Now()
@@ -64,7 +64,17 @@ func (p *Pager) claim(ctx context.Context, ref enginedb.AttemptRef, hash []byte)
 			return nil, err
 		}
 		select {
-		case <-time.After(claimPause):
+		case p.turns <- struct{}{}:
+			asked = time.Now()
+			c, err = enginedb.New(p.cfg.DB).ClaimInTurn(ctx, ref, hash, lease, p.Offset(), claimWait)
+			<-p.turns
+			if err == nil {
+				return &claimed{Claim: c, p: p, held: asked, lost: make(chan struct{})}, nil
+			}
+			if !errors.Is(err, enginedb.ErrLocked) {
+				return nil, err
+			}
+		case <-time.After(claimWait):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -121,19 +121,17 @@ func (p *Pager) startTick(ctx context.Context, id int64) {
 			}
 		}()
 		err := recovered(func() error { return p.tick(ctx, id) })
-		p.busy.end(id, err != nil && ctx.Err() == nil)
-		if err != nil && ctx.Err() == nil {
+		p.busy.end(id, err)
+		if err != nil && !errors.Is(err, enginedb.ErrLocked) && ctx.Err() == nil {
 			p.log.Error("tick failed", "incident", id, "err", err)
 		}
 	})
 }
 
+// tick gives ErrLocked when somebody else is at work on the incident: if it is still due then, a later
+// sweep sees it.
 func (p *Pager) tick(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	err := p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
-	if errors.Is(err, enginedb.ErrLocked) {
-		return nil // somebody is at work on it; if it is still due then, the next sweep sees it
-	}
-	return err
+	return p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
 }

@@ -1,0 +1,16 @@
+package pager
+
+import "context"
+
+// Margin is how long after its claim a worker still begins to send.
+const Margin = lease - renewEvery
+
+// Sweepers is how many attempts of one channel the sweeper sends at the same time.
+const Sweepers = sweepers
+
+// CutOff is Stop, with its patience over at once: sends under way are cancelled.
+func (p *Pager) CutOff(ctx context.Context) error {
+	p.stop()
+	p.sweeping.Wait()
+	return p.jobs.StopAndCancel(ctx)
+}
