@@ -67,9 +67,9 @@ func TestAStalledWorkerSendsNothingAfterItsLeaseIsOver(t *testing.T) {
 	h := newHouseWithoutNode(t)
 	zombie := &stall{after: "set state = 'sending'", stalled: make(chan struct{}), goOn: make(chan struct{})}
 	h.Pager = h.node("zombie", func(c *pager.Config) { c.DB = h.pool(8, zombie) })
-	claimed := time.Now()
 	key := h.alert("db-1").Key
 	await(h, "the claim", zombie.stalled)
+	claimed := time.Now() // at the latest
 	h.leaseIsOver()
 	h.phones.expect(t, "ann", 1)
 	if _, err := h.Acknowledge(t.Context(), pager.From{Key: key, Person: "ann"}, "rest"); err != nil {
