@@ -2,7 +2,7 @@
 // between the wire and the cores. It checks requests against openapi.yaml and has no rules of its own:
 // what may be saved is the cores' Validate, what becomes of an incident is the engine's.
 //
-// generated.go and contract.json are made from openapi.yaml: go generate ./api/rest.
+// rest.gen.go and contract.json are made from openapi.yaml: go generate ./api/rest.
 package rest
 
 import (

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"rouse/cmd/rouse/spelling"
 )
 
 // settingsHelp lists settings for people, section by section.
@@ -65,8 +67,8 @@ func meant(name string, known []string) string {
 	if plain := strings.TrimSuffix(name, "_FILE"); slices.Contains(known, plain) {
 		return "only secrets may be in files; set " + plain
 	}
-	nearest := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	if distance(name, nearest) <= len(name)/3 {
+	nearest := slices.MinFunc(known, func(a, b string) int { return spelling.Distance(name, a) - spelling.Distance(name, b) })
+	if spelling.Distance(name, nearest) <= len(name)/3 {
 		return "did you mean " + nearest + "?"
 	}
 	return "`rouse serve --help` lists the settings"
@@ -87,25 +89,4 @@ func settingNames() (names []string) {
 func setByOthers(name string) bool {
 	return name == "ROUSE_PORT" || strings.HasPrefix(name, "ROUSE_PORT_") || strings.HasPrefix(name, "ROUSE_TEST_") ||
 		name == "ROUSE_SERVICE_HOST" || strings.HasPrefix(name, "ROUSE_SERVICE_PORT")
-}
-
-// distance is Levenshtein's: how many characters have to be put in, taken out or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0]++
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

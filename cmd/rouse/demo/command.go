@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rouse/cmd/rouse/spelling"
 )
 
 // command is what somebody typed, understood.
@@ -210,30 +212,9 @@ func pauseWord(v verb, words []string) (time.Duration, error) {
 
 // didYouMean is the end of a sentence: a full stop, after the nearest word if one is near.
 func didYouMean(word string, known []string) string {
-	nearest := slices.MinFunc(known, func(a, b string) int { return distance(word, a) - distance(word, b) })
-	if distance(word, nearest) > (len(word)+1)/2 {
+	nearest := slices.MinFunc(known, func(a, b string) int { return spelling.Distance(word, a) - spelling.Distance(word, b) })
+	if spelling.Distance(word, nearest) > (len(word)+1)/2 {
 		return "."
 	}
 	return fmt.Sprintf(". Did you mean %s?", nearest)
-}
-
-// distance is Levenshtein's: how many characters have to be put in, taken out or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0]++
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
