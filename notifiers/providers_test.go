@@ -159,6 +159,39 @@ func TestChainStopsWhenCancelled(t *testing.T) {
 	})
 }
 
+// F4: before each try but the first, somebody may have answered; then there is no further try, at this
+// provider or the next.
+func TestChainTriesOnlyWhatIsStillWanted(t *testing.T) {
+	elsewhere := failure(Final)
+	elsewhere.Elsewhere = true
+	for name, c := range map[string]struct {
+		answers       []error
+		answered      int // somebody answers during this try
+		first, second int // calls
+		kind          Kind
+	}{
+		"during the first try":    {answers: []error{failure(Passing)}, answered: 1, first: 1, kind: Passing},
+		"during the second":       {answers: []error{failure(Passing)}, answered: 2, first: 2, kind: Passing},
+		"before the other's turn": {answers: []error{failure(Passing)}, answered: 3, first: 3, kind: Passing},
+		"while refused here":      {answers: []error{elsewhere}, answered: 1, first: 1, kind: Final},
+		"never":                   {answers: []error{failure(Passing)}, answered: 99, first: 3, second: 1},
+		"but it is out already":   {answers: []error{nil}, answered: 0, first: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second := provider("first", c.answers...), provider("second", nil)
+				_, err := chain(first, second).Notify(t.Context(), Message{Wanted: func(context.Context) bool { return len(first.calls) < c.answered }})
+				if len(first.calls) != c.first || len(second.calls) != c.second {
+					t.Errorf("first called %d times, second %d; want %d, %d", len(first.calls), len(second.calls), c.first, c.second)
+				}
+				if (err == nil) != (c.kind == "") || err != nil && KindOf(err) != c.kind {
+					t.Errorf("error %v, want kind %q", err, c.kind)
+				}
+			})
+		})
+	}
+}
+
 func TestBreakerPutsProviderLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken, good := provider("broken", failure(Passing)), provider("good", nil)

@@ -34,8 +34,9 @@ type Unsent struct {
 	Channel rosters.Channel
 }
 
-// hangUpWithin is how long after it became unwanted a call is still hung up; none rings longer.
-const hangUpWithin = 90 * time.Second
+// hangUpWithin is how long after it was placed a call is still hung up: none lasts longer than three
+// minutes.
+const hangUpWithin = 4 * time.Minute
 
 // Sweep looks for what is overdue, and takes over attempts that were left: queued longer than Patience,
 // or in the hands of a worker whose lease has run out. A taken-over attempt gets a new generation, so
@@ -57,7 +58,7 @@ func (s Store) Sweep(ctx context.Context, look Search) (Sweep, error) {
 			return err
 		})
 	queueUnsent(&b, look, &w)
-	queueRinging(&b, &w)
+	queueRinging(&b, look, &w)
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return w, fmt.Errorf("sweeping: %w", err)
 	}
@@ -92,15 +93,15 @@ func queueUnsent(b *pgx.Batch, look Search, w *Sweep) {
 		})
 }
 
-func queueRinging(b *pgx.Batch, w *Sweep) {
+func queueRinging(b *pgx.Batch, look Search, w *Sweep) {
 	b.Queue(`with ringing as (
 			select incident, no from attempt
 			where unwanted and channel = 'voice' and state in ('sent', 'delivered') and not hung_up
-				and lease_until < (select clock_timestamp()) and lease_until > (select clock_timestamp() - $1::interval)
+				and lease_until < (select clock_timestamp()) and sent_at > (select clock_timestamp() + $2::interval - $1::interval)
 			limit 20 for update skip locked)
 		update attempt a set lease_until = clock_timestamp() + interval '3 seconds'
 		from ringing r where a.incident = r.incident and a.no = r.no
-		returning a.incident, a.no, a.generation`, hangUpWithin).
+		returning a.incident, a.no, a.generation`, hangUpWithin, look.Offset).
 		Query(func(rows pgx.Rows) (err error) {
 			w.Ringing, err = pgx.CollectRows(rows, pgx.RowToStructByPos[AttemptRef])
 			return err

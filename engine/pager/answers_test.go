@@ -32,12 +32,15 @@ func TestABareReplyIsNotAboutAPageThatWasNeverTexted(t *testing.T) {
 	}
 }
 
-// A sender's keys may look like our own. They lead to no incident of another service: an alert that joined
-// one would page nobody, and a sender could end the incidents of others.
+// Two senders may give the same key. It leads neither to the other's incident: an alert that joined that one
+// would page nobody, and a sender could end the incidents of others.
 func TestAKeyOfAnotherServiceLeadsToNoIncident(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ours := h.pushed("db-1")
+	const ours engine.Key = "OPS-7"
+	if r, err := h.Receive(t.Context(), engine.Alert{Key: ours, Service: "bitbucket", Severity: engine.Critical, Summary: "Pushes fail"}); err != nil || r.Key != ours {
+		t.Fatalf("opened %+v, %v", r, err)
+	}
 	h.bobAcknowledges(ours)
 	theirs := engine.Alert{Key: ours, Service: "payments", Severity: engine.Critical, Summary: "Payments are down", By: "dora"}
 	r, err := h.Receive(t.Context(), theirs)
