@@ -219,8 +219,8 @@ func TestACallThatNobodyNeedsIsHungUpWithoutTheQueue(t *testing.T) {
 	h.until("the call is known to be over", over(3))
 	// The sweep that finds another call would find this one again, too.
 	h.exec(`update attempt set lease_until = clock_timestamp() where no = 3`)
-	h.exec(`insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, unwanted, nonce, lease_until, provider_id)
-		select incident, 4, page, contact, channel, address, state, reason, queued_at, unwanted, 'other', clock_timestamp(), 'other' from attempt where no = 3`)
+	h.exec(`insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, sent_at, unwanted, nonce, lease_until, provider_id)
+		select incident, 4, page, contact, channel, address, state, reason, queued_at, sent_at, unwanted, 'other', clock_timestamp(), 'other' from attempt where no = 3`)
 	h.until("the other call is known to be over", over(4))
 	if id := await(h, "hanging up", h.phones.withdraw); id != "other" || len(h.phones.withdraw) > 0 {
 		t.Errorf("hung up %q and %d more, want the other call alone", id, len(h.phones.withdraw))
