@@ -151,7 +151,7 @@ func (r *rig) levels(ctx context.Context) (deadlines, decided map[string]time.Ti
 	return deadlines, decided, rows.Err()
 }
 
-// measureKill kills the server while it pages for fifty incidents, starts it again, and compares what
+// measureKill kills the server while the second level of fifty incidents is being paged, starts it again, and compares what
 // was accepted with what was pushed.
 func measureKill(ctx context.Context, r *rig) ([]Figure, error) {
 	const n = 50
@@ -162,7 +162,7 @@ func measureKill(ctx context.Context, r *rig) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	accepted := r.fire(ctx, service, n, func(ps []pushed) bool { return len(ps) >= n/2 })
+	accepted := r.fire(ctx, service, n, func(ps []pushed) bool { return len(ps) >= n+n/2 })
 	if _, err := r.Start(ctx); err != nil {
 		return nil, err
 	}
