@@ -119,6 +119,10 @@ func (p *Pager) tell(before enginedb.Locked, after engine.Incident, effects []en
 	for _, ef := range effects {
 		n, ok := ef.(engine.Note)
 		if !ok {
+			if send, ok := ef.(engine.Send); ok {
+				_, _, a := after.Attempt(send.Attempt)
+				p.metrics.attempts.WithLabelValues(string(a.Channel), "made").Inc()
+			}
 			continue
 		}
 		attrs := []slog.Attr{slog.String("key", string(after.Key)), slog.String("reason", string(n.Reason)), slog.Int("severity", int(after.Severity))}
@@ -136,7 +140,8 @@ func (p *Pager) tell(before enginedb.Locked, after engine.Incident, effects []en
 			level = slog.LevelError
 		}
 		p.log.LogAttrs(context.Background(), level, "decided", attrs...)
-		p.metrics.decided(n)
+		_, _, a := before.Attempt(n.Attempt)
+		p.metrics.decided(n, a != nil)
 	}
 	if d := before.Deadline; !d.IsZero() && !d.After(before.Now) {
 		p.metrics.lateness.Observe(before.Now.Sub(d).Seconds())

@@ -42,17 +42,16 @@ func newMetrics() metrics {
 	}
 }
 
-func (m metrics) decided(n engine.Note) {
+// decided counts what a note tells. known is whether its attempt was there before: the reason of a new
+// one is what became of the contact before it.
+func (m metrics) decided(n engine.Note, known bool) {
 	switch n.Reason {
-	case engine.ReasonFirstPage, engine.ReasonNextContact, engine.ReasonContactFailed, engine.ReasonLastResort,
-		engine.ReasonAckExpired, engine.ReasonSeverityRaised:
-		if n.Channel != "" {
-			m.attempts.WithLabelValues(string(n.Channel), "made").Inc()
-		}
 	case engine.ReasonSent, engine.ReasonDelivered, engine.ReasonFailed:
 		m.attempts.WithLabelValues(string(n.Channel), string(n.Reason)).Inc()
 	case engine.ReasonContactSilent:
-		m.attempts.WithLabelValues(string(n.Channel), "silent").Inc()
+		if known {
+			m.attempts.WithLabelValues(string(n.Channel), "silent").Inc()
+		}
 	case engine.ReasonNobody:
 		m.nobody.Inc()
 	}
