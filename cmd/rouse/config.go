@@ -8,8 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"rouse/engine"
+	"rouse/engine/pager"
 	"rouse/rosters"
 )
 
@@ -26,6 +28,10 @@ type config struct {
 	allowPrivate bool
 	twilio       twilioSettings
 	ntfy         ntfySettings
+
+	clockOffset time.Duration
+	dieAt       pager.Point // "": nowhere
+	dieAfter    int         // times that the point is passed before
 
 	logLevel slog.Level
 	logJSON  bool

@@ -29,10 +29,11 @@ const (
 	sms      section = "SMS and voice (Twilio)"
 	push     section = "Push (ntfy)"
 	logging  section = "Log"
+	rehearse section = "Rehearsals (`rouse prove`; never in production)"
 	clients  section = "Client commands (oncall, incidents, ack, page)"
 )
 
-var serverSections = []section{database, server, paging, sms, push, logging}
+var serverSections = []section{database, server, paging, sms, push, logging, rehearse}
 
 // setting is one ROUSE_* variable. set gets a value that is not empty; its error goes on after the
 // name and the value, and says what to set instead.
@@ -74,6 +75,10 @@ var settings = []setting{
 
 	{logging, "ROUSE_LOG_LEVEL", "info", false, "debug, info, warn or error", setLogLevel},
 	{logging, "ROUSE_LOG_FORMAT", "text", false, "text or json", setLogFormat},
+
+	{rehearse, "ROUSE_CLOCK_OFFSET", "", false, "added to the database's clock, such as 2h, so that deadlines fall due", setClockOffset},
+	{rehearse, "ROUSE_DIE_AT", "", false, "point:n kills the server with SIGKILL when it reaches a point of its work for the nth time; points: " + pointNames(),
+		setDieAt},
 
 	{clients, "ROUSE_URL", "http://localhost:8080", false, "the Rouse to talk to", link(func(c *config) *string { return &c.url })},
 	{clients, "ROUSE_TOKEN", "", true, "API key to talk with; `rouse token create` makes one", text(func(c *config) *string { return &c.token }, nil)},

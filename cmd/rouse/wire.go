@@ -42,6 +42,9 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		return err
 	}
 	defer db.Close()
+	if cfg.dieAt != "" || cfg.clockOffset != 0 {
+		log.Warn("REHEARSAL: this server is made to fail. Unset ROUSE_DIE_AT and ROUSE_CLOCK_OFFSET where people rely on it", "die_at", cfg.dieAt, "clock_offset", cfg.clockOffset)
+	}
 	if cfg.databaseURL == "" {
 		log.Warn("TRIAL DATABASE: a private Postgres, without replica or backup. Set ROUSE_DATABASE_URL before anybody relies on this Rouse")
 	}
@@ -74,6 +77,8 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		PublicURL: cfg.publicURL,
 		KeyPrefix: cfg.keyPrefix,
 		Log:       log,
+		Offset:    cfg.clockOffset,
+		Reached:   dieAt(cfg.dieAt, cfg.dieAfter),
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ func (p *Pager) Decline(ctx context.Context, from From, via string) (Reply, erro
 }
 
 func (p *Pager) answer(ctx context.Context, from From, via string, decline bool) (Reply, error) {
+	p.reach(AnswerRead)
 	to, err := p.meant(ctx, from)
 	if err != nil {
 		return Reply{}, err
@@ -51,6 +52,7 @@ func (p *Pager) answer(ctx context.Context, from From, via string, decline bool)
 			}
 			return err == nil, err
 		}})
+	p.reach(AnswerCommitted)
 	return reply, err
 }
 
@@ -163,6 +165,7 @@ func (p *Pager) byToken(ctx context.Context, db enginedb.Store, token string) (e
 
 // Report takes a provider's news about an attempt, late, twice and in any order.
 func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) error {
+	p.reach(ReceiptRead)
 	to, err := enginedb.New(p.cfg.DB).PageOfAttempt(ctx, nonce)
 	if errors.Is(err, enginedb.ErrNotFound) {
 		return fmt.Errorf("attempt: %w", ErrNotFound)
@@ -171,6 +174,7 @@ func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) e
 		return err
 	}
 	_, err = p.report(ctx, enginedb.AttemptRef{Incident: to.Incident, Attempt: to.Attempt}, r)
+	p.reach(ReceiptStored)
 	return err
 }
 

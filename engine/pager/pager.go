@@ -40,6 +40,7 @@ type Config struct {
 	Node      string        // this process, unique; "" makes one up
 	Log       *slog.Logger  // nil discards
 	Offset    time.Duration // added to the database's clock; for tests and rehearsals
+	Reached   func(Point)   // if not nil, is called at each point, and may end the process: for rehearsals
 }
 
 // Errors that callers tell apart. They are wrapped with what was looked for.

@@ -17,6 +17,7 @@ import (
 // Receive opens an incident, joins one, or ends one (rules 1, 13).
 func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 	a = storable(a)
+	p.reach(AlertRead)
 	r := Received{DedupKey: a.DedupKey}
 	err := p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
 		id, now, err := enginedb.New(tx).OpenIncident(ctx, a, p.Offset())
@@ -35,6 +36,7 @@ func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 	if err != nil {
 		return Received{}, fmt.Errorf("receiving an alert: %w", err)
 	}
+	p.reach(AlertCommitted)
 	p.metrics.alerts.WithLabelValues(a.Source, string(r.Outcome)).Inc()
 	return r, nil
 }
@@ -60,7 +62,9 @@ func (p *Pager) open(ctx context.Context, tx pgx.Tx, a engine.Alert, now time.Ti
 		return nil, err
 	}
 	r.Key, r.Outcome = inc.Key, Opened
-	return p.step(ctx, tx, enginedb.Locked{Incident: inc, Now: now}, engine.Alerted{Severity: a.Severity, Ladder: ladder, Routed: why}, digits)
+	after, err := p.step(ctx, tx, enginedb.Locked{Incident: inc, Now: now}, engine.Alerted{Severity: a.Severity, Ladder: ladder, Routed: why}, digits)
+	p.reach(AlertDecided)
+	return after, err
 }
 
 // serviceOf finds a service and its policy; nil where there is none.

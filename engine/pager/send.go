@@ -27,6 +27,7 @@ type claimed struct {
 // send claims an attempt, lets its channel send it outside any transaction, and reports. The lease is
 // kept until the report is written, so that nobody sends it once more meanwhile.
 func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
+	p.reach(JobFetched)
 	secret, hash := newToken()
 	c, err := p.claim(ctx, ref, hash)
 	if errors.Is(err, enginedb.ErrNotFound) || errors.Is(err, enginedb.ErrLocked) {
@@ -35,19 +36,23 @@ func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
 	if err != nil {
 		return err
 	}
+	p.reach(LeaseTaken)
 	kept, release := context.WithCancel(ctx)
 	defer release()
 	sending, cancel := context.WithTimeout(kept, sendWithin)
 	defer cancel()
 	go c.keepLease(context.WithoutCancel(ctx), kept.Done(), cancel)
 	receipt, ok := p.notify(sending, c, secret)
+	p.reach(ProviderCalled)
 	switch {
 	case ctx.Err() != nil && receipt.State == notifiers.Failed:
 		return nil // this node is stopping and cannot know: the next one looks the message up
 	case !ok:
 		return nil // the lease was lost: whoever has it now decides what becomes of the attempt
 	default:
-		return p.reportSurely(ctx, ref, receipt)
+		err := p.reportSurely(ctx, ref, receipt)
+		p.reach(ReportCommitted)
+		return err
 	}
 }
 

@@ -78,6 +78,7 @@ func (p *Pager) takeOver(ctx context.Context, u enginedb.Unsent) {
 	slots := p.slots[u.Channel]
 	slots <- struct{}{} // free: only the sweeper takes one, and it asked for no more than there are
 	p.metrics.takenOver.Inc()
+	p.reach(TakenOver)
 	p.log.Warn("taking over a send", "incident", u.Incident, "attempt", u.Attempt, "generation", u.Generation)
 	p.sends.Go(func() {
 		defer func() {
@@ -133,5 +134,8 @@ func (p *Pager) startTick(ctx context.Context, id int64) {
 func (p *Pager) tick(ctx context.Context, id int64) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
+	p.reach(TickDue)
+	err := p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
+	p.reach(TickCommitted)
+	return err
 }
