@@ -17,6 +17,21 @@ import (
 // Named says which parts of an incident an event is about: they are loaded though they are closed.
 type Named struct{ Page, Attempt int }
 
+// Want is an incident to lock, and what is to be written down about one of its attempts as soon as it is
+// locked.
+type Want struct {
+	ID     int64
+	Named  Named
+	Settle *Settlement // nil: nothing
+}
+
+// Settlement is what a provider said about an attempt. A worker gives the generation it holds; a
+// provider's callback gives 0. An empty provider id leaves the known one.
+type Settlement struct {
+	AttemptRef
+	Provider, ProviderID, Detail string
+}
+
 // ErrLocked says that somebody else is at work on the incident just now.
 var ErrLocked = errors.New("incident is locked")
 
@@ -25,28 +40,38 @@ type Locked struct {
 	engine.Incident
 	Now      time.Time // taken when the lock was held
 	Deadline time.Time // as it is stored
+	Settled  bool      // whether the settlement was written: false if its generation is stale
 }
 
 const incidentColumns = `id, key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n, attempt_n,
 	opened_at, alerted_at, acked_at, ended_at, deadline`
 
-// Lock locks the incident's row and loads what Step needs of it. With skip it gives ErrLocked instead of
-// waiting for another holder.
-func (s Store) Lock(ctx context.Context, id int64, n Named, offset time.Duration, skip bool) (Locked, error) {
+// Lock locks incidents and loads what Step needs of them, in one round trip. With skip it leaves out those
+// that somebody else holds, instead of waiting; those that are not there are left out either way. Nothing
+// comes of one that is wanted twice but the last settlement.
+func (s Store) Lock(ctx context.Context, wants []Want, offset time.Duration, skip bool) ([]Locked, error) {
 	mode := "for update"
 	if skip {
 		mode = "for update skip locked"
 	}
-	// The clock is read in the outer select, after the lock was given.
-	head := `with locked as materialized (select ` + incidentColumns + ` from incident where id = $1 ` + mode + `)
-		select clock_timestamp() + $2::interval, ` + incidentColumns + ` from locked`
-	// The lock is held from the first statement on, so the others see the incident as it is.
-	var b pgx.Batch
-	l, err := s.load(ctx, &b, head, []any{id, offset}, id, n, false)
-	if skip && errors.Is(err, ErrNotFound) {
-		return l, ErrLocked
+	l := loading{place: map[int64]int{}}
+	ids := make([]int64, 0, len(wants))
+	for _, w := range wants {
+		ids = append(ids, w.ID)
+		l.name(w.ID, w.Named)
 	}
-	return l, err
+	// Always in the same order, so that two who lock several never wait for each other. The clock is read
+	// in the outer select, after the lock was given.
+	var b pgx.Batch
+	b.Queue(`with locked as materialized (select `+incidentColumns+` from incident where id = any($1) order by id `+mode+`)
+		select clock_timestamp() + $2::interval, `+incidentColumns+` from locked`, ids, offset).Query(l.incidents)
+	// The locks are held from the first statement on, so the others see the incidents as they are.
+	l.queueSettlements(&b, wants, mode)
+	l.queueParts(&b, ids, false)
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, fmt.Errorf("loading incidents %v: %w", ids, err)
+	}
+	return l.found, nil
 }
 
 // Incident reads an incident whole, with every page and attempt it ever had, as it was at one moment.
@@ -69,40 +94,105 @@ func (s Store) Incident(ctx context.Context, key engine.Key) (engine.Incident, e
 		return engine.Incident{}, fmt.Errorf("reading incident %s: %w", key, err)
 	}
 	var b pgx.Batch
-	head := `select now(), ` + incidentColumns + ` from incident where id = $1`
-	l, err := New(tx).load(ctx, &b, head, []any{id}, id, Named{}, true)
-	return l.Incident, err
+	l := loading{place: map[int64]int{}}
+	b.Queue(`select now(), `+incidentColumns+` from incident where id = $1`, id).Query(l.incidents)
+	l.queueParts(&b, []int64{id}, true)
+	if err := New(tx).db.SendBatch(ctx, &b).Close(); err != nil {
+		return engine.Incident{}, fmt.Errorf("reading incident %s: %w", key, err)
+	}
+	if len(l.found) == 0 {
+		return engine.Incident{}, fmt.Errorf("incident %s: %w", key, ErrNotFound)
+	}
+	return l.found[0].Incident, nil
 }
 
-func (s Store) load(ctx context.Context, b *pgx.Batch, head string, args []any, id int64, n Named, all bool) (l Locked, err error) {
-	inc := &l.Incident
-	b.Queue(head, args...).QueryRow(func(row pgx.Row) error { return scanIncident(row, &l) })
-	b.Queue(`select no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until,
-			ask_until, declined, paged_in_round
-		from escalation where incident = $1 order by no`, id).
+// loading gathers incidents and their parts, row by row.
+type loading struct {
+	found []Locked
+	place map[int64]int // of an incident in found
+
+	// What is loaded though it is closed: pages and attempts of incidents, three lists side by side.
+	named    []int64
+	page     []int
+	attempts []int
+}
+
+func (l *loading) name(id int64, n Named) {
+	if n != (Named{}) {
+		l.named, l.page, l.attempts = append(l.named, id), append(l.page, n.Page), append(l.attempts, n.Attempt)
+	}
+}
+
+func (l *loading) incidents(rows pgx.Rows) error {
+	for rows.Next() {
+		var inc Locked
+		if err := scanIncident(rows, &inc); err != nil {
+			return err
+		}
+		l.place[inc.ID] = len(l.found)
+		l.found = append(l.found, inc)
+	}
+	return rows.Err()
+}
+
+// at is a loaded incident; nil for one that somebody else holds.
+func (l *loading) at(id int64) *Locked {
+	if i, ok := l.place[id]; ok {
+		return &l.found[i]
+	}
+	return nil
+}
+
+// queueSettlements writes down what providers said: of locked incidents only, so that nobody is waited
+// for. That a settlement's generation is still the attempt's own, and stays so until the commit, is known
+// by its row having been written.
+func (l *loading) queueSettlements(b *pgx.Batch, wants []Want, mode string) {
+	var ids []int64
+	var no, generation []int
+	var provider, providerID, detail []string
+	for _, w := range wants {
+		if s := w.Settle; s != nil {
+			ids, no, generation = append(ids, w.ID), append(no, s.Attempt), append(generation, s.Generation)
+			provider, providerID, detail = append(provider, s.Provider), append(providerID, s.ProviderID), append(detail, s.Detail)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	b.Queue(`with mine as materialized (select id from incident where id = any($1) order by id `+mode+`)
+		update attempt a set provider = coalesce(nullif(r.provider, ''), a.provider),
+			provider_id = coalesce(nullif(r.provider_id, ''), a.provider_id), detail = coalesce(nullif(r.detail, ''), a.detail)
+		from mine, unnest($1::bigint[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[]) r (incident, no, generation, provider, provider_id, detail)
+		where mine.id = r.incident and a.incident = r.incident and a.no = r.no and (r.generation = 0 or a.generation = r.generation)
+		returning a.incident`, ids, no, generation, provider, providerID, detail).
 		Query(func(rows pgx.Rows) error {
-			inc.Escalations, err = pgx.CollectRows(rows, scanEscalation)
+			var id int64
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+				if inc := l.at(id); inc != nil {
+					inc.Settled = true
+				}
+				return nil
+			})
 			return err
 		})
-	const wanted = `(live or $4 or no = $2 or no = (select page from attempt where incident = $1 and no = $3))`
-	b.Queue(`select escalation, no, person, ask, level, round, state, started_at, contacts, next, next_at
-		from page where incident = $1 and `+wanted+` order by no`, id, n.Page, n.Attempt, all).
-		Query(func(rows pgx.Rows) error { return addPages(rows, inc) })
-	b.Queue(`select page, no, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted
-		from attempt where incident = $1 and page in (select no from page where incident = $1 and `+wanted+`) order by no`,
-		id, n.Page, n.Attempt, all).
-		Query(func(rows pgx.Rows) error { return addAttempts(rows, inc) })
-	err = s.db.SendBatch(ctx, b).Close()
-	if errors.Is(err, pgx.ErrNoRows) {
-		return l, fmt.Errorf("incident %d: %w", id, ErrNotFound)
-	}
-	if err != nil {
-		return l, fmt.Errorf("loading incident %d: %w", id, err)
-	}
-	return l, nil
 }
 
-func scanIncident(row pgx.Row, l *Locked) error {
+// queueParts loads escalations, and the pages and attempts that Step needs, or all of them.
+func (l *loading) queueParts(b *pgx.Batch, ids []int64, all bool) {
+	b.Queue(`select incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until,
+			ask_until, declined, paged_in_round
+		from escalation where incident = any($1) order by incident, no`, ids).Query(l.escalations)
+	const wanted = `(live or $2 or exists (select from unnest($3::bigint[], $4::int[], $5::int[]) w (incident, page, attempt)
+		where w.incident = page.incident and (w.page = page.no
+			or page.no = (select a.page from attempt a where a.incident = w.incident and a.no = w.attempt))))`
+	b.Queue(`select incident, escalation, no, person, ask, level, round, state, started_at, contacts, next, next_at
+		from page where incident = any($1) and `+wanted+` order by incident, no`, ids, all, l.named, l.page, l.attempts).Query(l.pages)
+	b.Queue(`select incident, page, no, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted
+		from attempt where incident = any($1) and (incident, page) in (select incident, no from page where incident = any($1) and `+wanted+`)
+		order by incident, no`, ids, all, l.named, l.page, l.attempts).Query(l.attemptsOf)
+}
+
+func scanIncident(row pgx.CollectableRow, l *Locked) error {
 	inc := &l.Incident
 	var hours []byte
 	err := row.Scan(&l.Now, &inc.ID, &inc.Key, &inc.Service, &inc.Severity, &inc.Summary, &inc.Status, &inc.DedupKey, &inc.Manager,
@@ -114,59 +204,77 @@ func scanIncident(row pgx.Row, l *Locked) error {
 	return json.Unmarshal(hours, &inc.Hours)
 }
 
-func scanEscalation(row pgx.CollectableRow) (e engine.Escalation, err error) {
-	var ladder []byte
-	var declined []string
-	err = row.Scan(&e.No, &e.Role, &e.By, &e.Why, &e.Urgent, &ladder, &e.State, &e.Level, &e.Round, &e.RoundAt,
-		(*zeronull.Timestamptz)(&e.LevelUntil), (*zeronull.Timestamptz)(&e.WaitUntil), &e.Holder,
-		(*zeronull.Timestamptz)(&e.AckUntil), (*zeronull.Timestamptz)(&e.AskUntil), &declined, &e.PagedInRound)
-	if err != nil {
-		return e, err
+func (l *loading) escalations(rows pgx.Rows) error {
+	for rows.Next() {
+		var id int64
+		var e engine.Escalation
+		var ladder []byte
+		var declined []string
+		err := rows.Scan(&id, &e.No, &e.Role, &e.By, &e.Why, &e.Urgent, &ladder, &e.State, &e.Level, &e.Round, &e.RoundAt,
+			(*zeronull.Timestamptz)(&e.LevelUntil), (*zeronull.Timestamptz)(&e.WaitUntil), &e.Holder,
+			(*zeronull.Timestamptz)(&e.AckUntil), (*zeronull.Timestamptz)(&e.AskUntil), &declined, &e.PagedInRound)
+		if err != nil {
+			return err
+		}
+		for _, p := range declined {
+			e.Declined = append(e.Declined, rosters.PersonID(p))
+		}
+		if err := json.Unmarshal(ladder, &e.Ladder); err != nil {
+			return err
+		}
+		if inc := l.at(id); inc != nil {
+			inc.Escalations = append(inc.Escalations, e)
+		}
 	}
-	for _, p := range declined {
-		e.Declined = append(e.Declined, rosters.PersonID(p))
-	}
-	return e, json.Unmarshal(ladder, &e.Ladder)
+	return rows.Err()
 }
 
-func addPages(rows pgx.Rows, inc *engine.Incident) error {
-	var p engine.Page
-	var no int
-	var contacts []byte
-	_, err := pgx.ForEachRow(rows, []any{&no, &p.No, &p.Person, &p.Ask, &p.Level, &p.Round, &p.State, &p.StartedAt, &contacts, &p.Next,
-		(*zeronull.Timestamptz)(&p.NextAt)}, func() error {
-		p.Contacts = nil
+func (l *loading) pages(rows pgx.Rows) error {
+	for rows.Next() {
+		var id int64
+		var no int
+		var p engine.Page
+		var contacts []byte
+		err := rows.Scan(&id, &no, &p.No, &p.Person, &p.Ask, &p.Level, &p.Round, &p.State, &p.StartedAt, &contacts, &p.Next,
+			(*zeronull.Timestamptz)(&p.NextAt))
+		if err != nil {
+			return err
+		}
 		if err := json.Unmarshal(contacts, &p.Contacts); err != nil {
 			return err
 		}
+		inc := l.at(id)
+		if inc == nil {
+			continue
+		}
 		e := inc.Escalation(no)
 		if e == nil {
-			return fmt.Errorf("page %d belongs to escalation %d, which is not there", p.No, no)
+			return fmt.Errorf("page %d of %s belongs to escalation %d, which is not there", p.No, inc.Key, no)
 		}
 		e.Pages = append(e.Pages, p)
-		return nil
-	})
-	return err
+	}
+	return rows.Err()
 }
 
-func addAttempts(rows pgx.Rows, inc *engine.Incident) error {
-	pages := make(map[int]*engine.Page)
-	for i := range inc.Escalations {
-		for j := range inc.Escalations[i].Pages {
-			p := &inc.Escalations[i].Pages[j]
-			pages[p.No] = p
+func (l *loading) attemptsOf(rows pgx.Rows) error {
+	for rows.Next() {
+		var id int64
+		var no int
+		var a engine.Attempt
+		err := rows.Scan(&id, &no, &a.No, &a.Contact, &a.Channel, &a.Address, &a.State, &a.Reason, &a.QueuedAt,
+			(*zeronull.Timestamptz)(&a.SentAt), (*zeronull.Timestamptz)(&a.ReceiptBy), &a.Unwanted)
+		if err != nil {
+			return err
 		}
-	}
-	var a engine.Attempt
-	var no int
-	_, err := pgx.ForEachRow(rows, []any{&no, &a.No, &a.Contact, &a.Channel, &a.Address, &a.State, &a.Reason, &a.QueuedAt,
-		(*zeronull.Timestamptz)(&a.SentAt), (*zeronull.Timestamptz)(&a.ReceiptBy), &a.Unwanted}, func() error {
-		p := pages[no]
+		inc := l.at(id)
+		if inc == nil {
+			continue
+		}
+		_, p := inc.Page(no)
 		if p == nil {
-			return fmt.Errorf("attempt %d belongs to page %d, which is not there", a.No, no)
+			return fmt.Errorf("attempt %d of %s belongs to page %d, which is not there", a.No, inc.Key, no)
 		}
 		p.Attempts = append(p.Attempts, a)
-		return nil
-	})
-	return err
+	}
+	return rows.Err()
 }

@@ -139,20 +139,6 @@ func (s Store) Renew(ctx context.Context, ref AttemptRef, lease time.Duration) (
 	return tag.RowsAffected() == 1, nil
 }
 
-// Settle records what a provider said about an attempt, before Step is told. A worker gives the
-// generation it holds, and 0 rows means that it is stale; a provider's callback gives 0. An empty
-// provider id leaves the known one.
-func (s Store) Settle(ctx context.Context, ref AttemptRef, provider, providerID, detail string) (bool, error) {
-	tag, err := s.db.Exec(ctx, `update attempt set provider = coalesce(nullif($4, ''), provider),
-			provider_id = coalesce(nullif($5, ''), provider_id), detail = coalesce(nullif($6, ''), detail)
-		where incident = $1 and no = $2 and ($3 = 0 or generation = $3)`,
-		ref.Incident, ref.Attempt, ref.Generation, provider, providerID, detail)
-	if err != nil {
-		return false, fmt.Errorf("recording a receipt: %w", err)
-	}
-	return tag.RowsAffected() == 1, nil
-}
-
 // Force writes down what became of an attempt without asking the engine, for a report that cannot be
 // brought to it: so that at least the message is not sent again and again.
 func (s Store) Force(ctx context.Context, ref AttemptRef, state engine.AttemptState, provider, providerID string) error {

@@ -49,11 +49,21 @@ func (s Store) Policies(ctx context.Context, after engine.PolicyID, limit int) (
 // policies reads policies with one statement, so that levels and targets belong together even while
 // somebody writes.
 func (s Store) policies(ctx context.Context, where string, args ...any) ([]Policy, error) {
+	rows, err := s.db.Query(ctx, selectPolicies(where), args...)
+	if err != nil {
+		return nil, err
+	}
+	return collectPolicies(rows)
+}
+
+func selectPolicies(where string) string {
 	const targets = `from policy_target t where t.policy = l.policy and t.level = l.position order by t.position`
-	rows, _ := s.db.Query(ctx, `
-		select p.id, p.name, p.ack_expiry, p.version, p.created_at, p.updated_at, l.position is not null, coalesce(l.wait, '0'),
-			array(select coalesce(t.person, '') `+targets+`), array(select coalesce(t.roster, '') `+targets+`)
-		from policy p left join policy_level l on l.policy = p.id `+where+` order by p.id, l.position`, args...)
+	return `select p.id, p.name, p.ack_expiry, p.version, p.created_at, p.updated_at, l.position is not null, coalesce(l.wait, '0'),
+			array(select coalesce(t.person, '') ` + targets + `), array(select coalesce(t.roster, '') ` + targets + `)
+		from policy p left join policy_level l on l.policy = p.id ` + where + ` order by p.id, l.position`
+}
+
+func collectPolicies(rows pgx.Rows) ([]Policy, error) {
 	var policies []Policy
 	var p Policy
 	var expiry []byte

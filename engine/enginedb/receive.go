@@ -2,68 +2,90 @@ package enginedb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"rouse/engine"
 )
 
-// OpenIncident finds the open incident that an alert belongs to, by service and the sender's key, or by
-// service and dedup key; 0 if there is none. A key leads only to an incident of that service that a sender
-// gave it to: Rouse may have given the same key to another trouble. The time is the database's.
-func (s Store) OpenIncident(ctx context.Context, a engine.Alert, offset time.Duration) (id int64, now time.Time, err error) {
-	err = s.db.QueryRow(ctx, `select clock_timestamp() + $4::interval, coalesce(
-			(select id from incident where $1 <> '' and key = $1 and sender_key and service = $2 and status <> 'resolved'),
-			(select id from incident where $3 <> '' and service = $2 and dedup_key = $3 and status <> 'resolved'), 0)`,
-		string(a.Key), string(a.Service), a.DedupKey, offset).Scan(&now, &id)
-	if err != nil {
-		return 0, now, fmt.Errorf("looking for the open incident of an alert: %w", err)
-	}
-	return id, now, nil
+// Arrivals says where alerts belong, and how what they open is to be paged.
+type Arrivals struct {
+	Now      time.Time
+	Open     []int64 // of each alert: the open incident that it belongs to, or 0
+	Services map[engine.ServiceID]engine.Service
+	Policies map[engine.PolicyID]engine.Policy // of these services
 }
 
-// Insert makes the incident's row, gives it a number and, unless it brings one that is free, a key.
-// Another open incident with the same service and dedup key gives ErrNotFound: look for it again.
-func (s Store) Insert(ctx context.Context, inc *engine.Incident, prefix string) error {
-	insert := func(key string) error {
-		return s.db.QueryRow(ctx, `insert into incident (key, sender_key, service, severity, summary, status, dedup_key, hours, opened_at, alerted_at)
-			values (coalesce(nullif($1, ''), (select k from (select $2 || '-' || nextval('incident_number') from (select generate_series(1, 10000000)) g) n (k)
-				where not exists (select from incident i where i.key = n.k) limit 1)), $1 <> '', $3, $4, $5, $6, $7, $8, $9, $10)
-			on conflict do nothing returning id, key`,
-			key, prefix, string(inc.Service), inc.Severity, inc.Summary, string(inc.Status), inc.DedupKey, asJSON(inc.Hours),
-			inc.OpenedAt, inc.AlertedAt).Scan(&inc.ID, &inc.Key)
+// Arrivals finds the open incidents that alerts belong to, by service and the sender's key, or by service
+// and dedup key, and what their services say, in one round trip. A key leads only to an incident of that
+// service that a sender gave it to: Rouse may have given the same key to another trouble. The time is the
+// database's.
+func (s Store) Arrivals(ctx context.Context, alerts []engine.Alert, offset time.Duration) (Arrivals, error) {
+	a := Arrivals{Open: make([]int64, 0, len(alerts)), Services: map[engine.ServiceID]engine.Service{}, Policies: map[engine.PolicyID]engine.Policy{}}
+	var keys, services, dedups []string
+	for _, al := range alerts {
+		keys, services, dedups = append(keys, string(al.Key)), append(services, string(al.Service)), append(dedups, al.DedupKey)
 	}
-	err := insert(string(inc.Key))
-	if errors.Is(err, pgx.ErrNoRows) && inc.Key != "" { // the sender's key names an older incident
-		inc.Key = ""
-		err = insert("")
+	var b pgx.Batch
+	b.Queue(`select clock_timestamp() + $4::interval, coalesce(
+			(select id from incident i where a.key <> '' and i.key = a.key and i.sender_key and i.service = a.service and i.status <> 'resolved'),
+			(select id from incident i where a.dedup <> '' and i.service = a.service and i.dedup_key = a.dedup and i.dedup_key <> '' and i.status <> 'resolved'), 0)
+		from unnest($1::text[], $2::text[], $3::text[]) with ordinality a (key, service, dedup, n) order by n`, keys, services, dedups, offset).
+		Query(func(rows pgx.Rows) error {
+			var id int64
+			_, err := pgx.ForEachRow(rows, []any{&a.Now, &id}, func() error { a.Open = append(a.Open, id); return nil })
+			return err
+		})
+	b.Queue(`select `+serviceColumns+` from service where id = any($1)`, services).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, scanService)
+		for _, svc := range found {
+			a.Services[svc.ID] = svc.Service
+		}
+		return err
+	})
+	b.Queue(selectPolicies(`where p.id in (select policy from service where id = any($1))`), services).Query(func(rows pgx.Rows) error {
+		found, err := collectPolicies(rows)
+		for _, p := range found {
+			a.Policies[p.ID] = p.Policy
+		}
+		return err
+	})
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return a, fmt.Errorf("looking for the open incidents of %d alerts: %w", len(alerts), err)
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("opening an incident: %w", err)
-	}
-	return nil
+	return a, nil
 }
 
-// KeepAlert stores an alert as it came, with the incident it went to (0: none).
-func (s Store) KeepAlert(ctx context.Context, incident int64, a engine.Alert, now time.Time) error {
-	if a.Links == nil {
-		a.Links = []engine.Link{}
-	}
-	if a.Raw == nil {
-		a.Raw = []byte{}
-	}
-	_, err := s.db.Exec(ctx, `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		zeronull.Int8(incident), now, string(a.Action), a.Source, string(a.Service), a.Severity, a.Summary, a.DedupKey, a.Details,
-		asJSON(a.Links), a.Raw)
+// Number is what a new incident is called, inside and outside.
+type Number struct {
+	ID  int64
+	Key engine.Key
+}
+
+// Numbers draws numbers for new incidents. Each is given the key that it wants, if no other incident has
+// it; "" wants the next number after the prefix.
+func (s Store) Numbers(ctx context.Context, prefix string, wanted []engine.Key) ([]Number, error) {
+	// The next number is taken anew for each row, as it refers to it; until one is found that is free, as
+	// a sender may have used it.
+	rows, _ := s.db.Query(ctx, `select nextval('incident_id_seq'), case
+			when w.key <> '' and not exists (select from incident i where i.key = w.key) then w.key
+			else (select k from (select $2 || '-' || nextval('incident_number') from (select generate_series(w.n, w.n + 10000000)) g) n (k)
+				where not exists (select from incident i where i.key = n.k) limit 1) end
+		from unnest($1::text[]) with ordinality w (key, n) order by n`, wanted, prefix)
+	numbers, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Number])
 	if err != nil {
+		return nil, fmt.Errorf("drawing %d incident numbers: %w", len(wanted), err)
+	}
+	return numbers, nil
+}
+
+// KeepAlert stores an alert that belongs to no incident, as it came.
+func (s Store) KeepAlert(ctx context.Context, a engine.Alert, now time.Time) error {
+	var w writer
+	w.alert(0, a, now)
+	if err := s.db.SendBatch(ctx, w.batch()).Close(); err != nil {
 		return fmt.Errorf("keeping an alert: %w", err)
 	}
 	return nil

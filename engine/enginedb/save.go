@@ -16,50 +16,155 @@ import (
 	"rouse/engine"
 )
 
-// Save writes what Step changed, with the notes it made, in one round trip: before is what was loaded
-// under the lock, or an incident with nothing but its row. New pages get codes of so many digits; a code
-// that the person had before is a unique violation.
-func (s Store) Save(ctx context.Context, before Locked, after engine.Incident, effects []engine.Effect, digits int) error {
-	w := writer{id: after.ID, digits: digits}
-	w.incident(before, after)
-	for i := range after.Escalations {
-		w.escalation(before.Escalation(after.Escalations[i].No), &after.Escalations[i])
+// Change is what became of an incident in a transaction.
+type Change struct {
+	Before  Locked // as it was loaded under the lock; an incident that is new has no ID there
+	After   engine.Incident
+	Effects []engine.Effect
+	Alerts  []engine.Alert // what came in about it, to be kept
+}
+
+// Save writes what Step changed, with the notes it made and the alerts that made it, in one round trip.
+// New pages get codes of so many digits; a code that the person had before is a unique violation, as is
+// an incident whose key, or open dedup key, somebody else took in the meantime.
+func (s Store) Save(ctx context.Context, changes []Change, digits int) error {
+	w := writer{digits: digits}
+	for _, c := range changes {
+		w.change(c)
 	}
-	for _, ef := range effects {
-		if n, ok := ef.(engine.Note); ok {
-			w.note(before.Now, n)
-		}
-	}
-	b := &w.Batch
+	b := w.batch()
 	if b.Len() == 0 {
 		return nil
 	}
 	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("saving incident %s: %w", after.Key, err)
+		return fmt.Errorf("saving %d incidents, %s among them: %w", len(changes), changes[0].After.Key, err)
 	}
 	return nil
 }
 
-// writer gathers the statements of one Save.
+// writer gathers what one Save writes: new rows by table, each table one statement, and updates.
 type writer struct {
-	pgx.Batch
-	id     int64
-	digits int
+	digits  int
+	updates pgx.Batch
+
+	incidents, alerts, escalations, pages, attempts, notes newRows
 }
 
-func (b *writer) incident(before Locked, after engine.Incident) {
-	x, y := before.Incident, after
-	x.Escalations, y.Escalations = nil, nil
-	if reflect.DeepEqual(x, y) && before.Deadline.Equal(after.Deadline()) {
+// newRows are rows for one table, column by column.
+type newRows [][]any
+
+func (r *newRows) add(values ...any) {
+	if *r == nil {
+		*r = make([][]any, len(values))
+	}
+	for i, v := range values {
+		(*r)[i] = append((*r)[i], v)
+	}
+}
+
+func (r newRows) queue(b *pgx.Batch, insert string, others ...any) {
+	if r == nil {
 		return
 	}
-	b.Queue(`update incident set severity = $2, status = $3, manager = $4, alert_n = $5, page_n = $6, attempt_n = $7, alerted_at = $8,
-			acked_at = $9, ended_at = $10, deadline = $11 where id = $1`,
-		after.ID, after.Severity, string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
-		zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()))
+	var args []any
+	for i := range r {
+		args = append(args, r[i])
+	}
+	b.Queue(insert, append(args, others...)...)
 }
 
-func (b *writer) escalation(before, after *engine.Escalation) {
+// The inserts. Each array is a column.
+const (
+	insertIncidents = `insert into incident (id, key, sender_key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n,
+			attempt_n, opened_at, alerted_at, acked_at, ended_at, deadline)
+		overriding system value
+		select * from unnest($1::bigint[], $2::text[], $3::bool[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
+			$10::jsonb[], $11::int[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
+			$18::timestamptz[])`
+	insertAlerts = `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw)
+		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::text[],
+			$10::jsonb[], $11::bytea[])`
+	insertEscalations = `insert into escalation (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until,
+			wait_until, holder, ack_until, ask_until, declined, paged_in_round)
+		select incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until, ask_until,
+			array(select jsonb_array_elements_text(declined)), paged_in_round
+		from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::jsonb[], $8::text[], $9::int[], $10::int[],
+			$11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::jsonb[], $18::bool[])
+			e (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until, ask_until,
+			declined, paged_in_round)`
+	insertPages = `insert into page (incident, no, escalation, person, ask, level, round, state, started_at, contacts, next, next_at, code, live)
+		select * from unnest($1::bigint[], $2::int[], $3::int[], $4::text[], $5::bool[], $6::int[], $7::int[], $8::text[], $9::timestamptz[],
+			$10::jsonb[], $11::int[], $12::timestamptz[], $13::text[], $14::bool[])`
+	insertAttempts = `insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted,
+			nonce, lease_until)
+		select a.*, clock_timestamp() + $14::interval
+		from unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+			$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::text[]) a`
+	insertNotes = `insert into timeline (incident, at, reason, escalation, level, person, channel, attempt, by, text, basis)
+		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::int[], $9::text[],
+			$10::text[], $11::jsonb[])`
+)
+
+func (w *writer) batch() *pgx.Batch {
+	b := &pgx.Batch{}
+	// Updates first: an incident that ends makes room for the next with its dedup key.
+	b.QueuedQueries = append(b.QueuedQueries, w.updates.QueuedQueries...)
+	w.incidents.queue(b, insertIncidents)
+	w.alerts.queue(b, insertAlerts)
+	w.escalations.queue(b, insertEscalations)
+	w.pages.queue(b, insertPages)
+	w.attempts.queue(b, insertAttempts, Patience)
+	w.notes.queue(b, insertNotes)
+	return b
+}
+
+func (w *writer) change(c Change) {
+	id := c.After.ID
+	w.incident(c.Before, c.After, c.Alerts)
+	for _, a := range c.Alerts {
+		w.alert(id, a, c.Before.Now)
+	}
+	for i := range c.After.Escalations {
+		w.escalation(id, c.Before.Escalation(c.After.Escalations[i].No), &c.After.Escalations[i])
+	}
+	for _, ef := range c.Effects {
+		if n, ok := ef.(engine.Note); ok {
+			w.note(id, c.Before.Now, n)
+		}
+	}
+}
+
+func (w *writer) incident(before Locked, after engine.Incident, alerts []engine.Alert) {
+	x, y := before.Incident, after
+	x.Escalations, y.Escalations = nil, nil
+	switch {
+	case before.ID == 0:
+		givenBySender := len(alerts) > 0 && alerts[0].Key == after.Key
+		w.incidents.add(after.ID, string(after.Key), givenBySender, string(after.Service), int16(after.Severity), after.Summary,
+			string(after.Status), after.DedupKey, string(after.Manager), asJSON(after.Hours), after.AlertN, after.PageN, after.AttemptN,
+			after.OpenedAt, after.AlertedAt, zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt),
+			zeronull.Timestamptz(after.Deadline()))
+	case !reflect.DeepEqual(x, y) || !before.Deadline.Equal(after.Deadline()):
+		w.updates.Queue(`update incident set severity = $2, status = $3, manager = $4, alert_n = $5, page_n = $6, attempt_n = $7, alerted_at = $8,
+			acked_at = $9, ended_at = $10, deadline = $11 where id = $1`,
+			after.ID, after.Severity, string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
+			zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()))
+	}
+}
+
+// alert keeps an alert as it came; incident is 0 if none is concerned.
+func (w *writer) alert(incident int64, a engine.Alert, now time.Time) {
+	if a.Links == nil {
+		a.Links = []engine.Link{}
+	}
+	if a.Raw == nil {
+		a.Raw = []byte{}
+	}
+	w.alerts.add(zeronull.Int8(incident), now, string(a.Action), a.Source, string(a.Service), int16(a.Severity), a.Summary, a.DedupKey, a.Details,
+		asJSON(a.Links), a.Raw)
+}
+
+func (w *writer) escalation(id int64, before, after *engine.Escalation) {
 	known := before != nil
 	if !known {
 		before = &engine.Escalation{}
@@ -72,16 +177,13 @@ func (b *writer) escalation(before, after *engine.Escalation) {
 	}
 	switch {
 	case !known:
-		b.Queue(`insert into escalation (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until,
-				holder, ack_until, ask_until, declined, paged_in_round)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
-			b.id, after.No, after.Role, after.By, after.Why, after.Urgent, asJSON(after.Ladder), string(after.State), after.Level, after.Round,
-			after.RoundAt, zeronull.Timestamptz(after.LevelUntil), zeronull.Timestamptz(after.WaitUntil), string(after.Holder),
-			zeronull.Timestamptz(after.AckUntil), zeronull.Timestamptz(after.AskUntil), declined, after.PagedInRound)
+		w.escalations.add(id, after.No, after.Role, after.By, after.Why, after.Urgent, asJSON(after.Ladder), string(after.State), after.Level,
+			after.Round, after.RoundAt, zeronull.Timestamptz(after.LevelUntil), zeronull.Timestamptz(after.WaitUntil), string(after.Holder),
+			zeronull.Timestamptz(after.AckUntil), zeronull.Timestamptz(after.AskUntil), asJSON(declined), after.PagedInRound)
 	case !reflect.DeepEqual(x, y):
-		b.Queue(`update escalation set state = $3, level = $4, round = $5, round_at = $6, level_until = $7, wait_until = $8, holder = $9,
+		w.updates.Queue(`update escalation set state = $3, level = $4, round = $5, round_at = $6, level_until = $7, wait_until = $8, holder = $9,
 				ack_until = $10, ask_until = $11, declined = $12, paged_in_round = $13 where incident = $1 and no = $2`,
-			b.id, after.No, string(after.State), after.Level, after.Round, after.RoundAt, zeronull.Timestamptz(after.LevelUntil),
+			id, after.No, string(after.State), after.Level, after.Round, after.RoundAt, zeronull.Timestamptz(after.LevelUntil),
 			zeronull.Timestamptz(after.WaitUntil), string(after.Holder), zeronull.Timestamptz(after.AckUntil),
 			zeronull.Timestamptz(after.AskUntil), declined, after.PagedInRound)
 	}
@@ -90,11 +192,11 @@ func (b *writer) escalation(before, after *engine.Escalation) {
 		pages[before.Pages[i].No] = &before.Pages[i]
 	}
 	for i := range after.Pages {
-		b.page(after.No, pages[after.Pages[i].No], &after.Pages[i])
+		w.page(id, after.No, pages[after.Pages[i].No], &after.Pages[i])
 	}
 }
 
-func (b *writer) page(escalation int, before, after *engine.Page) {
+func (w *writer) page(id int64, escalation int, before, after *engine.Page) {
 	known := before != nil
 	if !known {
 		before = &engine.Page{}
@@ -103,13 +205,11 @@ func (b *writer) page(escalation int, before, after *engine.Page) {
 	x.Attempts, y.Attempts = nil, nil
 	switch {
 	case !known:
-		b.Queue(`insert into page (incident, no, escalation, person, ask, level, round, state, started_at, contacts, next, next_at, code, live)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-			b.id, after.No, escalation, string(after.Person), after.Ask, after.Level, after.Round, string(after.State), after.StartedAt,
-			asJSON(after.Contacts), after.Next, zeronull.Timestamptz(after.NextAt), newCode(b.digits), after.Live())
+		w.pages.add(id, after.No, escalation, string(after.Person), after.Ask, after.Level, after.Round, string(after.State), after.StartedAt,
+			asJSON(after.Contacts), after.Next, zeronull.Timestamptz(after.NextAt), newCode(w.digits), after.Live())
 	case !reflect.DeepEqual(x, y) || before.Live() != after.Live():
-		b.Queue(`update page set state = $3, next = $4, next_at = $5, live = $6 where incident = $1 and no = $2`,
-			b.id, after.No, string(after.State), after.Next, zeronull.Timestamptz(after.NextAt), after.Live())
+		w.updates.Queue(`update page set state = $3, next = $4, next_at = $5, live = $6 where incident = $1 and no = $2`,
+			id, after.No, string(after.State), after.Next, zeronull.Timestamptz(after.NextAt), after.Live())
 	}
 	attempts := make(map[int]engine.Attempt, len(before.Attempts))
 	for _, a := range before.Attempts {
@@ -117,33 +217,29 @@ func (b *writer) page(escalation int, before, after *engine.Page) {
 	}
 	for _, a := range after.Attempts {
 		was, known := attempts[a.No]
-		b.attempt(after.No, was, a, known)
+		w.attempt(id, after.No, was, a, known)
 	}
 }
 
-func (b *writer) attempt(page int, before, after engine.Attempt, known bool) {
+func (w *writer) attempt(id int64, page int, before, after engine.Attempt, known bool) {
 	switch {
 	case !known:
-		b.Queue(`insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted, nonce, lease_until)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, clock_timestamp() + $14::interval)`,
-			b.id, after.No, page, after.Contact, string(after.Channel), after.Address, string(after.State), string(after.Reason), after.QueuedAt,
-			zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, rand.Text(), Patience)
+		w.attempts.add(id, after.No, page, after.Contact, string(after.Channel), after.Address, string(after.State), string(after.Reason),
+			after.QueuedAt, zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, rand.Text())
 	case before != after:
 		// lease_until: an unwanted call that the queue does not hang up in time is hung up by a sweep.
-		b.Queue(`update attempt set state = $3, sent_at = $4, receipt_by = $5, unwanted = $6,
+		w.updates.Queue(`update attempt set state = $3, sent_at = $4, receipt_by = $5, unwanted = $6,
 				lease_until = case when $6 and state <> 'sending' then clock_timestamp() + $7::interval else lease_until end
 			where incident = $1 and no = $2`,
-			b.id, after.No, string(after.State), zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, Patience)
+			id, after.No, string(after.State), zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, Patience)
 	}
 }
 
-func (b *writer) note(now time.Time, n engine.Note) {
+func (w *writer) note(id int64, now time.Time, n engine.Note) {
 	if n.Basis == nil {
 		n.Basis = map[string]string{}
 	}
-	b.Queue(`insert into timeline (incident, at, reason, escalation, level, person, channel, attempt, by, text, basis)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		b.id, now, string(n.Reason), n.Escalation, n.Level, string(n.Person), string(n.Channel), n.Attempt, n.By, n.Text, asJSON(n.Basis))
+	w.notes.add(id, now, string(n.Reason), n.Escalation, n.Level, string(n.Person), string(n.Channel), n.Attempt, n.By, n.Text, asJSON(n.Basis))
 }
 
 func asJSON(v any) []byte {

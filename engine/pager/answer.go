@@ -178,23 +178,6 @@ func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) e
 	return err
 }
 
-// report brings a receipt to the engine. A worker's carries its generation; false says that the
-// attempt was given to another worker, and nothing was written.
-func (p *Pager) report(ctx context.Context, ref enginedb.AttemptRef, r notifiers.Receipt) (bool, error) {
-	r.Provider, r.ProviderID, r.Detail = text(r.Provider, maxWord), text(r.ProviderID, maxWord), text(r.Detail, maxSummary)
-	held := false
-	err := p.handle(ctx, happening{
-		id:    ref.Incident,
-		event: engine.Reported{Attempt: ref.Attempt, State: engine.AttemptState(r.State), Detail: r.Detail},
-		named: enginedb.Named{Attempt: ref.Attempt},
-		first: func(ctx context.Context, tx pgx.Tx, _ engine.Incident, _ time.Time) (bool, error) {
-			var err error
-			held, err = enginedb.New(tx).Settle(ctx, ref, r.Provider, r.ProviderID, r.Detail)
-			return held, err
-		}})
-	return held, err
-}
-
 // Call says what to read to whoever answered the call of an attempt.
 func (p *Pager) Call(ctx context.Context, nonce string) (CallView, error) {
 	db := enginedb.New(p.cfg.DB)

@@ -15,7 +15,6 @@ import (
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
-	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -35,63 +34,99 @@ type happening struct {
 // queue and commits.
 func (p *Pager) handle(ctx context.Context, h happening) error {
 	return p.inTx(ctx, p.cfg.DB, func(tx pgx.Tx, digits int) (func(), error) {
-		inc, err := enginedb.New(tx).Lock(ctx, h.id, h.named, p.Offset(), h.skip)
-		if err != nil {
+		found, err := enginedb.New(tx).Lock(ctx, []enginedb.Want{{ID: h.id, Named: h.named}}, p.Offset(), h.skip)
+		switch {
+		case err != nil:
 			return nil, err
+		case len(found) == 0 && h.skip:
+			return nil, enginedb.ErrLocked
+		case len(found) == 0:
+			return nil, fmt.Errorf("incident %d: %w", h.id, enginedb.ErrNotFound)
 		}
 		if h.first != nil {
-			if goOn, err := h.first(ctx, tx, inc.Incident, inc.Now); err != nil || !goOn {
+			if goOn, err := h.first(ctx, tx, found[0].Incident, found[0].Now); err != nil || !goOn {
 				return nil, err
 			}
 		}
-		return p.step(ctx, tx, inc, h.event, digits)
+		w := p.work(ctx, tx, digits, found[0].Now)
+		if err := w.step(w.draft(found[0]), h.event); err != nil {
+			return nil, err
+		}
+		return w.save()
 	})
 }
 
-// step lets the engine decide and carries out what it decided, inside the transaction. The function it
-// returns is for after the commit.
-func (p *Pager) step(ctx context.Context, tx pgx.Tx, inc enginedb.Locked, ev engine.Event, digits int) (func(), error) {
-	w := world{ctx: ctx, db: rosterdb.New(tx), channels: p.cfg.Channels, people: map[rosters.PersonID]*rosters.Person{}}
-	var after engine.Incident
+// work is what one transaction does to incidents, at one instant.
+type work struct {
+	p      *Pager
+	ctx    context.Context
+	tx     pgx.Tx
+	digits int
+	world  *world
+	drafts []*draft
+}
+
+// draft is one of its incidents: as it was, and as the events so far have made it.
+type draft struct{ enginedb.Change }
+
+func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) *work {
+	return &work{p: p, ctx: ctx, tx: tx, digits: digits, world: &world{ctx: ctx, db: rosterdb.New(tx), channels: p.cfg.Channels, now: now,
+		people: map[rosters.PersonID]rosters.Person{}, onCall: map[rosters.RosterID][]rosters.PersonID{}}}
+}
+
+func (w *work) draft(inc enginedb.Locked) *draft {
+	d := &draft{enginedb.Change{Before: inc, After: inc.Incident}}
+	d.Before.Now = w.world.now
+	w.drafts = append(w.drafts, d)
+	return d
+}
+
+// step lets the engine decide.
+func (w *work) step(d *draft, ev engine.Event) error {
 	var effects []engine.Effect
-	if err := recovered(func() error { after, effects = engine.Step(inc.Incident, ev, w.env(inc.Now)); return nil }); err != nil {
-		return nil, fmt.Errorf("%w about %s: %w", errDecision, inc.Key, err)
+	err := recovered(func() error { d.After, effects = engine.Step(d.After, ev, w.world.env()); return nil })
+	if err != nil {
+		return fmt.Errorf("%w about %s: %w", errDecision, d.After.Key, err)
 	}
-	if w.err != nil {
-		return nil, fmt.Errorf("deciding about %s: %w", inc.Key, w.err)
+	if w.world.err != nil {
+		return fmt.Errorf("deciding about %s: %w", d.After.Key, w.world.err)
 	}
-	if err := enginedb.New(tx).Save(ctx, inc, after, effects, digits); err != nil {
+	d.Effects = append(d.Effects, effects...)
+	return nil
+}
+
+// save writes what was decided, and hands the sends to the queue. The function it returns is for after
+// the commit.
+func (w *work) save() (func(), error) {
+	changes := make([]enginedb.Change, 0, len(w.drafts))
+	for _, d := range w.drafts {
+		changes = append(changes, d.Change)
+	}
+	if err := enginedb.New(w.tx).Save(w.ctx, changes, w.digits); err != nil {
 		return nil, err
 	}
-	if err := p.carry(ctx, tx, after, effects); err != nil {
+	if err := w.p.carry(w.ctx, w.tx, changes); err != nil {
 		return nil, err
 	}
 	return func() {
-		p.tell(inc, after, effects)
-		p.hurry(after, inc.Now)
+		for _, c := range changes {
+			w.p.tell(c.Before, c.After, c.Effects)
+			w.p.hurry(c.After, c.Before.Now)
+		}
 	}, nil
 }
 
 // carry hands what is to be sent or hung up to the queue, in the same transaction.
-func (p *Pager) carry(ctx context.Context, tx pgx.Tx, inc engine.Incident, effects []engine.Effect) error {
+func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change) error {
 	var jobs []river.InsertManyParams
-	for _, ef := range effects {
-		switch ef := ef.(type) {
-		case engine.Send:
-			if _, _, a := inc.Attempt(ef.Attempt); a.State == engine.Queued { // else answered in the same step
-				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: inc.ID, Attempt: ef.Attempt, Generation: 1},
-					InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel)}})
-			}
-		case engine.Withdraw:
-			jobs = append(jobs, river.InsertManyParams{Args: withdrawArgs{Incident: inc.ID, Attempt: ef.Attempt}})
-		case engine.Note: // saved with the incident
-		}
+	for _, c := range changes {
+		jobs = append(jobs, jobsFor(c)...)
 	}
 	if len(jobs) == 0 {
 		return nil
 	}
 	if _, err := p.jobs.InsertManyFastTx(ctx, tx, jobs); err != nil {
-		return fmt.Errorf("queueing %d sends of %s: %w", len(jobs), inc.Key, err)
+		return fmt.Errorf("queueing %d sends, of %s among others: %w", len(jobs), changes[0].After.Key, err)
 	}
 	// River leaves out its notification while another of the same queue, which may not be committed yet,
 	// was made within FetchCooldown; the job would then wait for the next poll.
@@ -102,9 +137,25 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, inc engine.Incident, effec
 		}
 	}
 	if _, err := tx.Exec(ctx, `select pg_notify('river.river_insert', json_build_object('queue', q)::text) from unnest($1::text[]) q`, queues); err != nil {
-		return fmt.Errorf("waking the queue for %s: %w", inc.Key, err)
+		return fmt.Errorf("waking the queue for %s: %w", changes[0].After.Key, err)
 	}
 	return nil
+}
+
+func jobsFor(c enginedb.Change) (jobs []river.InsertManyParams) {
+	for _, ef := range c.Effects {
+		switch ef := ef.(type) {
+		case engine.Send:
+			if _, _, a := c.After.Attempt(ef.Attempt); a.State == engine.Queued { // else answered in the same step
+				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: c.After.ID, Attempt: ef.Attempt, Generation: 1},
+					InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel)}})
+			}
+		case engine.Withdraw:
+			jobs = append(jobs, river.InsertManyParams{Args: withdrawArgs{Incident: c.After.ID, Attempt: ef.Attempt}})
+		case engine.Note: // saved with the incident
+		}
+	}
+	return jobs
 }
 
 func queueOf(j river.InsertManyParams) string {
@@ -162,11 +213,7 @@ func (p *Pager) inTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, di
 		if try > 2 {
 			digits = longCode
 		}
-		var after func()
-		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
-			after, err = f(tx, digits)
-			return err
-		})
+		after, err := p.once(ctx, db, digits, f)
 		switch {
 		case err == nil:
 			if after != nil {
@@ -178,6 +225,18 @@ func (p *Pager) inTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, di
 			return err
 		}
 	}
+}
+
+// once runs f in a transaction and returns what is to be done after the commit.
+func (p *Pager) once(ctx context.Context, db *pgxpool.Pool, digits int, f func(tx pgx.Tx, digits int) (func(), error)) (after func(), err error) {
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
+		after, err = f(tx, digits)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return after, nil
 }
 
 var (
@@ -193,66 +252,4 @@ func worthAnotherTry(err error) bool {
 	}
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "23505")
-}
-
-// world answers what Step asks of the roster, inside the transaction. Step knows no errors: the first
-// one is kept, and the transaction is given up.
-type world struct {
-	ctx      context.Context
-	db       rosterdb.Store
-	channels map[notifiers.Channel]notifiers.Notifier
-	people   map[rosters.PersonID]*rosters.Person
-	err      error
-}
-
-func (w *world) env(now time.Time) engine.Env {
-	return engine.Env{
-		Now:    now,
-		OnCall: func(t engine.Target) []rosters.PersonID { return w.onCall(t, now) },
-		Plan:   func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
-		Name:   func(p rosters.PersonID) string { return w.person(p).Name },
-	}
-}
-
-func (w *world) onCall(t engine.Target, now time.Time) []rosters.PersonID {
-	if t.Roster == "" {
-		return []rosters.PersonID{t.Person}
-	}
-	r, err := w.db.RosterDuring(w.ctx, t.Roster, now, now.Add(time.Second))
-	if err != nil {
-		w.fail(err)
-		return nil
-	}
-	return r.OnCall(now)
-}
-
-// usable is the person's plan without what is disabled or has no provider.
-func (w *world) usable(id rosters.PersonID) []rosters.Contact {
-	var plan []rosters.Contact
-	for _, c := range w.person(id).Contacts {
-		if _, ok := w.channels[notifiers.Channel(c.Channel)]; ok && !c.Disabled {
-			plan = append(plan, c)
-		}
-	}
-	return plan
-}
-
-func (w *world) person(id rosters.PersonID) *rosters.Person {
-	if p, ok := w.people[id]; ok {
-		return p
-	}
-	p, err := w.db.Person(w.ctx, id)
-	if err != nil {
-		w.fail(err)
-		p = rosters.Person{ID: id, Name: string(id)}
-	}
-	w.people[id] = &p
-	return &p
-}
-
-// fail keeps an error. A roster or person that is gone is no error: nobody is on call there.
-func (w *world) fail(err error) {
-	if w.err == nil && !errors.Is(err, rosterdb.ErrNotFound) {
-		w.err = err
-	}
 }

@@ -27,6 +27,9 @@ const (
 	sweepEvery  = 250 * time.Millisecond  // at the most; sooner when a deadline is nearer
 	tickers     = 12                      // incidents that the sweeper ticks at the same time
 	sweepers    = 32                      // attempts of one channel that the sweeper sends at the same time
+	together    = 64                      // events that may share a transaction
+	receivers   = 2                       // transactions that take in alerts at the same time
+	reporters   = 2                       // transactions that take in receipts at the same time
 	claimTries  = 3                       // for an attempt whose incident somebody else holds
 	claimWait   = 300 * time.Millisecond  // for its turn, each time
 	claimTurns  = 4                       // connections that may be waiting so
@@ -48,6 +51,8 @@ type Pager struct {
 	turns      chan struct{}                     // claims that wait for a lock
 	tickers    chan struct{}                     // the sweeper's ticks
 	busy       *busy
+	arrivals   *crowd[*arrival]
+	reports    *crowd[*news]
 	ready      chan struct{} // closed after the first sweep
 	firstSweep sync.Once
 	sends      sync.WaitGroup
@@ -81,6 +86,8 @@ func New(cfg Config) (*Pager, error) {
 	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
 		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
+	p.arrivals = newCrowd(together, receivers, p.receive)
+	p.reports = newCrowd(together, reporters, p.reportTogether)
 	queues := map[string]river.QueueConfig{withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond}}
 	for _, c := range []rosters.Channel{rosters.Push, rosters.SMS, rosters.Voice} {
 		p.slots[c] = make(chan struct{}, sweepers)

@@ -248,9 +248,10 @@ func TestASendLeftByADeadWorkerIsTakenOver(t *testing.T) {
 	if err := h.db.QueryRow(ctx, `select generation from attempt where incident = $1`, inc.ID).Scan(&generation); err != nil || generation != 2 {
 		t.Errorf("the attempt is in generation %d, %v; want 2", generation, err)
 	}
-	held, err := enginedb.New(h.db).Settle(ctx, enginedb.AttemptRef{Incident: inc.ID, Attempt: 1, Generation: 1}, "phones", "stale", "")
-	if err != nil || held {
-		t.Errorf("a stale worker could write (%v, %v)", held, err)
+	stale := enginedb.Settlement{AttemptRef: enginedb.AttemptRef{Incident: inc.ID, Attempt: 1, Generation: 1}, Provider: "phones", ProviderID: "stale"}
+	locked, err := enginedb.New(h.db).Lock(ctx, []enginedb.Want{{ID: inc.ID, Settle: &stale}}, 0, false)
+	if err != nil || len(locked) != 1 || locked[0].Settled {
+		t.Errorf("a stale worker could write (%+v, %v)", locked, err)
 	}
 }
 

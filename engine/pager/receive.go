@@ -4,130 +4,279 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
-	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
 
-// Receive opens an incident, joins one, or ends one (rules 1, 13).
-func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
-	a = storable(a)
-	p.reach(AlertRead)
-	r := Received{DedupKey: a.DedupKey}
-	err := p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
-		id, now, err := enginedb.New(tx).OpenIncident(ctx, a, p.Offset())
-		switch {
-		case err != nil:
-			return nil, err
-		case id != 0:
-			return p.join(ctx, tx, id, a, digits, &r)
-		case a.Action == engine.Resolve || a.Action == engine.Acknowledge:
-			r.Key, r.Outcome, r.Why = "", Noted, "no incident is open for it"
-			return nil, enginedb.New(tx).KeepAlert(ctx, 0, a, now)
-		default:
-			return p.open(ctx, tx, a, now, digits, &r)
-		}
-	})
-	if err != nil {
-		return Received{}, fmt.Errorf("receiving an alert: %w", err)
-	}
-	p.reach(AlertCommitted)
-	p.metrics.alerts.WithLabelValues(a.Source, string(r.Outcome)).Inc()
-	return r, nil
+// arrival is an alert on its way in.
+type arrival struct {
+	alert  engine.Alert
+	open   int64 // the incident that it belongs to, as far as the database knew; 0: none
+	result Received
+	alone  bool // it needs a transaction of its own
+	err    error
+	done   chan struct{} // closed when result or err is there
 }
 
-func (p *Pager) open(ctx context.Context, tx pgx.Tx, a engine.Alert, now time.Time, digits int, r *Received) (func(), error) {
-	svc, policy, err := p.serviceOf(ctx, tx, a.Service)
+// receiveWithin is how long alerts that share a transaction may take.
+const receiveWithin = 10 * time.Second
+
+// Receive opens an incident, joins one, or ends one (rules 1, 13). Alerts that come at the same time share
+// a transaction, each with its own answer.
+func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
+	p.reach(AlertRead)
+	in := &arrival{alert: storable(a), done: make(chan struct{})}
+	p.arrivals.join(in)
+	select {
+	case <-in.done:
+	case <-ctx.Done():
+		return Received{}, fmt.Errorf("receiving an alert: %w", ctx.Err()) // it may be stored nevertheless
+	}
+	p.reach(AlertCommitted)
+	if in.err != nil {
+		return Received{}, fmt.Errorf("receiving an alert: %w", in.err)
+	}
+	p.metrics.alerts.WithLabelValues(in.alert.Source, string(in.result.Outcome)).Inc()
+	return in.result, nil
+}
+
+// receive takes in alerts in one transaction, and by themselves those that could not be: so that one that
+// cannot be stored, or waits for a lock, is nobody else's trouble.
+func (p *Pager) receive(some []*arrival) {
+	ctx, cancel := context.WithTimeout(context.Background(), receiveWithin)
+	defer cancel()
+	after, err := p.once(ctx, p.cfg.Intake, shortCode, func(tx pgx.Tx, digits int) (func(), error) {
+		return p.receiveIn(ctx, tx, some, digits, false)
+	})
+	if after != nil {
+		defer after()
+	}
+	for _, in := range some {
+		switch {
+		case err != nil && !refused(err): // no database: each would wait for it once more
+			in.err = err
+			close(in.done)
+		case err != nil || in.alone:
+			go p.receiveAlone(in)
+		default:
+			close(in.done)
+		}
+	}
+}
+
+func (p *Pager) receiveAlone(in *arrival) {
+	ctx, cancel := context.WithTimeout(context.Background(), receiveWithin)
+	defer cancel()
+	in.err = p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
+		return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)
+	})
+	close(in.done)
+}
+
+// refused tells an error about what is in a transaction, which others beside it need not share, from a
+// database that does not answer, shuts down (57), is full (53) or is not to be reached (08).
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return !slices.Contains([]string{"08", "53", "57"}, pg.Code[:2])
+	}
+	return errors.Is(err, errDecision) || errors.Is(err, errMet)
+}
+
+// receiveIn takes in alerts in one transaction. One that is alone waits for its incident; of several,
+// those whose incident somebody else holds, and those that do not go together, are left and marked.
+func (p *Pager) receiveIn(ctx context.Context, tx pgx.Tx, some []*arrival, digits int, alone bool) (func(), error) {
+	for _, in := range some {
+		in.result, in.alone = Received{DedupKey: in.alert.DedupKey}, false
+	}
+	r, err := p.gather(ctx, tx, some, digits, alone)
 	if err != nil {
 		return nil, err
 	}
-	ladder, why := engine.Route(svc, policy, p.cfg.CatchAll)
-	inc := engine.Incident{Key: a.Key, Service: a.Service, Severity: a.Severity, Summary: a.Summary, Status: engine.New,
-		DedupKey: a.DedupKey, OpenedAt: now, AlertedAt: now}
-	if svc != nil {
-		inc.Hours = svc.Hours
+	for _, in := range some {
+		if err := r.take(in); err != nil {
+			return nil, err
+		}
+		if in.alone && alone { // its incident was resolved while it waited for the lock
+			return nil, fmt.Errorf("joining an incident: %w", errMet)
+		}
 	}
-	db := enginedb.New(tx)
-	if err := db.Insert(ctx, &inc, p.cfg.KeyPrefix); errors.Is(err, enginedb.ErrNotFound) {
-		return nil, fmt.Errorf("opening an incident: %w", errMet) // the other one is there to join now
-	} else if err != nil {
-		return nil, err
-	}
-	if err := db.KeepAlert(ctx, inc.ID, a, now); err != nil {
-		return nil, err
-	}
-	r.Key, r.Outcome = inc.Key, Opened
-	after, err := p.step(ctx, tx, enginedb.Locked{Incident: inc, Now: now}, engine.Alerted{Severity: a.Severity, Ladder: ladder, Routed: why}, digits)
+	after, err := r.save()
 	p.reach(AlertDecided)
 	return after, err
 }
 
-// serviceOf finds a service and its policy; nil where there is none.
-func (p *Pager) serviceOf(ctx context.Context, tx pgx.Tx, id engine.ServiceID) (*engine.Service, *engine.Policy, error) {
-	if id == "" {
-		return nil, nil, nil
-	}
-	db := enginedb.New(tx)
-	svc, err := db.Service(ctx, id)
-	if errors.Is(err, enginedb.ErrNotFound) {
-		return nil, nil, nil
-	}
-	if err != nil || svc.Policy == "" {
-		return &svc, nil, err
-	}
-	policy, err := db.Policy(ctx, svc.Policy)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &svc, &policy, nil
+// reception is a transaction that takes in alerts.
+type reception struct {
+	*work
+	arrivals enginedb.Arrivals
+	numbers  map[*arrival]enginedb.Number // for those that may open an incident
+	byID     map[int64]*draft             // incidents that are locked
+	byName   map[string]*draft            // incidents that were opened here, by service and dedup key
 }
 
-func (p *Pager) join(ctx context.Context, tx pgx.Tx, id int64, a engine.Alert, digits int, r *Received) (func(), error) {
+// gather finds and locks the incidents that alerts belong to, draws numbers for those that belong to none,
+// and reads whom they will page.
+func (p *Pager) gather(ctx context.Context, tx pgx.Tx, some []*arrival, digits int, alone bool) (*reception, error) {
 	db := enginedb.New(tx)
-	inc, err := db.Lock(ctx, id, enginedb.Named{}, p.Offset(), false)
+	alerts := make([]engine.Alert, 0, len(some))
+	for _, in := range some {
+		alerts = append(alerts, in.alert)
+	}
+	found, err := db.Arrivals(ctx, alerts, p.Offset())
 	if err != nil {
 		return nil, err
 	}
-	if inc.Status == engine.Resolved { // resolved while we waited for the lock
-		return nil, fmt.Errorf("joining %s: %w", inc.Key, errMet)
+	r := &reception{arrivals: found, numbers: map[*arrival]enginedb.Number{}, byID: map[int64]*draft{}, byName: map[string]*draft{}}
+	var wants []enginedb.Want
+	var fresh []*arrival
+	for i, in := range some {
+		in.open = found.Open[i]
+		switch {
+		case in.open == 0 && in.alert.Action == engine.Trigger:
+			fresh = append(fresh, in)
+		case in.open != 0 && !slices.ContainsFunc(wants, func(w enginedb.Want) bool { return w.ID == in.open }):
+			wants = append(wants, enginedb.Want{ID: in.open})
+		}
 	}
-	if err := db.KeepAlert(ctx, id, a, inc.Now); err != nil {
-		return nil, err
-	}
-	r.Key = inc.Key
-	var ev engine.Event
-	switch a.Action {
-	case engine.Resolve:
-		r.Outcome = Closed
-		ev = engine.Ended{By: a.Source, Why: "The source says that it is over."}
-	case engine.Acknowledge:
-		ev, err = p.acknowledgedAtSource(ctx, tx, inc.Incident, a, r)
-		if err != nil {
+	now := found.Now
+	var locked []enginedb.Locked
+	if len(wants) > 0 {
+		if locked, err = db.Lock(ctx, wants, p.Offset(), !alone); err != nil {
 			return nil, err
 		}
-	default:
-		r.Outcome = Joined
-		ev = engine.Alerted{Severity: a.Severity}
 	}
-	return p.step(ctx, tx, inc, ev, digits)
+	for _, inc := range locked {
+		now = later(now, inc.Now)
+	}
+	r.work = p.work(ctx, tx, digits, now)
+	for _, inc := range locked {
+		r.byID[inc.ID] = r.draft(inc)
+	}
+	return r, r.prepare(fresh)
+}
+
+// prepare draws numbers for what will open an incident, and reads whom its first level names.
+func (r *reception) prepare(fresh []*arrival) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	var levels []engine.Level
+	wanted := make([]engine.Key, 0, len(fresh))
+	for _, in := range fresh {
+		ladder, _, _ := r.route(in.alert.Service)
+		levels = append(levels, ladder.Levels[0])
+		wanted = append(wanted, in.alert.Key)
+	}
+	numbers, err := enginedb.New(r.tx).Numbers(r.ctx, r.p.cfg.KeyPrefix, wanted)
+	if err != nil {
+		return err
+	}
+	for i, in := range fresh {
+		r.numbers[in] = numbers[i]
+	}
+	return r.world.look(levels)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// route finds the ladder of a service, by what was read of it.
+func (r *reception) route(id engine.ServiceID) (engine.Ladder, engine.Reason, *engine.Service) {
+	svc, known := r.arrivals.Services[id]
+	if !known || id == "" {
+		ladder, why := engine.Route(nil, nil, r.p.cfg.CatchAll)
+		return ladder, why, nil
+	}
+	var policy *engine.Policy
+	if found, ok := r.arrivals.Policies[svc.Policy]; ok {
+		policy = &found
+	}
+	ladder, why := engine.Route(&svc, policy, r.p.cfg.CatchAll)
+	return ladder, why, &svc
+}
+
+// take takes in one alert.
+func (r *reception) take(in *arrival) error {
+	a, d := in.alert, r.byID[in.open]
+	name := string(a.Service) + "\x00" + a.DedupKey
+	if in.open == 0 && a.Key == "" && a.DedupKey != "" {
+		d = r.byName[name]
+	}
+	switch {
+	case in.open != 0 && d == nil, d != nil && d.After.Status == engine.Resolved:
+		in.alone = true
+		return nil
+	case d != nil:
+		return r.join(d, in)
+	case a.Action != engine.Trigger:
+		in.result.Outcome, in.result.Why = Noted, "no incident is open for it"
+		return enginedb.New(r.tx).KeepAlert(r.ctx, a, r.world.now)
+	default:
+		d, err := r.open(in)
+		if a.DedupKey != "" {
+			r.byName[name] = d
+		}
+		return err
+	}
+}
+
+func (r *reception) open(in *arrival) (*draft, error) {
+	a, number := in.alert, r.numbers[in]
+	ladder, why, svc := r.route(a.Service)
+	d := r.draft(enginedb.Locked{})
+	d.Alerts = []engine.Alert{a}
+	d.After = engine.Incident{ID: number.ID, Key: number.Key, Service: a.Service, Severity: a.Severity, Summary: a.Summary, Status: engine.New,
+		DedupKey: a.DedupKey, OpenedAt: r.world.now, AlertedAt: r.world.now}
+	if svc != nil {
+		d.After.Hours = svc.Hours
+	}
+	in.result.Key, in.result.Outcome = number.Key, Opened
+	return d, r.step(d, engine.Alerted{Severity: a.Severity, Ladder: ladder, Routed: why})
+}
+
+func (r *reception) join(d *draft, in *arrival) error {
+	a := in.alert
+	d.Alerts = append(d.Alerts, a)
+	in.result.Key = d.After.Key
+	switch a.Action {
+	case engine.Resolve:
+		in.result.Outcome = Closed
+		return r.step(d, engine.Ended{By: a.Source, Why: "The source says that it is over."})
+	case engine.Acknowledge:
+		ev, err := r.acknowledgedAtSource(d.After, a, &in.result)
+		if err != nil {
+			return err
+		}
+		return r.step(d, ev)
+	default:
+		in.result.Outcome = Joined
+		return r.step(d, engine.Alerted{Severity: a.Severity})
+	}
 }
 
 // acknowledgedAtSource takes the word of the sender's system for it if it names a person of ours;
 // a machine alone acknowledges nothing (rule 10).
-func (p *Pager) acknowledgedAtSource(ctx context.Context, tx pgx.Tx, inc engine.Incident, a engine.Alert, r *Received) (engine.Event, error) {
-	r.Outcome = Noted
+func (r *reception) acknowledgedAtSource(inc engine.Incident, a engine.Alert, said *Received) (engine.Event, error) {
+	said.Outcome = Noted
 	if a.By == "" {
-		r.Why = "an acknowledgement counts only if `by` names the person who gave it"
+		said.Why = "an acknowledgement counts only if `by` names the person who gave it"
 		return engine.Tick{}, nil
 	}
-	_, err := rosterdb.New(tx).Person(ctx, a.By)
+	_, err := rosterdb.New(r.tx).Person(r.ctx, a.By)
 	if errors.Is(err, rosterdb.ErrNotFound) {
-		r.Why = fmt.Sprintf("no person has the handle %q", a.By)
+		said.Why = fmt.Sprintf("no person has the handle %q", a.By)
 		return engine.Tick{}, nil
 	}
 	if err != nil {
@@ -136,84 +285,9 @@ func (p *Pager) acknowledgedAtSource(ctx context.Context, tx pgx.Tx, inc engine.
 	answer := engine.Answer{Person: a.By, Via: a.Source}
 	switch v := inc.Judge(answer); v.Outcome {
 	case engine.OutcomeTaken:
-		r.Why = "held by " + string(v.Holder)
+		said.Why = "held by " + string(v.Holder)
 	default:
-		r.Outcome = Answered
+		said.Outcome = Answered
 	}
 	return answer, nil
-}
-
-// PageIn pages a person or roster into an incident.
-func (p *Pager) PageIn(ctx context.Context, key engine.Key, in PageIn) (int, error) {
-	if (in.Target.Person == "") == (in.Target.Roster == "") {
-		return 0, fmt.Errorf("paging in: name a person or a roster, one of them: %w", ErrNotFound)
-	}
-	ev := engine.PagedIn{By: in.By, Role: in.Role, Why: in.Why, Ladder: engine.RouteTo(in.Target, in.Wait, p.cfg.CatchAll)}
-	if ev.Role == "" {
-		ev.Role = ev.Ladder.Name
-	}
-	no := 0
-	err := p.onKey(ctx, key, ev, func(ctx context.Context, tx pgx.Tx, inc engine.Incident, _ time.Time) (bool, error) {
-		if inc.Status == engine.Resolved {
-			return false, fmt.Errorf("paging into %s: %w", key, ErrResolved)
-		}
-		no = inc.Searching(ev.Role, ev.Ladder.Name)
-		return true, targetExists(ctx, tx, in.Target)
-	})
-	return no, err
-}
-
-func targetExists(ctx context.Context, tx pgx.Tx, t engine.Target) error {
-	var err error
-	if t.Roster != "" {
-		_, err = rosterdb.New(tx).Roster(ctx, t.Roster)
-	} else {
-		_, err = rosterdb.New(tx).Person(ctx, t.Person)
-	}
-	if errors.Is(err, rosterdb.ErrNotFound) {
-		return fmt.Errorf("%s: %w", t, ErrNotFound)
-	}
-	return err
-}
-
-// SetSeverity changes the severity (rule 9).
-func (p *Pager) SetSeverity(ctx context.Context, key engine.Key, to engine.Severity, by, why string) error {
-	return p.onKey(ctx, key, engine.SeverityChanged{To: to, By: by, Why: why}, refuseResolved)
-}
-
-// Active tells of work on the incident (rule 7).
-func (p *Pager) Active(ctx context.Context, key engine.Key, by, what string) error {
-	return p.onKey(ctx, key, engine.Active{By: by, What: what}, refuseResolved)
-}
-
-// Resolve ends an incident.
-func (p *Pager) Resolve(ctx context.Context, key engine.Key, by, why string) error {
-	return p.onKey(ctx, key, engine.Ended{By: by, Why: why}, nil)
-}
-
-func refuseResolved(_ context.Context, _ pgx.Tx, inc engine.Incident, _ time.Time) (bool, error) {
-	if inc.Status == engine.Resolved {
-		return false, fmt.Errorf("%s: %w", inc.Key, ErrResolved)
-	}
-	return true, nil
-}
-
-func (p *Pager) onKey(ctx context.Context, key engine.Key, ev engine.Event,
-	first func(context.Context, pgx.Tx, engine.Incident, time.Time) (bool, error)) error {
-	id, err := enginedb.New(p.cfg.DB).IncidentID(ctx, key)
-	if errors.Is(err, enginedb.ErrNotFound) {
-		return fmt.Errorf("incident %s: %w", key, ErrNotFound)
-	}
-	if err != nil {
-		return err
-	}
-	return p.handle(ctx, happening{id: id, event: ev, first: first})
-}
-
-// name is how a person is called, the handle if the person is gone.
-func (p *Pager) name(ctx context.Context, db rosterdb.Store, id rosters.PersonID) string {
-	if person, err := db.Person(ctx, id); err == nil && person.Name != "" {
-		return person.Name
-	}
-	return string(id)
 }

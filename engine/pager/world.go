@@ -1,0 +1,128 @@
+package pager
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"rouse/engine"
+	"rouse/notifiers"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+// world answers what Step asks of the rosters, inside a transaction, at one instant. What several
+// incidents ask is read once. Step knows no errors: the first one is kept, and the transaction is given
+// up.
+type world struct {
+	ctx      context.Context
+	db       rosterdb.Store
+	channels map[notifiers.Channel]notifiers.Notifier
+	now      time.Time
+	people   map[rosters.PersonID]rosters.Person
+	onCall   map[rosters.RosterID][]rosters.PersonID
+	err      error
+}
+
+func (w *world) env() engine.Env {
+	return engine.Env{
+		Now:    w.now,
+		OnCall: w.targeted,
+		Plan:   func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
+		Name:   func(p rosters.PersonID) string { return w.person(p).Name },
+	}
+}
+
+// look reads the rosters and the people that levels name, and who is on call there, in two round trips:
+// Step will ask for them one by one. What it asks beyond them is read then.
+func (w *world) look(levels []engine.Level) error {
+	var teams []rosters.RosterID
+	var people []rosters.PersonID
+	for _, lv := range levels {
+		for _, t := range lv.Targets {
+			switch {
+			case t.Roster == "":
+				people = append(people, t.Person)
+			case w.onCall[t.Roster] == nil && !slices.Contains(teams, t.Roster):
+				teams = append(teams, t.Roster)
+			}
+		}
+	}
+	if err := w.readRosters(teams); err != nil {
+		return err
+	}
+	for _, id := range teams {
+		people = append(people, w.onCall[id]...)
+	}
+	slices.Sort(people)
+	people = slices.DeleteFunc(slices.Compact(people), func(id rosters.PersonID) bool { _, known := w.people[id]; return known })
+	if len(people) == 0 {
+		return nil
+	}
+	found, err := w.db.People(w.ctx, people)
+	for id, p := range found {
+		w.people[id] = p
+	}
+	return err
+}
+
+func (w *world) readRosters(ids []rosters.RosterID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := w.db.RostersDuring(w.ctx, ids, w.now, w.now.Add(time.Second))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		w.onCall[id] = []rosters.PersonID{} // also if it is gone: nobody is on call there
+	}
+	for _, r := range found {
+		w.onCall[r.ID] = append(w.onCall[r.ID], r.OnCall(w.now)...)
+	}
+	return nil
+}
+
+func (w *world) targeted(t engine.Target) []rosters.PersonID {
+	if t.Roster == "" {
+		return []rosters.PersonID{t.Person}
+	}
+	if w.onCall[t.Roster] == nil {
+		w.fail(w.readRosters([]rosters.RosterID{t.Roster}))
+	}
+	return w.onCall[t.Roster]
+}
+
+// usable is the person's plan without what is disabled or has no provider.
+func (w *world) usable(id rosters.PersonID) []rosters.Contact {
+	var plan []rosters.Contact
+	for _, c := range w.person(id).Contacts {
+		if _, ok := w.channels[notifiers.Channel(c.Channel)]; ok && !c.Disabled {
+			plan = append(plan, c)
+		}
+	}
+	return plan
+}
+
+// person gives somebody who is gone the handle as name, and no contact.
+func (w *world) person(id rosters.PersonID) rosters.Person {
+	if p, ok := w.people[id]; ok {
+		return p
+	}
+	p, err := w.db.Person(w.ctx, id)
+	if err != nil {
+		if !errors.Is(err, rosterdb.ErrNotFound) {
+			w.fail(err)
+		}
+		p = rosters.Person{ID: id, Name: string(id)}
+	}
+	w.people[id] = p
+	return p
+}
+
+func (w *world) fail(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
