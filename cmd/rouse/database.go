@@ -123,6 +123,7 @@ var limits = map[string]string{
 	"statement_timeout":                   "20s",
 	"lock_timeout":                        "3s",
 	"idle_in_transaction_session_timeout": "5s",
+	"plan_cache_mode":                     "force_generic_plan", // planning a claim anew costs more than the claim
 	"tcp_keepalives_idle":                 "5",
 	"tcp_keepalives_interval":             "2",
 	"tcp_keepalives_count":                "3",

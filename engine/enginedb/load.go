@@ -17,8 +17,7 @@ import (
 // Named says which parts of an incident an event is about: they are loaded though they are closed.
 type Named struct{ Page, Attempt int }
 
-// Want is an incident to lock, and what is to be written down about one of its attempts as soon as it is
-// locked.
+// Want is an incident to lock, and what a provider said about one of its attempts.
 type Want struct {
 	ID     int64
 	Named  Named
@@ -40,7 +39,7 @@ type Locked struct {
 	engine.Incident
 	Now      time.Time // taken when the lock was held
 	Deadline time.Time // as it is stored
-	Settled  bool      // whether the settlement was written: false if its generation is stale
+	Settled  bool      // whether the settlement may be saved: false if its generation is stale
 }
 
 const incidentColumns = `id, key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n, attempt_n,
@@ -143,28 +142,25 @@ func (l *loading) at(id int64) *Locked {
 	return nil
 }
 
-// queueSettlements writes down what providers said: of locked incidents only, so that nobody is waited
-// for. That a settlement's generation is still the attempt's own, and stays so until the commit, is known
-// by its row having been written.
+// queueSettlements finds out which workers may still report: the attempt must be in their generation. It
+// locks the attempts, so that it stays so until the commit, and only those of incidents that are locked, so
+// that nobody is waited for.
 func (l *loading) queueSettlements(b *pgx.Batch, wants []Want, mode string) {
 	var ids []int64
 	var no, generation []int
-	var provider, providerID, detail []string
 	for _, w := range wants {
 		if s := w.Settle; s != nil {
 			ids, no, generation = append(ids, w.ID), append(no, s.Attempt), append(generation, s.Generation)
-			provider, providerID, detail = append(provider, s.Provider), append(providerID, s.ProviderID), append(detail, s.Detail)
 		}
 	}
 	if len(ids) == 0 {
 		return
 	}
 	b.Queue(`with mine as materialized (select id from incident where id = any($1) order by id `+mode+`)
-		update attempt a set provider = coalesce(nullif(r.provider, ''), a.provider),
-			provider_id = coalesce(nullif(r.provider_id, ''), a.provider_id), detail = coalesce(nullif(r.detail, ''), a.detail)
-		from mine, unnest($1::bigint[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[]) r (incident, no, generation, provider, provider_id, detail)
-		where mine.id = r.incident and a.incident = r.incident and a.no = r.no and (r.generation = 0 or a.generation = r.generation)
-		returning a.incident`, ids, no, generation, provider, providerID, detail).
+		select a.incident from unnest($1::bigint[], $2::int[], $3::int[]) r (incident, no, generation)
+		join mine on mine.id = r.incident
+		join attempt a on a.incident = r.incident and a.no = r.no and (r.generation = 0 or a.generation = r.generation)
+		for update of a`, ids, no, generation).
 		Query(func(rows pgx.Rows) error {
 			var id int64
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {

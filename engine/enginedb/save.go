@@ -22,6 +22,7 @@ type Change struct {
 	After   engine.Incident
 	Effects []engine.Effect
 	Alerts  []engine.Alert // what came in about it, to be kept
+	Settle  *Settlement    // what a provider said about an attempt, under the lock that allows it; or nil
 }
 
 // Save writes what Step changed, with the notes it made and the alerts that made it, in one round trip.
@@ -48,6 +49,7 @@ type writer struct {
 	updates pgx.Batch
 
 	incidents, alerts, escalations, pages, attempts, notes newRows
+	incidentsNow, attemptsNow                              newRows // what changes in rows that are there
 }
 
 // newRows are rows for one table, column by column.
@@ -100,6 +102,20 @@ const (
 		select a.*, clock_timestamp() + $14::interval
 		from unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
 			$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::text[]) a`
+	updateIncidents = `update incident i set severity = u.severity, status = u.status, manager = u.manager, alert_n = u.alert_n, page_n = u.page_n,
+			attempt_n = u.attempt_n, alerted_at = u.alerted_at, acked_at = u.acked_at, ended_at = u.ended_at, deadline = u.deadline
+		from unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::timestamptz[], $9::timestamptz[],
+			$10::timestamptz[], $11::timestamptz[])
+			u (id, severity, status, manager, alert_n, page_n, attempt_n, alerted_at, acked_at, ended_at, deadline)
+		where i.id = u.id`
+	// lease_until: an unwanted call that the queue does not hang up in time is hung up by a sweep.
+	updateAttempts = `update attempt a set state = u.state, sent_at = u.sent_at, receipt_by = u.receipt_by, unwanted = u.unwanted,
+			lease_until = case when u.unwanted and a.state <> 'sending' then clock_timestamp() + $10::interval else a.lease_until end,
+			provider = coalesce(nullif(u.provider, ''), a.provider), provider_id = coalesce(nullif(u.provider_id, ''), a.provider_id),
+			detail = coalesce(nullif(u.detail, ''), a.detail)
+		from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bool[], $7::text[], $8::text[], $9::text[])
+			u (incident, no, state, sent_at, receipt_by, unwanted, provider, provider_id, detail)
+		where a.incident = u.incident and a.no = u.no`
 	insertNotes = `insert into timeline (incident, at, reason, escalation, level, person, channel, attempt, by, text, basis)
 		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::int[], $9::text[],
 			$10::text[], $11::jsonb[])`
@@ -108,6 +124,8 @@ const (
 func (w *writer) batch() *pgx.Batch {
 	b := &pgx.Batch{}
 	// Updates first: an incident that ends makes room for the next with its dedup key.
+	w.incidentsNow.queue(b, updateIncidents)
+	w.attemptsNow.queue(b, updateAttempts, Patience)
 	b.QueuedQueries = append(b.QueuedQueries, w.updates.QueuedQueries...)
 	w.incidents.queue(b, insertIncidents)
 	w.alerts.queue(b, insertAlerts)
@@ -125,7 +143,7 @@ func (w *writer) change(c Change) {
 		w.alert(id, a, c.Before.Now)
 	}
 	for i := range c.After.Escalations {
-		w.escalation(id, c.Before.Escalation(c.After.Escalations[i].No), &c.After.Escalations[i])
+		w.escalation(id, c.Before.Escalation(c.After.Escalations[i].No), &c.After.Escalations[i], c.Settle)
 	}
 	for _, ef := range c.Effects {
 		if n, ok := ef.(engine.Note); ok {
@@ -145,9 +163,7 @@ func (w *writer) incident(before Locked, after engine.Incident, alerts []engine.
 			after.OpenedAt, after.AlertedAt, zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt),
 			zeronull.Timestamptz(after.Deadline()))
 	case !reflect.DeepEqual(x, y) || !before.Deadline.Equal(after.Deadline()):
-		w.updates.Queue(`update incident set severity = $2, status = $3, manager = $4, alert_n = $5, page_n = $6, attempt_n = $7, alerted_at = $8,
-			acked_at = $9, ended_at = $10, deadline = $11 where id = $1`,
-			after.ID, after.Severity, string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
+		w.incidentsNow.add(after.ID, int16(after.Severity), string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
 			zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()))
 	}
 }
@@ -164,7 +180,7 @@ func (w *writer) alert(incident int64, a engine.Alert, now time.Time) {
 		asJSON(a.Links), a.Raw)
 }
 
-func (w *writer) escalation(id int64, before, after *engine.Escalation) {
+func (w *writer) escalation(id int64, before, after *engine.Escalation, settle *Settlement) {
 	known := before != nil
 	if !known {
 		before = &engine.Escalation{}
@@ -192,11 +208,11 @@ func (w *writer) escalation(id int64, before, after *engine.Escalation) {
 		pages[before.Pages[i].No] = &before.Pages[i]
 	}
 	for i := range after.Pages {
-		w.page(id, after.No, pages[after.Pages[i].No], &after.Pages[i])
+		w.page(id, after.No, pages[after.Pages[i].No], &after.Pages[i], settle)
 	}
 }
 
-func (w *writer) page(id int64, escalation int, before, after *engine.Page) {
+func (w *writer) page(id int64, escalation int, before, after *engine.Page, settle *Settlement) {
 	known := before != nil
 	if !known {
 		before = &engine.Page{}
@@ -217,21 +233,25 @@ func (w *writer) page(id int64, escalation int, before, after *engine.Page) {
 	}
 	for _, a := range after.Attempts {
 		was, known := attempts[a.No]
-		w.attempt(id, after.No, was, a, known)
+		var s *Settlement
+		if settle != nil && settle.Attempt == a.No {
+			s = settle
+		}
+		w.attempt(id, after.No, was, a, known, s)
 	}
 }
 
-func (w *writer) attempt(id int64, page int, before, after engine.Attempt, known bool) {
+func (w *writer) attempt(id int64, page int, before, after engine.Attempt, known bool, said *Settlement) {
 	switch {
 	case !known:
 		w.attempts.add(id, after.No, page, after.Contact, string(after.Channel), after.Address, string(after.State), string(after.Reason),
 			after.QueuedAt, zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, rand.Text())
-	case before != after:
-		// lease_until: an unwanted call that the queue does not hang up in time is hung up by a sweep.
-		w.updates.Queue(`update attempt set state = $3, sent_at = $4, receipt_by = $5, unwanted = $6,
-				lease_until = case when $6 and state <> 'sending' then clock_timestamp() + $7::interval else lease_until end
-			where incident = $1 and no = $2`,
-			id, after.No, string(after.State), zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, Patience)
+	case before != after || said != nil:
+		if said == nil {
+			said = &Settlement{}
+		}
+		w.attemptsNow.add(id, after.No, string(after.State), zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy),
+			after.Unwanted, said.Provider, said.ProviderID, said.Detail)
 	}
 }
 

@@ -99,7 +99,9 @@ func (p *Pager) reportIn(ctx context.Context, tx pgx.Tx, some []*news, digits in
 		if n.held = inc.Settled; !n.held {
 			continue
 		}
-		if err := w.step(w.draft(inc), engine.Reported{Attempt: n.settle.Attempt, State: n.state, Detail: n.settle.Detail}); err != nil {
+		d := w.draft(inc)
+		d.Settle = &n.settle
+		if err := w.step(d, engine.Reported{Attempt: n.settle.Attempt, State: n.state, Detail: n.settle.Detail}); err != nil {
 			return nil, err
 		}
 	}
