@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -53,12 +54,16 @@ func (s Store) Incidents(ctx context.Context, f Filter) (list []Summary, next st
 	for _, st := range f.Status {
 		status = append(status, string(st))
 	}
+	open := "" // said in so many words, for the index of the few that are
+	if len(f.Status) > 0 && !slices.Contains(f.Status, engine.Resolved) {
+		open = " and status <> 'resolved'"
+	}
 	var service *string
 	if f.Service != nil {
 		service = (*string)(f.Service)
 	}
 	rows, err := s.db.Query(ctx, `select id, key, service, severity, summary, status, manager, opened_at, alert_n, deadline from incident
-		where id < $1 and (cardinality($2::text[]) = 0 or status = any($2)) and ($3::text is null or service = $3)
+		where id < $1 and (cardinality($2::text[]) = 0 or status = any($2)) and ($3::text is null or service = $3)`+open+`
 		order by id desc limit $4`, before, status, service, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing incidents: %w", err)
