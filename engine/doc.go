@@ -37,8 +37,11 @@
 //  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
 //     in time (SMS 30 s, calls 40 s; a push gives none), the next contact is tried now. The next
 //     provider for the same contact is the sender's business.
-//  12. The first page of an incident to a person is never throttled; what follows in a storm is bundled.
-//     Nothing is bundled yet, so nothing is throttled: this rule is not here yet.
+//  12. The first page of an incident to a person is never throttled. In a storm, when one phone or topic
+//     had three messages within ten seconds, what comes on top goes out within two seconds as one message
+//     that names every incident; what follows, the next contacts, may wait for each other half a minute,
+//     and so may calls, as a phone rings for one of them at a time. Nothing is dropped. This rule lives in
+//     engine/pager.
 //  13. A repeated alert joins its open incident: it is counted, and pages nobody unless it is worse. Which
 //     incident that is, and that a resolved one is not joined, is decided in engine/pager.
 //  14. Every message begins with key, severity and summary. Wording lives in notifiers; here key and
@@ -48,6 +51,10 @@
 //  16. The past does not change. This rule lives in rosters.
 //  17. Every decision has a reason from the closed list in effect.go. It is written to the timeline with
 //     what it was decided from.
+//  18. Time during which Rouse was stopped counts for nobody. After LongStop or more without anybody who
+//     kept time, a level that was being paged begins anew, a holder who was being asked is asked anew,
+//     and an acknowledgement and what is left of earlier plans are put off by as long as the stop lasted.
+//     Nothing is paged for what was resolved or acknowledged before.
 //
 // # What the rules leave open, and is decided here
 //
@@ -92,6 +99,13 @@
 //     put off.
 //   - Raising begins the current level anew, for everybody on it. If the escalation is acknowledged, the
 //     holder is asked, unless it was the holder who raised it. Alerts raise the severity, never lower it.
+//
+// Stops:
+//   - A level that begins anew asks its rosters anew, with new pages from their first contact and its full
+//     wait, as one whose severity was raised does. Who declined in this round is not asked again.
+//   - Whoever was paged on the level and is not on it any more keeps an open page, whose plan goes on where
+//     it was; so do the pages of earlier levels.
+//   - Working hours and the rest between two rounds are not put off: what they waited for has come.
 //
 // Teams: a team that is being paged in the same role already is not paged twice. Once it acknowledged, it
 // can be paged in again, for more of them.

@@ -77,5 +77,6 @@ const (
 	ReasonSeverityRaised  Reason = "severity raised"
 	ReasonSeverityLowered Reason = "severity lowered"
 	ReasonActivity        Reason = "activity"
+	ReasonAfterStop       Reason = "after a stop"
 	ReasonResolved        Reason = "resolved"
 )

@@ -1,6 +1,10 @@
 package engine
 
-import "rouse/rosters"
+import (
+	"time"
+
+	"rouse/rosters"
+)
 
 // Event is something that happened to an incident. The types below are all there are.
 type Event interface{ event() }
@@ -56,6 +60,16 @@ type Ended struct{ By, Why string }
 // Tick says that time passed. It may come early.
 type Tick struct{}
 
+// Resumed is the first Tick after a time in which no node of Rouse kept time (rule 18). Told twice, it
+// begins the level twice: whoever tells it makes sure that it is told once.
+type Resumed struct {
+	Stopped time.Duration // how long; what is not positive puts nothing off
+}
+
+// LongStop is how long nobody must have kept time for a Resumed instead of a Tick. A shorter gap, as a
+// database that is restarted leaves, is none: what fell due in it is done at once.
+const LongStop = 5 * time.Minute
+
 func (Alerted) event()         {}
 func (Answer) event()          {}
 func (Reported) event()        {}
@@ -64,3 +78,4 @@ func (SeverityChanged) event() {}
 func (Active) event()          {}
 func (Ended) event()           {}
 func (Tick) event()            {}
+func (Resumed) event()         {}

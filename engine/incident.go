@@ -103,7 +103,7 @@ type Page struct {
 	Level     int
 	Round     int
 	State     PageState
-	StartedAt time.Time
+	StartedAt time.Time         // what the contacts' After is counted from; a stop puts it off (rule 18)
 	Contacts  []rosters.Contact // the person's plan, frozen (rule 15), in order of After
 	Next      int               // index of the next contact; len(Contacts) when none is left
 	NextAt    time.Time         // when it is due; zero when none is left

@@ -124,6 +124,7 @@ func (x *edge) check() {
 	x.severity()
 	x.receipts()
 	x.bystanders()
+	x.resumes()
 }
 
 // numbers: escalations, pages and attempts are numbered from 1, each number is given once, and nothing
@@ -339,7 +340,7 @@ func (x *edge) climbed(was, e *Escalation) {
 		return // where it was; severity may have begun the level anew
 	case e.Round == was.Round && e.Level > was.Level:
 		start = was.Level + 1
-		if x.raised() {
+		if x.raised() || x.stopped() > 0 {
 			start = max(was.Level, 0)
 		}
 	case e.Round == was.Round && e.Level < 0:
@@ -610,7 +611,7 @@ func (x *edge) holds(was, e *Escalation) {
 	due := func(t time.Time) bool { return !t.IsZero() && !x.now.Before(t) }
 	switch {
 	case was.State == Acknowledged && e.State == Asking:
-		if raised := x.raised() && by(x.ev) != string(was.Holder); !due(was.AckUntil) && !raised {
+		if raised := x.raised() && by(x.ev) != string(was.Holder); !due(x.putOff(was.AckUntil)) && !raised {
 			x.fault("rule 7", "%s is asked before the acknowledgement of escalation %d expired", e.Holder, e.No)
 		}
 		if !e.AskUntil.Equal(x.now.Add(AskFor)) {
@@ -618,11 +619,15 @@ func (x *edge) holds(was, e *Escalation) {
 		}
 	case held(was) && !held(e) && e.State != Stopped:
 		handedBack := answer.Decline && answer.Person == was.Holder
-		unreachable := was.State == Acknowledged && len(x.asked.plans[was.Holder]) == 0 || was.State == Asking && x.allFailed(e, was.Holder)
+		asked := was.State == Acknowledged || x.stopped() > 0
+		unreachable := asked && len(x.asked.plans[was.Holder]) == 0 || was.State == Asking && x.allFailed(e, was.Holder)
+		if x.stopped() > 0 && !unreachable {
+			x.fault("rule 18", "%s lost escalation %d by a stop", was.Holder, e.No)
+		}
 		if !handedBack && !unreachable && (was.State != Asking || !due(was.AskUntil)) {
 			x.fault("rule 7", "%s lost escalation %d without having been asked", was.Holder, e.No)
 		}
-	case was.State == Asking && e.State == Asking && due(was.AskUntil):
+	case was.State == Asking && e.State == Asking && due(was.AskUntil) && x.stopped() == 0:
 		x.fault("rule 7", "%s did not answer, and the ladder of escalation %d does not resume", e.Holder, e.No)
 	}
 	x.expiry(was, e)
@@ -638,7 +643,7 @@ func (x *edge) expiry(was, e *Escalation) {
 		if (d <= 0) != e.AckUntil.IsZero() || d > 0 && !e.AckUntil.Equal(x.now.Add(d)) {
 			x.fault("rule 7", "the acknowledgement of escalation %d lasts until %v", e.No, e.AckUntil)
 		}
-	} else if !e.AckUntil.Equal(was.AckUntil) {
+	} else if !e.AckUntil.Equal(x.putOff(was.AckUntil)) {
 		x.fault("rule 7", "%T extends the acknowledgement of escalation %d", x.ev, e.No)
 	}
 }
@@ -727,9 +732,9 @@ func (x *edge) hurried(was, p *Page) {
 	last, next := len(was.Attempts)-1, p.Attempts[len(was.Attempts)]
 	due := func(t time.Time) bool { return !t.IsZero() && !x.now.Before(t) }
 	why := map[Reason]bool{
-		ReasonNextContact:   due(was.NextAt),
+		ReasonNextContact:   due(x.putOff(was.NextAt)),
 		ReasonContactFailed: p.Attempts[last].State == Failed,
-		ReasonContactSilent: due(was.Attempts[last].ReceiptBy),
+		ReasonContactSilent: due(x.putOff(was.Attempts[last].ReceiptBy)),
 	}
 	if !why[next.Reason] {
 		x.fault("rule 11", "attempt %d is made because of %q, which is not so", next.No, next.Reason)
@@ -1049,6 +1054,9 @@ func (x *edge) bystanders() {
 			x.fault("rule 13", "an alert was not counted")
 		}
 	}
+	if x.stopped() > 0 {
+		return // it is about all of them: see resumes
+	}
 	for i := range x.before.Escalations {
 		was, e := x.before.Escalations[i], x.after.Escalations[i]
 		if touched(&was) || was.State == Asking && by(x.ev) == string(was.Holder) && e.State == Acknowledged && e.Holder == was.Holder {
@@ -1066,6 +1074,74 @@ func (x *edge) bystanders() {
 				rule = "rule 13"
 			}
 			x.fault(rule, "%T is not about escalation %d, and changed it", x.ev, e.No)
+		}
+	}
+}
+
+// stopped is how long Rouse was stopped, if the event says that it was; 0 if it says nothing of the kind.
+func (x *edge) stopped() time.Duration {
+	r, _ := x.ev.(Resumed)
+	return r.Stopped
+}
+
+// putOff is when something that waited is due now.
+func (x *edge) putOff(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(x.stopped())
+}
+
+// resumes: rule 18. Time during which Rouse was stopped counts for nobody: nobody who was being paged or
+// asked has missed the time to answer, everybody has it whole again.
+func (x *edge) resumes() {
+	if x.stopped() <= 0 || x.before.Status == Resolved {
+		return
+	}
+	x.wantNote("rule 18", "Rouse was stopped", func(n Note) bool { return n.Reason == ReasonAfterStop })
+	for i := range x.before.Escalations {
+		was, e := &x.before.Escalations[i], &x.after.Escalations[i]
+		why := func(r Reason) bool {
+			return slices.ContainsFunc(x.notes, func(n Note) bool { return n.Escalation == e.No && n.Reason == r })
+		}
+		if why(ReasonLevelOver) || why(ReasonLevelFailed) || why(ReasonAskUnanswered) {
+			x.fault("rule 18", "the stop ended what escalation %d was waiting for", e.No)
+		}
+		switch {
+		case was.State == Climbing && was.Level >= 0 && e.State == Climbing && e.Level >= 0:
+			if !slices.ContainsFunc(e.Pages, func(p Page) bool { return x.begun(&p) }) || !e.LevelUntil.Equal(x.now.Add(e.Ladder.Levels[e.Level].Wait)) {
+				x.fault("rule 18", "after the stop the level of escalation %d does not begin anew: it lasts until %v", e.No, e.LevelUntil)
+			}
+		case was.State == Asking && e.State == Asking:
+			if !slices.ContainsFunc(e.Pages, func(p Page) bool { return x.begun(&p) && p.Ask }) {
+				x.fault("rule 18", "after the stop the holder of escalation %d is not asked anew", e.No)
+			}
+		case was.State == Acknowledged && e.State != Acknowledged && x.now.Before(x.putOff(was.AckUntil)):
+			x.fault("rule 18", "the stop used up the acknowledgement of escalation %d", e.No)
+		case was.State == Waiting && e.State == Waiting && !e.WaitUntil.Equal(was.WaitUntil) && x.now.Before(was.WaitUntil):
+			x.fault("rule 18", "the stop put working hours off to %v", e.WaitUntil)
+		}
+		for j := range was.Pages {
+			x.goesOn(&was.Pages[j], &e.Pages[j])
+		}
+	}
+}
+
+// goesOn: rule 18 for a page that was open before the stop and still is. What it waits for is as far off
+// as when the stop began.
+func (x *edge) goesOn(was, p *Page) {
+	if was.State != PageOpen && !p.StartedAt.Equal(was.StartedAt) || p.State == PageOpen && !p.StartedAt.Equal(x.putOff(was.StartedAt)) {
+		x.fault("rule 18", "page %d was %s, and its plan counts from %v now", p.No, was.State, p.StartedAt)
+	}
+	if was.State != PageOpen || p.State != PageOpen || p.Next != was.Next {
+		return
+	}
+	if !p.NextAt.Equal(x.putOff(was.NextAt)) {
+		x.fault("rule 18", "the next contact of page %d is due at %v", p.No, p.NextAt)
+	}
+	for k := range was.Attempts {
+		if by := x.putOff(was.Attempts[k].ReceiptBy); by.After(x.now) && !p.Attempts[k].ReceiptBy.Equal(by) {
+			x.fault("rule 18", "the receipt of attempt %d is waited for until %v", p.Attempts[k].No, p.Attempts[k].ReceiptBy)
 		}
 	}
 }
@@ -1091,6 +1167,9 @@ func (x *edge) idle() {
 func (x *edge) twice() {
 	if len(x.effects) == 0 && same(&x.before, &x.after) {
 		return
+	}
+	if x.stopped() > 0 {
+		return // whoever tells of a stop makes sure that it is told once
 	}
 	again, effects := Step(x.after, x.ev, x.env)
 	again.AlertN = x.after.AlertN

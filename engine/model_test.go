@@ -264,6 +264,10 @@ func (s small) moves(inc Incident, now time.Time, ladder Ladder, routed Reason) 
 		for _, wait := range waits {
 			moves = append(moves, move{ev: Tick{}, after: wait})
 		}
+		if left <= 60*time.Hour {
+			moves = append(moves, move{ev: Resumed{Stopped: left + time.Hour}, after: left + time.Hour}) // nothing was due when the stop began
+			moves = append(moves, move{ev: Resumed{Stopped: time.Hour}, after: left + time.Hour})        // all of it was
+		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(s.plans)) {
 		for _, decline := range []bool{false, true} {

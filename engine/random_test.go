@@ -190,6 +190,8 @@ func randomEvent(rt *rapid.T, w *world) Event {
 		return Active{By: string(who), What: "a comment"}
 	case kind == 15:
 		return Alerted{Severity: rapid.SampledFrom([]Severity{1, 2, 3}).Draw(rt, "severity")}
+	case kind == 17:
+		return Resumed{Stopped: rapid.SampledFrom([]time.Duration{time.Second, time.Minute, LongStop, 2 * time.Hour, 3 * 24 * time.Hour}).Draw(rt, "stopped")}
 	case kind == 16 && rapid.IntRange(0, 5).Draw(rt, "end") == 0:
 		return Ended{By: string(who)}
 	default:

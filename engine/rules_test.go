@@ -785,7 +785,8 @@ func TestStep_LeavesTheIncidentItWasGivenAlone(t *testing.T) {
 	w := night(t).person("dan", "push@0s").person("eve", "push@0s voice@1m").person("fay", "push@0s")
 	w.onCall("first", "ann", "bob", "dan", "eve", "fay").alert(Critical).at("1m").tick().decline("ann").decline("bob").decline("dan")
 	events := []Event{Tick{}, Answer{Person: "eve"}, Answer{Person: "eve", Decline: true}, Answer{Person: "fay", Decline: true}, Reported{Attempt: 2, State: Failed},
-		Reported{Attempt: 4, State: Sent}, Ended{}, Alerted{}, SeverityChanged{To: Major}, PagedIn{Ladder: RouteTo(Target{Person: "bob"}, 0, w.end)}, Active{}}
+		Reported{Attempt: 4, State: Sent}, Ended{}, Alerted{}, SeverityChanged{To: Major}, PagedIn{Ladder: RouteTo(Target{Person: "bob"}, 0, w.end)}, Active{},
+		Resumed{Stopped: time.Hour}}
 	env := w.env()
 	env.Now = w.now.Add(time.Minute)
 	given := fingerprint(&w.inc)

@@ -32,7 +32,8 @@ var update = flag.Bool("update", false, "write what happened into the scenarios 
 //	at 2m    …                             so long after the start, or at Monday 09:00:
 //	         alert sev=1 "disk full" · tick · until 1h (with every tick in between) · ack bob · decline bob
 //	         sent, delivered, failed ann sms (the last one) · severity 2 by ann · page in dba by ann
-//	         active ann "a comment" · resolve by ann · person, roster or provider, as above
+//	         active ann "a comment" · resolve by ann · resumed after 2h (nobody kept time for so long)
+//	         person, roster or provider, as above
 //
 // An answer may say how it came: "ack ann by sms" names the page of ann's last SMS, and "ack ann as dba"
 // the escalation of that role.
@@ -217,6 +218,8 @@ func (s *scenario) happens(f []string) {
 		s.report(func() { s.alert(Severity(s.number(strings.TrimPrefix(f[1], "sev=")))) })
 	case "tick":
 		s.report(func() { s.tick() })
+	case "resumed": // after 2h
+		s.report(func() { s.resume(f[2]) })
 	case "ack", "decline":
 		s.report(func() { s.step(s.answer(f)) })
 	case "sent", "delivered", "failed":

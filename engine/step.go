@@ -51,6 +51,8 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 		s.active(ev)
 	case Ended:
 		s.ended(ev)
+	case Resumed:
+		s.resumed(ev)
 	case Reported, Tick:
 	default:
 		panic(fmt.Sprintf("engine: unknown event %T", ev))

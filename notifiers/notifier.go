@@ -31,9 +31,10 @@ const (
 	StillOn Purpose = "still_on"
 )
 
-// Message is one attempt, ready to send. It always carries key, severity and summary.
+// Message is one attempt, ready to send, or several that go out together. It always carries key, severity
+// and summary.
 type Message struct {
-	Nonce    string // unique to the attempt, URL-safe; callbacks carry it back
+	Nonce    string // unique to the message, URL-safe; callbacks carry it back
 	Channel  Channel
 	Purpose  Purpose
 	To       string // E.164, or an ntfy topic
@@ -47,6 +48,10 @@ type Message struct {
 	Reason   string // a line of why, from whoever paged this team in; may be empty
 
 	Code string // the digits an SMS reply quotes
+
+	// Also are the other incidents that this message is about, the worst first: what is answered is
+	// answered for all of them. No more than Fits.
+	Also []Named
 
 	// AckURL and DeclineURL are answered by POST only and carry a single-use secret: never log them.
 	AckURL, DeclineURL string

@@ -28,21 +28,63 @@ type Answered struct {
 	Key      string  // "HOT-1"; "" when none is known
 	Role     string  // what the person was paged as; "" is the incident manager
 	By       string  // who was first, for AlreadyTaken; may be empty
+	Tally    Tally   // of an answer about several incidents; zero if it was about one
 }
+
+// Tally counts what became of an answer about several incidents.
+type Tally struct {
+	Done   int // did what was meant
+	Taken  int // somebody else had it
+	Over   int // resolved, or not to be answered any more
+	Failed int // could not be stored
+}
+
+// Total is how many incidents were answered.
+func (t Tally) Total() int { return t.Done + t.Taken + t.Over + t.Failed }
 
 // Text is the sentence to send back: "HOT-1: Acknowledged. You are now the incident manager."
 func (a Answered) Text() string {
-	if a.Key == "" {
+	switch key := clean(a.Key); {
+	case key == "":
 		return a.sentence()
+	case a.Tally.Total() > 1:
+		return fmt.Sprintf(wordsIn(a.Language).andMore, key, a.Tally.Total()-1) + ": " + a.sentence()
+	default:
+		return key + ": " + a.sentence()
 	}
-	return clean(a.Key) + ": " + a.sentence()
 }
 
 // Spoken is the sentence to read out, without the key, which the person has just heard.
 func (a Answered) Spoken() string { return a.sentence() }
 
+// several says how many incidents an answer did what to: "34 acknowledged, 2 taken by others before."
+func (a Answered) several(w *words) string {
+	done := map[Outcome]string{Declined: w.allDeclined}[a.Outcome]
+	switch {
+	case done == "" && a.Purpose == StillOn:
+		done = w.allKept
+	case done == "":
+		done = w.allAcknowledged
+	case a.Purpose == StillOn:
+		done = w.allHandedBack
+	}
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		text string
+	}{{a.Tally.Done, done}, {a.Tally.Taken, w.someTaken}, {a.Tally.Over, w.someOver}, {a.Tally.Failed, w.someFailed}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf(part.text, part.n))
+		}
+	}
+	return strings.Join(parts, ", ") + "."
+}
+
 func (a Answered) sentence() string {
 	w := wordsIn(a.Language)
+	if a.Tally.Total() > 1 {
+		return a.several(w)
+	}
 	switch a.Outcome {
 	case Acknowledged:
 		switch {

@@ -2,6 +2,7 @@ package notifiers
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,6 +20,9 @@ const (
 // SMSText is the message as an SMS. When it needs more than one segment, the code to reply with
 // stands in the first: the summary is cut short there with "..." and goes on behind the code.
 func SMSText(m Message) string {
+	if len(m.Also) > 0 {
+		return bundleSMS(m)
+	}
 	w := wordsIn(m.Language)
 	var (
 		head    = fmt.Sprintf("%s SEV%d ", oneLineGSM(m.Key), m.Severity)
@@ -68,6 +72,9 @@ func PushTitle(m Message) string {
 	if m.Purpose == StillOn {
 		title += ": " + w.stillOn
 	}
+	if len(m.Also) > 0 {
+		title += " (+" + strconv.Itoa(len(m.Also)) + ")"
+	}
 	return title
 }
 
@@ -75,6 +82,9 @@ func PushTitle(m Message) string {
 // what the person is paged as. It is never empty.
 func PushBody(m Message) string {
 	w := wordsIn(m.Language)
+	if len(m.Also) > 0 {
+		return bundlePush(m, w)
+	}
 	var parts []string
 	if summary := m.summary(w); utf8.RuneCountInString(summary) > maxTitle {
 		parts = append(parts, summary+endSentence(summary))
@@ -93,26 +103,43 @@ func PushBody(m Message) string {
 // PushButtons are the labels of the two buttons.
 func PushButtons(m Message) (ack, decline string) {
 	w := wordsIn(m.Language)
-	if m.Purpose == StillOn {
+	switch several := len(m.Also) > 0; {
+	case several && m.Purpose == StillOn:
+		return fmt.Sprintf(w.keepAllButton, m.count()), w.handAllBackButton
+	case several:
+		return fmt.Sprintf(w.ackAllButton, m.count()), w.declineAllButton
+	case m.Purpose == StillOn:
 		return w.keepButton, w.handBackButton
+	default:
+		return w.ackButton, w.declineButton
 	}
-	return w.ackButton, w.declineButton
 }
 
-// Spoken is what a call reads out before it asks: the key letter by letter, severity, summary.
+// Spoken is what a call reads out before it asks: the key letter by letter, severity, summary; of several
+// incidents how many there are, and the first three.
 func Spoken(m Message) string {
 	w := wordsIn(m.Language)
 	summary := shorten(m.summary(w), maxSpoken)
-	return fmt.Sprintf("%s. %s %d. %s%s", Spell(m.Key), w.severity, m.Severity, summary, endSentence(summary)) +
-		m.service(w) + m.pagedAs(w)
+	text := fmt.Sprintf("%s. %s %d. %s%s", Spell(m.Key), w.severity, m.Severity, summary, endSentence(summary))
+	if len(m.Also) > 0 {
+		return text + bundleSpoken(m, w)
+	}
+	return text + m.service(w) + m.pagedAs(w)
 }
 
 // SpokenOptions asks for a key: 1 acknowledges, 2 declines, 9 repeats.
 func SpokenOptions(m Message) string {
-	if m.Purpose == StillOn {
-		return wordsIn(m.Language).pressKeep
+	w := wordsIn(m.Language)
+	switch several := len(m.Also) > 0; {
+	case several && m.Purpose == StillOn:
+		return fmt.Sprintf(w.pressKeepAll, m.count())
+	case several:
+		return fmt.Sprintf(w.pressAll, m.count())
+	case m.Purpose == StillOn:
+		return w.pressKeep
+	default:
+		return w.press
 	}
-	return wordsIn(m.Language).press
 }
 
 // SpokenSilence ends a call in which no key was pressed.
@@ -132,8 +159,11 @@ func Spell(key string) string {
 	return strings.Join(letters, ", ")
 }
 
-func (m Message) summary(w *words) string {
-	if summary := clean(m.Summary); summary != "" {
+func (m Message) summary(w *words) string { return summaryOr(m.Summary, w) }
+
+// summaryOr is a summary as it is written, or that there is none.
+func summaryOr(text string, w *words) string {
+	if summary := clean(text); summary != "" {
 		return summary
 	}
 	return w.noSummary

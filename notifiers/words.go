@@ -17,11 +17,16 @@ type words struct {
 	// of an SMS: the first holds the code and must survive a cut, the second explains it
 	reply, replyPage, replyKeep string
 
-	ackButton, declineButton, keepButton, handBackButton string
-	answerPlease                                         string // a push that has nothing else to say
+	// of a message about several: how many more, every key, and what goes with the code
+	more, all, replyAll, replyKeepAll string
+
+	ackButton, declineButton, keepButton, handBackButton             string
+	ackAllButton, declineAllButton, keepAllButton, handAllBackButton string
+	answerPlease                                                     string // a push that has nothing else to say
 
 	severity                 string // spoken before the number
 	press, pressKeep         string
+	pressAll, pressKeepAll   string
 	noKey, goodbye           string
 	outcomes                 map[Outcome]string
 	acknowledgedManager      string // acknowledged as manager
@@ -30,6 +35,11 @@ type words struct {
 	handedBack               string // the other answer
 	alreadyAcknowledged      string // somebody else was first; who
 	alreadyAcknowledgedByOne string // ... and it is not known who
+
+	// an answer about several: how many of them it did what to
+	andMore                                              string // behind the first key
+	allAcknowledged, allDeclined, allKept, allHandedBack string
+	someTaken, someOver, someFailed                      string
 }
 
 var english = words{
@@ -44,14 +54,23 @@ var english = words{
 	replyPage: ` to acknowledge, "%s no" to decline.`,
 	replyKeep: ` to keep it, %s no to hand it back.`,
 
+	more: "And %d more.", all: "All: %s.",
+	replyAll:     ` to acknowledge all %d, "%s no" to decline.`,
+	replyKeepAll: ` to keep all %d, %s no to hand them back.`,
+
 	ackButton: "Acknowledge", declineButton: "Decline", keepButton: "Still on it", handBackButton: "Hand it back",
+	ackAllButton: "Acknowledge all %d", declineAllButton: "Decline all", keepAllButton: "Still on all %d", handAllBackButton: "Hand all back",
 	answerPlease: "Please acknowledge or decline.",
 
 	severity:  "Severity",
 	press:     "Press 1 to acknowledge, 2 to decline, 9 to repeat.",
 	pressKeep: "Are you still on it? Press 1 to keep it, 2 to hand it back, 9 to repeat.",
-	noKey:     "No key was pressed.",
-	goodbye:   "Goodbye.",
+
+	pressAll:     "Press 1 to acknowledge all %d, 2 to decline them, 9 to repeat.",
+	pressKeepAll: "Are you still on all %d? Press 1 to keep them, 2 to hand them back, 9 to repeat.",
+
+	noKey:   "No key was pressed.",
+	goodbye: "Goodbye.",
 
 	acknowledgedManager:      "Acknowledged. You are now the incident manager.",
 	acknowledgedAs:           "Acknowledged. You are on it as %s.",
@@ -59,6 +78,16 @@ var english = words{
 	handedBack:               "Understood. Somebody else is being paged.",
 	alreadyAcknowledged:      "Already acknowledged by %s. Nothing to do for you.",
 	alreadyAcknowledgedByOne: "Already acknowledged. Nothing to do for you.",
+
+	andMore:         "%s and %d more",
+	allAcknowledged: "%d acknowledged",
+	allDeclined:     "%d declined",
+	allKept:         "%d stay with you",
+	allHandedBack:   "%d handed back",
+	someTaken:       "%d taken by others before",
+	someOver:        "%d over",
+	someFailed:      "%d could not be taken in: please answer again",
+
 	outcomes: map[Outcome]string{
 		Declined:      "Declined. Somebody else is being paged.",
 		NotUnderstood: "That was not understood.",
@@ -81,14 +110,23 @@ var german = words{
 	replyPage: ` zum Übernehmen, "%s nein" zum Ablehnen.`,
 	replyKeep: ` zum Behalten, %s nein zum Abgeben.`,
 
+	more: "Und %d weitere.", all: "Alle: %s.",
+	replyAll:     ` zum Übernehmen aller %d, "%s nein" zum Ablehnen.`,
+	replyKeepAll: ` zum Behalten aller %d, %s nein zum Abgeben.`,
+
 	ackButton: "Übernehmen", declineButton: "Ablehnen", keepButton: "Noch dran", handBackButton: "Abgeben",
+	ackAllButton: "Alle %d übernehmen", declineAllButton: "Alle ablehnen", keepAllButton: "An allen %d dran", handAllBackButton: "Alle abgeben",
 	answerPlease: "Bitte übernehmen oder ablehnen.",
 
 	severity:  "Schweregrad",
 	press:     "Drücken Sie 1 zum Übernehmen, 2 zum Ablehnen, 9 zum Wiederholen.",
 	pressKeep: "Sind Sie noch dran? Drücken Sie 1 zum Behalten, 2 zum Abgeben, 9 zum Wiederholen.",
-	noKey:     "Es wurde keine Taste gedrückt.",
-	goodbye:   "Auf Wiederhören.",
+
+	pressAll:     "Drücken Sie 1, um alle %d zu übernehmen, 2, um sie abzulehnen, 9 zum Wiederholen.",
+	pressKeepAll: "Sind Sie noch an allen %d dran? Drücken Sie 1, um sie zu behalten, 2, um sie abzugeben, 9 zum Wiederholen.",
+
+	noKey:   "Es wurde keine Taste gedrückt.",
+	goodbye: "Auf Wiederhören.",
 
 	acknowledgedManager:      "Übernommen. Sie sind jetzt Incident Manager.",
 	acknowledgedAs:           "Übernommen. Sie sind dabei als %s.",
@@ -96,6 +134,16 @@ var german = words{
 	handedBack:               "Verstanden. Jemand anderes wird gerufen.",
 	alreadyAcknowledged:      "Bereits übernommen von %s. Für Sie ist nichts zu tun.",
 	alreadyAcknowledgedByOne: "Bereits übernommen. Für Sie ist nichts zu tun.",
+
+	andMore:         "%s und %d weitere",
+	allAcknowledged: "%d übernommen",
+	allDeclined:     "%d abgelehnt",
+	allKept:         "%d bleiben bei Ihnen",
+	allHandedBack:   "%d abgegeben",
+	someTaken:       "%d schon von anderen übernommen",
+	someOver:        "%d vorbei",
+	someFailed:      "%d nicht angenommen: bitte antworten Sie noch einmal",
+
 	outcomes: map[Outcome]string{
 		Declined:      "Abgelehnt. Jemand anderes wird gerufen.",
 		NotUnderstood: "Das wurde nicht verstanden.",

@@ -67,6 +67,8 @@ func (h *Handler) press(r *http.Request) (status int, text string) {
 		return http.StatusOK, plain(language, notifiers.Over)
 	case errors.Is(err, pager.ErrSeen), errors.Is(err, errUnclear):
 		return http.StatusOK, sentencesIn(language).takenIn
+	case someDone(reply):
+		return http.StatusServiceUnavailable, inWords(reply).Text()
 	default:
 		return http.StatusServiceUnavailable, plain(language, notifiers.TryAgain)
 	}

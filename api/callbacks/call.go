@@ -64,6 +64,8 @@ func (h *Handler) TwilioKey(w http.ResponseWriter, r *http.Request) {
 		h.sayAgain(w, r, nonce)
 	case settled(err):
 		speak(w, "", sentencesIn("").noAnswerNeeded)
+	case someDone(reply):
+		speak(w, reply.Person.Language, inWords(reply).Spoken())
 	default:
 		redirect(w, plain("", notifiers.TryAgain), nonce, 1)
 	}

@@ -41,6 +41,8 @@ type fakeEngine struct {
 	language string
 	holder   string // somebody else has it
 	broken   int    // so many calls fail first
+	also     []notifiers.Named
+	tally    pager.Tally // of an answer, if it is about several
 
 	mu       sync.Mutex
 	calls    int // of any method
@@ -79,7 +81,7 @@ func (e *fakeEngine) answer(from pager.From, what string, outcome engine.Outcome
 	default:
 		return pager.Reply{}, fmt.Errorf("what is answered: %w", pager.ErrNotFound)
 	}
-	if from.Event != "" && e.seen[from.Event] {
+	if from.Event != "" && e.seen[from.Event] && e.tally.Failed == 0 {
 		return pager.Reply{}, pager.ErrSeen
 	}
 	if e.seen == nil {
@@ -90,8 +92,12 @@ func (e *fakeEngine) answer(from pager.From, what string, outcome engine.Outcome
 	if e.outcome != "" {
 		outcome = e.outcome
 	}
-	return pager.Reply{Outcome: outcome, Key: "HOT-1", Severity: 1, Summary: "Disk full", Role: "dba", Holder: e.holder,
-		Person: rosters.Person{ID: "ann", Name: "Ann", Language: e.language}}, nil
+	var err error
+	if e.tally.Failed > 0 {
+		err = fmt.Errorf("answering for %s: no connection", annNumber)
+	}
+	return pager.Reply{Outcome: outcome, Key: "HOT-1", Severity: 1, Summary: "Disk full", Role: "dba", Holder: e.holder, Tally: e.tally,
+		Person: rosters.Person{ID: "ann", Name: "Ann", Language: e.language}}, err
 }
 
 func (e *fakeEngine) Report(_ context.Context, n string, r notifiers.Receipt) error {
@@ -116,7 +122,7 @@ func (e *fakeEngine) Call(_ context.Context, n string) (pager.CallView, error) {
 	if n != nonce {
 		return pager.CallView{}, fmt.Errorf("attempt: %w", pager.ErrNotFound)
 	}
-	return pager.CallView{Message: notifiers.Message{Key: "HOT-1", Severity: 1, Summary: "Disk full", Role: "incident manager", Language: e.language},
+	return pager.CallView{Message: notifiers.Message{Key: "HOT-1", Severity: 1, Summary: "Disk full", Role: "incident manager", Language: e.language, Also: e.also},
 		Over: e.holder != "" || len(e.effects) > 0, Holder: e.holder}, nil
 }
 

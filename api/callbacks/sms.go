@@ -73,6 +73,8 @@ func (h *Handler) text(r *http.Request, number, body, id string) string {
 		return plain("", notifiers.Over)
 	case errors.Is(err, pager.ErrNotFound):
 		return h.advise(number, howTo())
+	case someDone(reply):
+		return inWords(reply).Text()
 	default:
 		return plain("", notifiers.TryAgain)
 	}

@@ -39,7 +39,7 @@ func sentencesIn(language string) sentences { return byTag[notifiers.VoiceLangua
 
 // inWords is what an answer did, as package notifiers words it.
 func inWords(r pager.Reply) notifiers.Answered {
-	a := notifiers.Answered{Language: r.Person.Language, Key: string(r.Key)}
+	a := notifiers.Answered{Language: r.Person.Language, Key: string(r.Key), Tally: notifiers.Tally(r.Tally)}
 	switch r.Outcome {
 	case engine.OutcomeManager:
 		a.Outcome = notifiers.Acknowledged
@@ -57,6 +57,12 @@ func inWords(r pager.Reply) notifiers.Answered {
 		a.Outcome = notifiers.Over
 	}
 	return a
+}
+
+// someDone reports whether an answer about several pages did something to some of them, though it failed
+// for others: the reply says so, and the person may answer again.
+func someDone(r pager.Reply) bool {
+	return r.Tally.Failed > 0 && r.Tally.Failed < notifiers.Tally(r.Tally).Total()
 }
 
 func plain(language string, o notifiers.Outcome) string {

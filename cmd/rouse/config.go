@@ -28,6 +28,8 @@ type config struct {
 	allowPrivate bool
 	twilio       twilioSettings
 	ntfy         ntfySettings
+	heartbeat    heartbeatSettings
+	keep         pager.Keep
 
 	clockOffset time.Duration
 	dieAt       pager.Point // "": nowhere
@@ -47,6 +49,17 @@ type twilioSettings struct {
 }
 
 type ntfySettings struct{ url, token string }
+
+type heartbeatSettings struct {
+	url   string // "": no heartbeat. A secret
+	every time.Duration
+}
+
+// How often a heartbeat may be given.
+const (
+	minHeartbeat = 10 * time.Second
+	maxHeartbeat = time.Hour
+)
 
 // configured reports whether anything of the provider was set; if so, settings.check has seen to it
 // that it is enough.

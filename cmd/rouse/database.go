@@ -123,11 +123,20 @@ var limits = map[string]string{
 	"statement_timeout":                   "20s",
 	"lock_timeout":                        "3s",
 	"idle_in_transaction_session_timeout": "5s",
-	"plan_cache_mode":                     "force_generic_plan", // planning a claim anew costs more than the claim
 	"tcp_keepalives_idle":                 "5",
 	"tcp_keepalives_interval":             "2",
 	"tcp_keepalives_count":                "3",
 	"tcp_user_timeout":                    "10s",
+}
+
+// planning is set for each connection: everything asked for is few rows by their keys. Planning a claim anew
+// costs more than the claim, so a plan is made once; and, as it may be made while the tables are empty and be
+// used when they are large, it goes by the indexes from the beginning.
+var planning = map[string]string{
+	"plan_cache_mode":  "force_generic_plan",
+	"enable_seqscan":   "off",
+	"enable_hashjoin":  "off",
+	"enable_mergejoin": "off",
 }
 
 // connect opens a pool and makes sure that the database answers.
@@ -136,9 +145,11 @@ func connect(ctx context.Context, address string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, errors.New("the address of the database cannot be read: set ROUSE_DATABASE_URL to postgres://user:password@host:5432/rouse")
 	}
-	for name, value := range limits {
-		if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
-			cfg.ConnConfig.RuntimeParams[name] = value
+	for _, settings := range []map[string]string{limits, planning} {
+		for name, value := range settings {
+			if _, set := cfg.ConnConfig.RuntimeParams[name]; !set {
+				cfg.ConnConfig.RuntimeParams[name] = value
+			}
 		}
 	}
 	if !strings.Contains(address, "pool_max_conns") {

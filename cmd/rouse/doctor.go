@@ -37,7 +37,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Long: `Doctor checks, and says what to do about it:
   - the database answers and has this version's schema
   - the providers accept the credentials
-  - Rouse answers at its public URL, and is ready to page
+  - Rouse answers at its public URL, is ready to page, and nothing is overdue
+  - a dead-man's switch elsewhere is told that Rouse lives
   - whoever is on call in the next 7 days has a contact that can be used; the catch-all roster has no gap
 
 It needs the same settings as "rouse serve", and sends no message. It fails if a line says FAIL.`,
@@ -81,7 +82,7 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 		defer db.Close()
 		all = append(all, examineDatabase(ctx, cfg, db)...)
 	}
-	all = append(all, examinePublicURL(ctx, cfg)...)
+	all = append(all, examineServer(ctx, cfg)...)
 	all = append(all, examineProviders(ctx, cfg)...)
 	if err == nil {
 		all = append(all, examineOnCall(ctx, cfg, db, r)...)

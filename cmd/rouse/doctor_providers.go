@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
 
 	"rouse/notifiers"
 )
@@ -38,55 +35,6 @@ func ask(ctx context.Context, client *http.Client, address string, auth func(*ht
 	defer res.Body.Close()
 	_ = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(out)
 	return res.StatusCode, nil
-}
-
-// examinePublicURL asks Rouse where phones and providers do. From here is not from there: a firewall
-// in between is not seen.
-func examinePublicURL(ctx context.Context, cfg config) []finding {
-	const name = "public URL"
-	client := &http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	var a alive
-	status, err := ask(ctx, client, cfg.publicURL+"/healthz", nil, &a)
-	switch {
-	case err != nil:
-		return []finding{{name, fail, fmt.Sprintf("no answer from %s: %v. Is `rouse serve` running? Set ROUSE_PUBLIC_URL to where it is reached from outside", cfg.publicURL, err)}}
-	case status != http.StatusOK || a.Service != "rouse":
-		return []finding{{name, fail, fmt.Sprintf("%s answers %d, and not as Rouse does: check ROUSE_PUBLIC_URL and the proxy before it", cfg.publicURL, status)}}
-	}
-	return []finding{examineScheme(cfg), examineReadiness(ctx, client, cfg)}
-}
-
-func examineScheme(cfg config) finding {
-	u, _ := url.Parse(cfg.publicURL) // parseConfig has read it already
-	ip := net.ParseIP(u.Hostname())
-	local := u.Hostname() == "localhost" || ip.IsLoopback() || ip.IsPrivate()
-	switch {
-	case local && cfg.twilio.configured() && cfg.twilio.baseURL == "":
-		return finding{"public URL", fail, cfg.publicURL + " answers, but Twilio cannot reach it: set ROUSE_PUBLIC_URL to an address on the internet"}
-	case local:
-		return finding{"public URL", warn, cfg.publicURL + " answers, but no phone elsewhere can reach it: set ROUSE_PUBLIC_URL"}
-	case u.Scheme == "http":
-		return finding{"public URL", warn, cfg.publicURL + " answers, unencrypted: put TLS before it and set ROUSE_PUBLIC_URL to https://…"}
-	}
-	return finding{"public URL", pass, cfg.publicURL + " answers"}
-}
-
-func examineReadiness(ctx context.Context, client *http.Client, cfg config) finding {
-	var answer ready
-	status, err := ask(ctx, client, cfg.publicURL+"/readyz", nil, &answer)
-	if err == nil && status == http.StatusOK {
-		return finding{"server", pass, "is ready to page"}
-	}
-	var wrong []string
-	for _, check := range answer.Checks {
-		if check.Status == fail {
-			wrong = append(wrong, check.Check+" "+check.Text)
-		}
-	}
-	if len(wrong) == 0 {
-		wrong = append(wrong, "it does not say why: see the log of `rouse serve`")
-	}
-	return finding{"server", fail, "is not ready to page: " + strings.Join(wrong, "; ")}
 }
 
 // examineProviders signs in with each provider that is set up, and sends nothing.

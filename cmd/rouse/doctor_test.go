@@ -155,19 +155,20 @@ func TestDoctorAsksNtfy(t *testing.T) {
 
 func TestDoctorAsksThePublicURL(t *testing.T) {
 	healthy, readiness := `{"service":"rouse","status":"ok"}`, http.StatusOK
+	audit := `{"ready":true,"checks":[{"check":"database","status":"ok","text":"answers"},{"check":"heartbeat","status":"ok","text":"given 9s ago"}]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" {
 			fmt.Fprint(w, healthy)
 			return
 		}
 		w.WriteHeader(readiness)
-		fmt.Fprint(w, `{"ready":false,"checks":[{"check":"database","status":"ok","text":"answers"},{"check":"sweeper","status":"fail","text":"last ran 9s ago"}]}`)
+		fmt.Fprint(w, audit)
 	}))
 	defer server.Close()
 	check := func(cfg config, want ...string) {
 		t.Helper()
 		var got []string
-		for _, f := range examinePublicURL(t.Context(), cfg) {
+		for _, f := range examineServer(t.Context(), cfg) {
 			got = append(got, string(f.Status)+" "+f.Check+" "+f.Text)
 		}
 		if len(got) != len(want) {
@@ -180,13 +181,20 @@ func TestDoctorAsksThePublicURL(t *testing.T) {
 		}
 	}
 	cfg := config{publicURL: server.URL}
-	check(cfg, "warn no phone elsewhere", "ok ready to page")
-	readiness = http.StatusServiceUnavailable
-	check(cfg, "warn no phone elsewhere", "fail sweeper last ran 9s ago")
+	cfg.heartbeat.url = "https://hc-ping.com/x"
+	check(cfg, "warn no phone elsewhere", "ok ready to page", "ok server: database answers", "ok server: heartbeat given 9s ago")
+	audit = `{"ready":true,"checks":[{"check":"deadlines","status":"fail","text":"3 overdue"}]}`
+	check(cfg, "warn no phone elsewhere", "ok ready to page", "fail server: deadlines 3 overdue", "fail heartbeat ROUSE_HEARTBEAT_URL is set here, and not for the server")
+	cfg.heartbeat.url = ""
+	check(cfg, "warn no phone elsewhere", "ok ready to page", "fail server: deadlines 3 overdue", "warn heartbeat nobody is told when this Rouse dies: set ROUSE_HEARTBEAT_URL")
+	readiness, audit = http.StatusServiceUnavailable, `{"ready":false,"checks":[{"check":"sweeper","status":"fail","text":"last ran 9s ago"}]}`
+	check(cfg, "warn no phone elsewhere", "fail not ready to page", "fail server: sweeper last ran 9s ago", "warn heartbeat")
+	audit = `<html>`
 	cfg.twilio = twilioSettings{accountSID: sid}
-	check(cfg, "fail Twilio cannot reach it", "fail sweeper")
+	check(cfg, "fail Twilio cannot reach it", "fail does not say why: see the log", "warn heartbeat")
 	healthy = `<html>`
-	check(cfg, "fail not as Rouse does")
+	check(cfg, "fail not as Rouse does", "warn heartbeat nobody")
 	server.Close()
-	check(cfg, "fail no answer from")
+	cfg.heartbeat.url = "https://hc-ping.com/x"
+	check(cfg, "fail no answer from", "warn heartbeat is set; what became of the last one, only a running server can tell")
 }

@@ -20,7 +20,10 @@ type alive struct {
 	Version string `json:"version"`
 }
 
-// ready is the answer of /readyz: 200 if all is well, else 503.
+// ready is the answer of /readyz: 200 if alerts should be sent to this node, else 503. Checks are the whole
+// audit, which also asks whether the instance is late, and the last heartbeat. What is wrong with the
+// instance, or with the way to the switch, does not make this node unready (see pager.Check.Shared): it
+// stands there as failing, the heartbeat is withheld, and `rouse doctor` fails.
 type ready struct {
 	Ready  bool      `json:"ready"`
 	Checks []finding `json:"checks"`
@@ -28,31 +31,43 @@ type ready struct {
 
 // healthHandler answers what machines watch: /healthz (the process answers), /readyz (it can page) and
 // /metrics. They tell nothing about people or incidents, and anybody may ask.
-func healthHandler(audit func(context.Context) []pager.Check, own []prometheus.Collector, log *slog.Logger) http.Handler {
+func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, own []prometheus.Collector, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusOK, alive{Service: "rouse", Status: "ok", Version: version()})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		answer, status := ready{Ready: true}, http.StatusOK
-		for _, check := range audit(r.Context()) {
-			f := finding{Check: check.Name, Status: pass, Text: check.Text}
-			if !check.OK {
-				f.Status, answer.Ready, status = fail, false, http.StatusServiceUnavailable
-			}
-			answer.Checks = append(answer.Checks, f)
+		answer, status := readiness(audit(r.Context()), beat), http.StatusOK
+		if !answer.Ready {
+			status = http.StatusServiceUnavailable
 		}
 		answerJSON(w, status, answer)
 	})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(own...)
+	registry.MustRegister(beat.told)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError, // one that cannot be counted does not hide the others
 		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		MaxRequestsInFlight: 4,
 	}))
 	return mux
+}
+
+func readiness(audit []pager.Check, beat *heartbeat) ready {
+	answer := ready{Ready: true}
+	for _, check := range audit {
+		f := finding{Check: check.Name, Status: pass, Text: check.Text}
+		if !check.OK {
+			f.Status, answer.Ready = fail, answer.Ready && check.Shared()
+		}
+		answer.Checks = append(answer.Checks, f)
+	}
+	if f, ok := beat.finding(); ok {
+		answer.Checks = append(answer.Checks, f)
+	}
+	return answer
 }
 
 func answerJSON(w http.ResponseWriter, status int, v any) {

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"rouse/engine"
+	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/rosters"
 )
@@ -28,12 +29,14 @@ const (
 	paging   section = "Paging"
 	sms      section = "SMS and voice (Twilio)"
 	push     section = "Push (ntfy)"
+	watching section = "Dead-man's switch"
+	keeping  section = "What is kept"
 	logging  section = "Log"
 	rehearse section = "Rehearsals (`rouse prove`; never in production)"
 	clients  section = "Client commands (oncall, incidents, ack, page)"
 )
 
-var serverSections = []section{database, server, paging, sms, push, logging, rehearse}
+var serverSections = []section{database, server, paging, sms, push, watching, keeping, logging, rehearse}
 
 // setting is one ROUSE_* variable. set gets a value that is not empty; its error goes on after the
 // name and the value, and says what to set instead.
@@ -73,6 +76,15 @@ var settings = []setting{
 	{push, "ROUSE_NTFY_URL", "", false, "server to push through, https://ntfy.example.com; your own, as a topic at a public one is no secret", link(func(c *config) *string { return &c.ntfy.url })},
 	{push, "ROUSE_NTFY_TOKEN", "", true, "its access token, tk_…", text(func(c *config) *string { return &c.ntfy.token }, nil)},
 
+	{watching, "ROUSE_HEARTBEAT_URL", "", true, "address to get again and again while all is well, of a switch elsewhere that raises the alarm when that ends. " +
+		"Each node gets it: one address for all tells when the last node is gone, an address of its own for each node tells of each", setHeartbeatURL},
+	{watching, "ROUSE_HEARTBEAT_INTERVAL", "1m", false, "how often", setHeartbeatInterval},
+
+	{keeping, "ROUSE_KEEP_RAW", "2160h", false, "how long the originals of alerts are kept, and whole those that concerned no incident; 0 is for ever",
+		span(func(c *config) *time.Duration { return &c.keep.Raw }, 24*time.Hour, "2160h for 90 days")},
+	{keeping, "ROUSE_KEEP_INCIDENTS", "0", false, "how long resolved incidents are kept, with all that belongs to them; 0 is for ever",
+		span(func(c *config) *time.Duration { return &c.keep.Incidents }, pager.MinKeepIncidents, "8760h for a year")},
+
 	{logging, "ROUSE_LOG_LEVEL", "info", false, "debug, info, warn or error", setLogLevel},
 	{logging, "ROUSE_LOG_FORMAT", "text", false, "text or json", setLogFormat},
 
@@ -108,6 +120,18 @@ func link(field func(*config) *string) func(*config, string) error {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return errors.New("is not a plain web address: set it to something like https://rouse.example.com")
 		}
+		return nil
+	}
+}
+
+// span is a time of at least so long, or 0.
+func span(field func(*config) *time.Duration, least time.Duration, such string) func(*config, string) error {
+	return func(c *config, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d != 0 && d < least {
+			return fmt.Errorf("is no such time: set it to 0, or to one from %.0fh on, such as %s", least.Hours(), such)
+		}
+		*field(c) = d
 		return nil
 	}
 }
@@ -176,6 +200,24 @@ func setLastResort(c *config, value string) error {
 			c.catchAll.LastResort = append(c.catchAll.LastResort, id)
 		}
 	}
+	return nil
+}
+
+func setHeartbeatURL(c *config, value string) error {
+	u, err := url.Parse(value) // the error may quote the value, which is secret
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("is not a web address: set it to the one that the switch gave you, such as https://hc-ping.com/…")
+	}
+	c.heartbeat.url = value
+	return nil
+}
+
+func setHeartbeatInterval(c *config, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < minHeartbeat || d > maxHeartbeat {
+		return fmt.Errorf("is no such time: set it to one from %.0fs to %.0fh, such as 1m", minHeartbeat.Seconds(), maxHeartbeat.Hours())
+	}
+	c.heartbeat.every = d
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"rouse/api"
@@ -84,12 +85,13 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		return err
 	}
 
+	beat := newHeartbeat(cfg, p.Audit, log)
 	handler := api.New(api.Config{
 		Engine:    p,
 		DB:        requests,
 		Intake:    intake.New(intake.Config{Engine: p, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Log: log}),
-		Health:    healthHandler(p.Audit, p.Collectors(), log),
+		Health:    healthHandler(p.Audit, beat, p.Collectors(), log),
 		CatchAll:  cfg.catchAll,
 		PublicURL: cfg.publicURL,
 		Offset:    p.Offset,
@@ -110,6 +112,12 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
+	aside, end := context.WithCancel(ctx)
+	var upkeep sync.WaitGroup
+	upkeep.Go(func() { beat.run(aside) })
+	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
+	defer upkeep.Wait()
+	defer end()
 	log.Info("ready", "address", listener.Addr().String(), "took", time.Since(began).Round(time.Millisecond))
 
 	var cause error

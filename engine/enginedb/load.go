@@ -37,13 +37,14 @@ var ErrLocked = errors.New("incident is locked")
 // Locked is an incident under its lock, with what the database says beside it.
 type Locked struct {
 	engine.Incident
-	Now      time.Time // taken when the lock was held
-	Deadline time.Time // as it is stored
-	Settled  bool      // whether the settlement may be saved: false if its generation is stale
+	Now       time.Time // taken when the lock was held
+	Deadline  time.Time // as it is stored
+	StoppedAt time.Time // since when nobody kept time for it; zero: somebody does
+	Settled   bool      // whether the settlement may be saved: false if its generation is stale
 }
 
 const incidentColumns = `id, key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n, attempt_n,
-	opened_at, alerted_at, acked_at, ended_at, deadline`
+	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at`
 
 // Lock locks incidents and loads what Step needs of them, in one round trip. With skip it leaves out those
 // that somebody else holds, instead of waiting; those that are not there are left out either way. Nothing
@@ -193,7 +194,8 @@ func scanIncident(row pgx.CollectableRow, l *Locked) error {
 	var hours []byte
 	err := row.Scan(&l.Now, &inc.ID, &inc.Key, &inc.Service, &inc.Severity, &inc.Summary, &inc.Status, &inc.DedupKey, &inc.Manager,
 		&hours, &inc.AlertN, &inc.PageN, &inc.AttemptN, &inc.OpenedAt, &inc.AlertedAt,
-		(*zeronull.Timestamptz)(&inc.AckedAt), (*zeronull.Timestamptz)(&inc.EndedAt), (*zeronull.Timestamptz)(&l.Deadline))
+		(*zeronull.Timestamptz)(&inc.AckedAt), (*zeronull.Timestamptz)(&inc.EndedAt), (*zeronull.Timestamptz)(&l.Deadline),
+		(*zeronull.Timestamptz)(&l.StoppedAt))
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,11 @@ type AttemptRef struct {
 	Generation int
 }
 
-// Claim is an attempt that a worker holds, with all that its message says.
+// Claim is an attempt that a worker holds, with all that its message says, and the others that it tells.
 type Claim struct {
 	AttemptRef
+	Others   []Member
+	Known    *Known // nil: it is to be sent
 	Nonce    string
 	Channel  rosters.Channel
 	Address  string
@@ -41,6 +43,15 @@ type Claim struct {
 	Claimed  time.Time // now, by the database's clock
 	Before   time.Time // when an earlier worker took it; zero if this is the first
 	First    bool      // the incident's first attempt
+}
+
+// Refs are the attempts of the message, the one that leads first.
+func (c Claim) Refs() []AttemptRef {
+	refs := []AttemptRef{c.AttemptRef}
+	for _, m := range c.Others {
+		refs = append(refs, m.AttemptRef)
+	}
+	return refs
 }
 
 // Patience is how long an attempt may stay queued before a sweep takes it over from the queue. Leases
@@ -67,45 +78,84 @@ func (s Store) ClaimInTurn(ctx context.Context, ref AttemptRef, token []byte, le
 		c, err = New(tx).claim(ctx, ref, token, lease, offset, "for update")
 		return err
 	})
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_not_available
+	if isLockTimeout(err) {
 		return c, ErrLocked
 	}
 	return c, err
 }
 
-func (s Store) claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration, mode string) (Claim, error) {
-	c := Claim{AttemptRef: ref}
-	err := s.db.QueryRow(ctx, `with inc as materialized (select * from incident where id = $1 `+mode+`),
-		t as materialized (select clock_timestamp() + $6::interval as now from inc),
-		old as (select claimed_at from attempt where incident = $1 and no = $2),
-		a as (update attempt set state = 'sending', lease_until = clock_timestamp() + $5::interval, claimed_at = coalesce(claimed_at, t.now),
-				tokens = array_append(tokens, $4)
-			from t where incident = $1 and no = $2 and generation = $3 and state = 'queued' and not unwanted
-			returning attempt.*)
-		select t.now, old.claimed_at, a.nonce, a.channel, a.address, page.code, page.ask, page.person, coalesce(person.language, ''),
-			inc.key, inc.severity, inc.summary, inc.service, escalation.role, escalation.why, inc.opened_at, a.no = 1
-		from a cross join inc cross join t cross join old
-		join page on page.incident = $1 and page.no = a.page
-		join escalation on escalation.incident = $1 and escalation.no = page.escalation
-		left join person on person.id = page.person`,
-		ref.Incident, ref.Attempt, ref.Generation, token, lease, offset).
-		Scan(&c.Claimed, (*zeronull.Timestamptz)(&c.Before), &c.Nonce, &c.Channel, &c.Address, &c.Code, &c.Ask, &c.Person, &c.Language,
-			&c.Key, &c.Severity, &c.Summary, &c.Service, &c.Role, &c.Why, &c.OpenedAt, &c.First)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return c, s.whyNoClaim(ctx, ref)
-	}
-	if err != nil {
-		return c, fmt.Errorf("claiming attempt %d of incident %d: %w", ref.Attempt, ref.Incident, err)
-	}
-	return c, nil
+// isLockTimeout tells a lock that was waited for in vain.
+func isLockTimeout(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03" // lock_not_available
 }
 
-// whyNoClaim tells an attempt that is still to be sent from one that is not.
+func (s Store) claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration, mode string) (Claim, error) {
+	found, err := s.claims(ctx, []Take{{ref, token}}, lease, offset, mode)
+	if err != nil {
+		return Claim{}, err
+	}
+	if len(found) == 0 {
+		return Claim{AttemptRef: ref}, s.whyNoClaim(ctx, ref)
+	}
+	return found[0], nil
+}
+
+// Take is an attempt to be claimed, and the hash of the secret that its buttons will carry.
+type Take struct {
+	AttemptRef
+	Token []byte
+}
+
+// Claims is Claim for several attempts at once: those that cannot be claimed, for whatever reason, are
+// left out.
+func (s Store) Claims(ctx context.Context, takes []Take, lease, offset time.Duration) ([]Claim, error) {
+	return s.claims(ctx, takes, lease, offset, "for update skip locked")
+}
+
+func (s Store) claims(ctx context.Context, takes []Take, lease, offset time.Duration, mode string) ([]Claim, error) {
+	var incidents []int64
+	var no, generation []int
+	var tokens [][]byte
+	for _, t := range takes {
+		incidents, no, generation = append(incidents, t.Incident), append(no, t.Attempt), append(generation, t.Generation)
+		tokens = append(tokens, t.Token)
+	}
+	// The clock is read after the locks were given: the count makes it wait for all of them.
+	rows, _ := s.db.Query(ctx, `with inc as materialized (select * from incident where id = any($1) and stopped_at is null order by id `+mode+`),
+		t as materialized (select clock_timestamp() + $6::interval as now from (select count(*) from inc) x),
+		take as materialized (select r.*, a.claimed_at as before
+			from unnest($1::bigint[], $2::int[], $3::int[], $4::bytea[]) r (incident, no, generation, token)
+			join inc on inc.id = r.incident join attempt a on a.incident = r.incident and a.no = r.no),
+		a as (update attempt set state = 'sending', lease_until = clock_timestamp() + $5::interval, claimed_at = coalesce(claimed_at, t.now),
+				tokens = array_append(tokens, take.token)
+			from t, take where attempt.incident = take.incident and attempt.no = take.no and attempt.generation = take.generation
+				and attempt.state = 'queued' and not attempt.unwanted
+			returning attempt.*)
+		select a.incident, a.no, a.generation, t.now, take.before, a.nonce, a.channel, a.address, page.code, page.ask, page.person,
+			coalesce(person.language, ''), inc.key, inc.severity, inc.summary, inc.service, escalation.role, escalation.why, inc.opened_at, a.no = 1
+		from a cross join t join take on take.incident = a.incident and take.no = a.no join inc on inc.id = a.incident
+		join page on page.incident = a.incident and page.no = a.page
+		join escalation on escalation.incident = a.incident and escalation.no = page.escalation
+		left join person on person.id = page.person`,
+		incidents, no, generation, tokens, lease, offset)
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Claim, err error) {
+		return c, row.Scan(&c.Incident, &c.Attempt, &c.Generation, &c.Claimed, (*zeronull.Timestamptz)(&c.Before), &c.Nonce, &c.Channel,
+			&c.Address, &c.Code, &c.Ask, &c.Person, &c.Language, &c.Key, &c.Severity, &c.Summary, &c.Service, &c.Role, &c.Why,
+			&c.OpenedAt, &c.First)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claiming %d attempts, %d of incident %d among them: %w", len(takes), takes[0].Attempt, takes[0].Incident, err)
+	}
+	return found, nil
+}
+
+// whyNoClaim tells an attempt that is still to be sent from one that is not. After a stop none is before its
+// incident was ticked, and then it goes out with others: see Resume.
 func (s Store) whyNoClaim(ctx context.Context, ref AttemptRef) error {
 	var open bool
-	err := s.db.QueryRow(ctx, `select exists (select from attempt
-		where incident = $1 and no = $2 and generation = $3 and state = 'queued' and not unwanted)`,
+	err := s.db.QueryRow(ctx, `select exists (select from attempt a join incident i on i.id = a.incident
+		where a.incident = $1 and a.no = $2 and a.generation = $3 and a.state = 'queued' and not a.unwanted and i.stopped_at is null)`,
 		ref.Incident, ref.Attempt, ref.Generation).Scan(&open)
 	switch {
 	case err != nil:
@@ -117,26 +167,35 @@ func (s Store) whyNoClaim(ctx context.Context, ref AttemptRef) error {
 	}
 }
 
-// Wanted reports whether a claim is still held and its message still wanted.
-func (s Store) Wanted(ctx context.Context, ref AttemptRef) (wanted bool, err error) {
-	err = s.db.QueryRow(ctx, `select exists (select from attempt
-		where incident = $1 and no = $2 and generation = $3 and state = 'sending' and not unwanted)`,
-		ref.Incident, ref.Attempt, ref.Generation).Scan(&wanted)
+// Wanted reports whether any of the claims is still held and its message still wanted.
+func (s Store) Wanted(ctx context.Context, refs []AttemptRef) (wanted bool, err error) {
+	incidents, no, generation := columns(refs)
+	err = s.db.QueryRow(ctx, `select exists (select from unnest($1::bigint[], $2::int[], $3::int[]) r (incident, no, generation)
+		join attempt a using (incident, no, generation) where a.state = 'sending' and not a.unwanted)`, incidents, no, generation).Scan(&wanted)
 	if err != nil {
 		return false, fmt.Errorf("asking whether a message is still wanted: %w", err)
 	}
 	return wanted, nil
 }
 
-// Renew prolongs the lease of a claim and reports whether it is still held.
-func (s Store) Renew(ctx context.Context, ref AttemptRef, lease time.Duration) (bool, error) {
-	tag, err := s.db.Exec(ctx, `update attempt set lease_until = clock_timestamp() + $4::interval
-		where incident = $1 and no = $2 and generation = $3 and state = 'sending'`,
-		ref.Incident, ref.Attempt, ref.Generation, lease)
+// Renew prolongs the leases of the claims of one message and reports whether any of them is still held.
+func (s Store) Renew(ctx context.Context, refs []AttemptRef, lease time.Duration) (bool, error) {
+	incidents, no, generation := columns(refs)
+	tag, err := s.db.Exec(ctx, `update attempt a set lease_until = clock_timestamp() + $4::interval
+		from unnest($1::bigint[], $2::int[], $3::int[]) r (incident, no, generation)
+		where a.incident = r.incident and a.no = r.no and a.generation = r.generation and a.state = 'sending'`,
+		incidents, no, generation, lease)
 	if err != nil {
 		return false, fmt.Errorf("renewing a lease: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return tag.RowsAffected() > 0, nil
+}
+
+func columns(refs []AttemptRef) (incidents []int64, no, generation []int) {
+	for _, r := range refs {
+		incidents, no, generation = append(incidents, r.Incident), append(no, r.Attempt), append(generation, r.Generation)
+	}
+	return incidents, no, generation
 }
 
 // Force writes down what became of an attempt without asking the engine, for a report that cannot be

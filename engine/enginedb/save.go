@@ -103,7 +103,8 @@ const (
 		from unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
 			$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::text[]) a`
 	updateIncidents = `update incident i set severity = u.severity, status = u.status, manager = u.manager, alert_n = u.alert_n, page_n = u.page_n,
-			attempt_n = u.attempt_n, alerted_at = u.alerted_at, acked_at = u.acked_at, ended_at = u.ended_at, deadline = u.deadline
+			attempt_n = u.attempt_n, alerted_at = u.alerted_at, acked_at = u.acked_at, ended_at = u.ended_at, deadline = u.deadline,
+			stopped_at = null -- it was told
 		from unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::timestamptz[], $9::timestamptz[],
 			$10::timestamptz[], $11::timestamptz[])
 			u (id, severity, status, manager, alert_n, page_n, attempt_n, alerted_at, acked_at, ended_at, deadline)
@@ -162,7 +163,7 @@ func (w *writer) incident(before Locked, after engine.Incident, alerts []engine.
 			string(after.Status), after.DedupKey, string(after.Manager), asJSON(after.Hours), after.AlertN, after.PageN, after.AttemptN,
 			after.OpenedAt, after.AlertedAt, zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt),
 			zeronull.Timestamptz(after.Deadline()))
-	case !reflect.DeepEqual(x, y) || !before.Deadline.Equal(after.Deadline()):
+	case !reflect.DeepEqual(x, y) || !before.Deadline.Equal(after.Deadline()) || !before.StoppedAt.IsZero():
 		w.incidentsNow.add(after.ID, int16(after.Severity), string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
 			zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()))
 	}
@@ -224,8 +225,8 @@ func (w *writer) page(id int64, escalation int, before, after *engine.Page, sett
 		w.pages.add(id, after.No, escalation, string(after.Person), after.Ask, after.Level, after.Round, string(after.State), after.StartedAt,
 			asJSON(after.Contacts), after.Next, zeronull.Timestamptz(after.NextAt), newCode(w.digits), after.Live())
 	case !reflect.DeepEqual(x, y) || before.Live() != after.Live():
-		w.updates.Queue(`update page set state = $3, next = $4, next_at = $5, live = $6 where incident = $1 and no = $2`,
-			id, after.No, string(after.State), after.Next, zeronull.Timestamptz(after.NextAt), after.Live())
+		w.updates.Queue(`update page set state = $3, next = $4, next_at = $5, live = $6, started_at = $7 where incident = $1 and no = $2`,
+			id, after.No, string(after.State), after.Next, zeronull.Timestamptz(after.NextAt), after.Live(), after.StartedAt)
 	}
 	attempts := make(map[int]engine.Attempt, len(before.Attempts))
 	for _, a := range before.Attempts {

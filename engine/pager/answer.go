@@ -17,7 +17,6 @@ import (
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
-	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -32,27 +31,38 @@ func (p *Pager) Decline(ctx context.Context, from From, via string) (Reply, erro
 	return p.answer(ctx, from, via, true)
 }
 
+// answer carries out an answer for every page that it is about: more than one if it was given to a message
+// that told several.
 func (p *Pager) answer(ctx context.Context, from From, via string, decline bool) (Reply, error) {
 	p.reach(AnswerRead)
-	to, err := p.meant(ctx, from)
+	pages, err := p.meant(ctx, from)
 	if err != nil {
 		return Reply{}, err
 	}
-	a := engine.Answer{Person: to.Person, Decline: decline, Page: to.Page, Attempt: to.Attempt, Escalation: from.Escalation, Via: via}
+	defer p.reach(AnswerCommitted)
+	a := engine.Answer{Decline: decline, Escalation: from.Escalation, Via: via}
+	if len(pages) == 1 {
+		return p.answerOne(ctx, pages[0], a, from.Event)
+	}
+	return p.answerAll(ctx, pages, a, from.Event)
+}
+
+// answerOne answers one page; event is what a provider may repeat, or "".
+func (p *Pager) answerOne(ctx context.Context, to enginedb.PageRef, a engine.Answer, event string) (Reply, error) {
+	a.Person, a.Page, a.Attempt = to.Person, to.Page, to.Attempt
 	var reply Reply
-	err = p.handle(ctx, happening{id: to.Incident, event: a, named: enginedb.Named{Page: to.Page},
+	err := p.handle(ctx, happening{id: to.Incident, event: a, named: enginedb.Named{Page: to.Page},
 		first: func(ctx context.Context, tx pgx.Tx, inc engine.Incident, now time.Time) (bool, error) {
 			var err error
-			if reply, err = p.reply(ctx, rosterdb.New(tx), inc, a); err != nil || from.Event == "" {
+			if reply, err = p.reply(ctx, rosterdb.New(tx), inc, a); err != nil || event == "" {
 				return err == nil, err
 			}
-			seen, err := enginedb.New(tx).Seen(ctx, from.Event, now)
+			seen, err := enginedb.New(tx).Seen(ctx, event, now)
 			if seen {
 				err = ErrSeen // with the reply that the answer would get now
 			}
 			return err == nil, err
 		}})
-	p.reach(AnswerCommitted)
 	return reply, err
 }
 
@@ -75,14 +85,15 @@ func (p *Pager) reply(ctx context.Context, db rosterdb.Store, inc engine.Inciden
 	return r, nil
 }
 
-// meant finds the page, or at least the incident and the person, that an answer is about.
-func (p *Pager) meant(ctx context.Context, from From) (enginedb.PageRef, error) {
+// meant finds the pages, or at least the incident and the person, that an answer is about: those that the
+// message told which is answered.
+func (p *Pager) meant(ctx context.Context, from From) ([]enginedb.PageRef, error) {
 	db := enginedb.New(p.cfg.DB)
 	var ref enginedb.PageRef
 	var err error
 	switch {
 	case from.CallNonce != "":
-		ref, err = db.PageOfAttempt(ctx, from.CallNonce)
+		ref.Message = from.CallNonce
 	case from.Token != "":
 		ref, err = p.byToken(ctx, db, from.Token)
 	case from.Number != "":
@@ -91,10 +102,27 @@ func (p *Pager) meant(ctx context.Context, from From) (enginedb.PageRef, error) 
 		ref.Person = from.Person
 		ref.Incident, err = db.IncidentID(ctx, from.Key)
 	}
-	if errors.Is(err, enginedb.ErrNotFound) {
-		return ref, fmt.Errorf("what is answered: %w", ErrNotFound)
+	pages := []enginedb.PageRef{ref}
+	if err == nil && ref.Message != "" {
+		pages, err = toldBy(ctx, db, ref.Message)
 	}
-	return ref, err
+	if errors.Is(err, enginedb.ErrNotFound) {
+		return nil, fmt.Errorf("what is answered: %w", ErrNotFound)
+	}
+	return pages, err
+}
+
+// toldBy lists the pages that a message told, the one that leads first.
+func toldBy(ctx context.Context, db enginedb.Store, nonce string) ([]enginedb.PageRef, error) {
+	told, err := db.ToldBy(ctx, nonce)
+	if err != nil {
+		return nil, err
+	}
+	pages := make([]enginedb.PageRef, 0, len(told))
+	for _, t := range told {
+		pages = append(pages, t.PageRef)
+	}
+	return pages, nil
 }
 
 func (p *Pager) byNumber(ctx context.Context, db enginedb.Store, number, code string) (enginedb.PageRef, error) {
@@ -105,24 +133,26 @@ func (p *Pager) byNumber(ctx context.Context, db enginedb.Store, number, code st
 	if code != "" {
 		return db.PageByCode(ctx, people, number, code)
 	}
-	return p.theOnlyPage(ctx, db, number)
+	return p.theOnlyText(ctx, db, number)
 }
 
-// theOnlyPage finds the page that a reply without a code means: the one open page that was texted to the
-// number, if no other was texted there in the last ten minutes.
-func (p *Pager) theOnlyPage(ctx context.Context, db enginedb.Store, number string) (enginedb.PageRef, error) {
+// theOnlyText finds the text that a reply without a code means: the last one to the number, if it told
+// every page that was texted there in the last ten minutes or is open, and one of them is.
+func (p *Pager) theOnlyText(ctx context.Context, db enginedb.Store, number string) (enginedb.PageRef, error) {
 	texted, err := db.TextedPages(ctx, number, p.Offset())
 	if err != nil {
 		return enginedb.PageRef{}, err
 	}
-	open := slices.DeleteFunc(slices.Clone(texted), func(t enginedb.Texted) bool { return !t.Open })
+	open := slices.IndexFunc(texted, func(t enginedb.Texted) bool { return t.Open })
 	switch {
-	case len(open) == 0:
+	case open < 0:
 		return enginedb.PageRef{}, ErrNotFound
-	case len(texted) > 1:
+	case len(texted) == 1:
+		return texted[0].PageRef, nil
+	case slices.ContainsFunc(texted, func(t enginedb.Texted) bool { return t.Text != texted[0].Text }):
 		return enginedb.PageRef{}, ErrAmbiguous
 	default:
-		return open[0].PageRef, nil
+		return enginedb.PageRef{Message: texted[0].Text}, nil
 	}
 }
 
@@ -161,56 +191,4 @@ func (p *Pager) byToken(ctx context.Context, db enginedb.Store, token string) (e
 		}
 	}
 	return enginedb.PageRef{}, ErrNotFound
-}
-
-// Report takes a provider's news about an attempt, late, twice and in any order.
-func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) error {
-	p.reach(ReceiptRead)
-	to, err := enginedb.New(p.cfg.DB).PageOfAttempt(ctx, nonce)
-	if errors.Is(err, enginedb.ErrNotFound) {
-		return fmt.Errorf("attempt: %w", ErrNotFound)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = p.report(ctx, enginedb.AttemptRef{Incident: to.Incident, Attempt: to.Attempt}, r)
-	p.reach(ReceiptStored)
-	return err
-}
-
-// Call says what to read to whoever answered the call of an attempt.
-func (p *Pager) Call(ctx context.Context, nonce string) (CallView, error) {
-	db := enginedb.New(p.cfg.DB)
-	ref, err := db.PageOfAttempt(ctx, nonce)
-	if errors.Is(err, enginedb.ErrNotFound) {
-		return CallView{}, fmt.Errorf("attempt: %w", ErrNotFound)
-	}
-	if err != nil {
-		return CallView{}, err
-	}
-	inc, err := db.Incident(ctx, ref.Key)
-	if err != nil {
-		return CallView{}, err
-	}
-	e, page := inc.Page(ref.Page)
-	if page == nil {
-		return CallView{}, fmt.Errorf("page %d of %s: %w", ref.Page, ref.Key, ErrNotFound)
-	}
-	people := rosterdb.New(p.cfg.DB)
-	person, err := people.Person(ctx, ref.Person)
-	if err != nil && !errors.Is(err, rosterdb.ErrNotFound) {
-		return CallView{}, err
-	}
-	v := CallView{Message: notifiers.Message{Nonce: nonce, Channel: notifiers.Voice, Purpose: notifiers.Page, Language: person.Language,
-		Key: string(inc.Key), Severity: int(inc.Severity), Summary: inc.Summary, Service: string(inc.Service), Role: e.Role, Reason: e.Why}}
-	if page.Ask {
-		v.Message.Purpose = notifiers.StillOn
-	}
-	if page.State != engine.PageOpen {
-		v.Over = true
-		if e.Holder != "" && e.Holder != ref.Person {
-			v.Holder = p.name(ctx, people, e.Holder)
-		}
-	}
-	return v, nil
 }

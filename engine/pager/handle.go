@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -43,13 +45,17 @@ func (p *Pager) handle(ctx context.Context, h happening) error {
 		case len(found) == 0:
 			return nil, fmt.Errorf("incident %d: %w", h.id, enginedb.ErrNotFound)
 		}
+		w := p.work(ctx, tx, digits, found[0].Now)
+		d := w.draft(found[0])
+		if err := w.resume(d); err != nil {
+			return nil, err
+		}
 		if h.first != nil {
-			if goOn, err := h.first(ctx, tx, found[0].Incident, found[0].Now); err != nil || !goOn {
+			if goOn, err := h.first(ctx, tx, d.After, found[0].Now); err != nil || !goOn {
 				return nil, err
 			}
 		}
-		w := p.work(ctx, tx, digits, found[0].Now)
-		if err := w.step(w.draft(found[0]), h.event); err != nil {
+		if err := w.step(d, h.event); err != nil {
 			return nil, err
 		}
 		return w.save()
@@ -67,7 +73,10 @@ type work struct {
 }
 
 // draft is one of its incidents: as it was, and as the events so far have made it.
-type draft struct{ enginedb.Change }
+type draft struct {
+	enginedb.Change
+	resumed bool // it was told of the stop that it went through, if any
+}
 
 func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) *work {
 	return &work{p: p, ctx: ctx, tx: tx, digits: digits, world: &world{ctx: ctx, db: rosterdb.New(tx), channels: p.cfg.Channels, now: now,
@@ -75,14 +84,26 @@ func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) 
 }
 
 func (w *work) draft(inc enginedb.Locked) *draft {
-	d := &draft{enginedb.Change{Before: inc, After: inc.Incident}}
+	d := &draft{Change: enginedb.Change{Before: inc, After: inc.Incident}}
 	d.Before.Now = w.world.now
 	w.drafts = append(w.drafts, d)
 	return d
 }
 
+// resume tells an incident of a stop before anything else happens to it (rule 18).
+func (w *work) resume(d *draft) error {
+	if d.resumed || d.Before.StoppedAt.IsZero() {
+		return nil
+	}
+	d.resumed = true
+	return w.step(d, engine.Resumed{Stopped: w.world.now.Sub(d.Before.StoppedAt)})
+}
+
 // step lets the engine decide.
 func (w *work) step(d *draft, ev engine.Event) error {
+	if err := w.resume(d); err != nil {
+		return err
+	}
 	var effects []engine.Effect
 	err := recovered(func() error { d.After, effects = engine.Step(d.After, ev, w.world.env()); return nil })
 	if err != nil {
@@ -120,7 +141,7 @@ func (w *work) save() (func(), error) {
 func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change) error {
 	var jobs []river.InsertManyParams
 	for _, c := range changes {
-		jobs = append(jobs, jobsFor(c)...)
+		jobs = append(jobs, p.jobsFor(c)...)
 	}
 	if len(jobs) == 0 {
 		return nil
@@ -142,11 +163,14 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change)
 	return nil
 }
 
-func jobsFor(c enginedb.Change) (jobs []river.InsertManyParams) {
+// jobsFor leaves to the sweeper what is to be sent together: in a storm, and after a stop (rule 12).
+func (p *Pager) jobsFor(c enginedb.Change) (jobs []river.InsertManyParams) {
+	resumed := !c.Before.StoppedAt.IsZero()
 	for _, ef := range c.Effects {
 		switch ef := ef.(type) {
 		case engine.Send:
-			if _, _, a := c.After.Attempt(ef.Attempt); a.State == engine.Queued { // else answered in the same step
+			_, _, a := c.After.Attempt(ef.Attempt)
+			if a.State == engine.Queued && !resumed && p.storm.calm(place{a.Channel, a.Address}) { // not queued: answered in the same step
 				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: c.After.ID, Attempt: ef.Attempt, Generation: 1},
 					InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel)}})
 			}
@@ -227,8 +251,20 @@ func (p *Pager) inTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, di
 	}
 }
 
+// inOneTx is inTx without another try: what several things were to share is tried again for each by itself.
+func (p *Pager) inOneTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, digits int) (func(), error)) error {
+	after, err := p.once(ctx, db, shortCode, f)
+	if after != nil {
+		after()
+	}
+	return err
+}
+
 // once runs f in a transaction and returns what is to be done after the commit.
 func (p *Pager) once(ctx context.Context, db *pgxpool.Pool, digits int, f func(tx pgx.Tx, digits int) (func(), error)) (after func(), err error) {
+	if err := p.awake(ctx); err != nil {
+		return nil, err
+	}
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) (err error) {
 		after, err = f(tx, digits)
 		return err
@@ -243,6 +279,23 @@ var (
 	errMet      = errors.New("met another transaction")
 	errDecision = errors.New("deciding") // a bug in the engine, or what it was given
 )
+
+// refused tells an error about what is in a transaction, which others beside it need not share, from a
+// database that does not answer, shuts down (57), is full (53) or is not to be reached (08).
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return !slices.Contains([]string{"08", "53", "57"}, pg.Code[:2])
+	}
+	for _, away := range []error{context.DeadlineExceeded, context.Canceled, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, away) {
+			return false
+		}
+	}
+	_, network := errors.AsType[net.Error](err)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return !network && !connecting && !pgconn.SafeToRetry(err)
+}
 
 // worthAnotherTry: deadlocks, serialisation failures, and a unique index hit by a code or an incident
 // that somebody made at the same moment.

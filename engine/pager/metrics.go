@@ -18,7 +18,9 @@ type metrics struct {
 	lateness   prometheus.Histogram
 	overdue    prometheus.Gauge
 	takenOver  prometheus.Counter
+	bundled    prometheus.Counter
 	nobody     prometheus.Counter
+	pruned     *prometheus.CounterVec
 }
 
 func newMetrics() metrics {
@@ -36,9 +38,13 @@ func newMetrics() metrics {
 		overdue: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rouse_oldest_overdue_deadline_seconds",
 			Help: "How long the oldest deadline had passed when this node last looked; 0: none."}),
 		takenOver: prometheus.NewCounter(prometheus.CounterOpts{Name: "rouse_sends_taken_over_total",
-			Help: "Sends that the sweeper took over from a dead worker or a stopped queue."}),
+			Help: "Messages that the sweeper took over from a dead worker."}),
+		bundled: prometheus.NewCounter(prometheus.CounterOpts{Name: "rouse_pages_bundled_total",
+			Help: "Pages that were told in the message of another one, in a storm or after a stop."}),
 		nobody: prometheus.NewCounter(prometheus.CounterOpts{Name: "rouse_nobody_to_page_total",
 			Help: "Rounds of a ladder in which nobody could be paged."}),
+		pruned: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_pruned_total",
+			Help: "What this node removed because it was old: seen (callbacks), originals (of alerts), strays (alerts without an incident), incidents."}, []string{"what"}),
 	}
 }
 
@@ -60,7 +66,7 @@ func (m metrics) decided(n engine.Note, known bool) {
 // Collectors are the node's metrics, for the registry that serves them.
 func (p *Pager) Collectors() []prometheus.Collector {
 	m := p.metrics
-	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.nobody, statusCollector{p}}
+	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, statusCollector{p}}
 }
 
 var incidentsDesc = prometheus.NewDesc("rouse_incidents", "Incidents that are not resolved, by status.", []string{"status"}, nil)

@@ -24,12 +24,14 @@ const (
 	lease       = 5 * time.Second         // how long a worker holds an attempt without a sign of life
 	renewEvery  = 1500 * time.Millisecond // how often it gives one
 	sendWithin  = 25 * time.Second        // how long one attempt may take with its tries
-	sweepEvery  = 250 * time.Millisecond  // at the most; sooner when a deadline is nearer
-	tickers     = 12                      // incidents that the sweeper ticks at the same time
+	sweepEvery  = 500 * time.Millisecond  // at the most; sooner when a deadline is nearer
+	tickers     = 4                       // transactions in which the sweeper ticks at the same time
+	fewTicks    = 8                       // incidents that are ticked together before another ticker helps
 	sweepers    = 32                      // attempts of one channel that the sweeper sends at the same time
 	together    = 64                      // events that may share a transaction
 	receivers   = 2                       // transactions that take in alerts at the same time
 	reporters   = 2                       // transactions that take in receipts at the same time
+	claimers    = 2                       // statements that claim attempts at the same time
 	claimTries  = 3                       // for an attempt whose incident somebody else holds
 	claimWait   = 300 * time.Millisecond  // for its turn, each time
 	claimTurns  = 4                       // connections that may be waiting so
@@ -44,6 +46,8 @@ type Pager struct {
 	log     *slog.Logger
 	jobs    *river.Client[pgx.Tx]
 	metrics metrics
+	looks   *looks // into the queues
+	audits  audits
 
 	stop       context.CancelFunc
 	sweeping   sync.WaitGroup
@@ -51,8 +55,10 @@ type Pager struct {
 	turns      chan struct{}                     // claims that wait for a lock
 	tickers    chan struct{}                     // the sweeper's ticks
 	busy       *busy
+	storm      *storm
 	arrivals   *crowd[*arrival]
 	reports    *crowd[*news]
+	claims     *crowd[*taking]
 	ready      chan struct{} // closed after the first sweep
 	firstSweep sync.Once
 	sends      sync.WaitGroup
@@ -60,6 +66,8 @@ type Pager struct {
 	swept      atomic.Int64 // unix nanoseconds of the last good sweep
 	overdue    atomic.Int64 // nanoseconds: the oldest deadline that sweep found
 	moved      atomic.Int64 // nanoseconds by which MoveClock moved the clock
+	kept       atomic.Int64 // unix nanoseconds of when this node last knew that time is kept
+	waking     sync.Mutex   // held by who asks whether it is
 }
 
 var _ Engine = (*Pager)(nil)
@@ -85,14 +93,16 @@ func New(cfg Config) (*Pager, error) {
 		cfg.Intake = cfg.DB
 	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
-		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
+		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), storm: newStorm(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
 	p.arrivals = newCrowd(together, receivers, p.receive)
 	p.reports = newCrowd(together, reporters, p.reportTogether)
+	p.claims = newCrowd(together, claimers, p.claimTogether)
 	queues := map[string]river.QueueConfig{withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond}}
 	for _, c := range []rosters.Channel{rosters.Push, rosters.SMS, rosters.Voice} {
 		p.slots[c] = make(chan struct{}, sweepers)
 		queues[sendQueue(c)] = river.QueueConfig{MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond}
 	}
+	p.looks = newLooks(queues)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sendWorker{p: p})
 	river.AddWorker(workers, &withdrawWorker{p: p})
@@ -101,13 +111,14 @@ func New(cfg Config) (*Pager, error) {
 		Schema: "river",
 		// Only the limiter of notifications: a notification that is swallowed costs a poll interval.
 		FetchCooldown:               time.Millisecond,
-		FetchPollInterval:           500 * time.Millisecond,
+		FetchPollInterval:           time.Second, // nothing depends on it: jobs are announced, and the sweeper takes up what is left
 		Queues:                      queues,
 		JobTimeout:                  sendWithin + reportFor + 5*time.Second,
 		RescueStuckJobsAfter:        2 * time.Minute, // the sweeper was there long before
 		CompletedJobRetentionPeriod: time.Hour,
 		SoftStopTimeout:             10 * time.Second,
 		Workers:                     workers,
+		Plugins:                     p.looks.plugins(),
 		Logger:                      slog.New(warnings{p.log.Handler()}),
 	})
 	if err != nil {
@@ -126,6 +137,9 @@ func (p *Pager) Start(ctx context.Context) error {
 	}
 	if n > 0 {
 		p.log.Warn("incidents without a deadline were given one", "incidents", n)
+	}
+	if err := p.awake(ctx); err != nil { // before the queue goes on with what it had
+		return err
 	}
 	if err := p.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("starting the queue: %w", err)

@@ -14,6 +14,19 @@
 // lease over takes the attempt on under the next generation, and the worker before it can write nothing
 // more. Every decision about an incident, and every claim of an attempt, is made under the lock of the
 // incident's row.
+//
+// One page is one message, at once, as long as an address gets no more than three of them within ten
+// seconds (a phone: one call within half a minute). What comes on top is a storm, and is not handed to the
+// queue: the sweeper, which takes over whatever waits, sends all that waits for one person at one address
+// as one message that names every incident, every two seconds while first pages wait, else every half a
+// minute. Such a bundle goes out under the nonce of the attempt that leads it, and every attempt in it
+// carries that: who takes it over from a dead worker sends, or looks up, the very same message, and a
+// receipt or an answer counts for all of them, each incident in a transaction of its own.
+//
+// A stop is noticed by the pulse, a row that sweeps bring up to date: who finds it older than
+// engine.LongStop marks every incident that waits for something, and its next event is preceded by
+// engine.Resumed. What these decide is not handed to the queue either, and the sweepers hold it back until
+// the last one is taken up, so that each person is told of all in one message.
 package pager
 
 import (
@@ -95,7 +108,8 @@ type From struct {
 	Event string
 }
 
-// Reply says what an answer did, for the message that says it back.
+// Reply says what an answer did, for the message that says it back. Of an answer about several pages it
+// names the first that it did something to.
 type Reply struct {
 	Outcome  engine.Outcome
 	Key      engine.Key
@@ -104,6 +118,15 @@ type Reply struct {
 	Role     string
 	Person   rosters.Person // who answered
 	Holder   string         // name of who holds it, with OutcomeTaken
+	Tally    Tally          // of an answer about several pages; zero if it was about one
+}
+
+// Tally counts what became of an answer about several pages.
+type Tally struct {
+	Done   int // did what was meant
+	Taken  int // somebody else had it
+	Over   int // resolved, or not to be answered any more
+	Failed int // could not be stored
 }
 
 // CallView is what a call that was answered is about.
@@ -126,16 +149,17 @@ type Engine interface {
 	// stored.
 	Receive(ctx context.Context, a engine.Alert) (Received, error)
 
-	// Acknowledge answers a page, whatever the channel. With ErrSeen the reply says how things stand.
+	// Acknowledge answers a page, whatever the channel, or all that one message told. With ErrSeen the reply
+	// says how things stand; with another error its Tally says whether some of several pages are answered.
 	Acknowledge(ctx context.Context, from From, via string) (Reply, error)
 
 	// Decline answers a page with no; the ladder moves on.
 	Decline(ctx context.Context, from From, via string) (Reply, error)
 
-	// Report takes a provider's news about the attempt with a nonce.
+	// Report takes a provider's news about the message with a nonce.
 	Report(ctx context.Context, nonce string, r notifiers.Receipt) error
 
-	// Call says what to read to whoever answered the call of an attempt.
+	// Call says what to read to whoever answered the call with a nonce.
 	Call(ctx context.Context, nonce string) (CallView, error)
 
 	// PageIn pages a person or roster into an incident; no is the escalation's number.

@@ -299,18 +299,14 @@ func TestTwoNodesPageOnce(t *testing.T) {
 	for i := range n {
 		h.alert(fmt.Sprint("db-", i))
 	}
-	h.phones.expect(t, "ann", n)
-	seen := map[string]int{}
-	for _, m := range h.phones.sentTo("ann") {
-		seen[m.Key]++
-	}
-	for k, c := range seen {
+	told := h.phones.expectTold(t, "ann", n)
+	for k, c := range told {
 		if c != 1 {
-			t.Errorf("%s was pushed %d times", k, c)
+			t.Errorf("Ann was told of %s %d times", k, c)
 		}
 	}
-	if len(seen) != n {
-		t.Errorf("%d incidents were pushed, want %d", len(seen), n)
+	if len(told) != n {
+		t.Errorf("Ann was told of %d incidents, want %d", len(told), n)
 	}
 }
 
@@ -415,24 +411,12 @@ func TestASendersKeyNamesTheIncident(t *testing.T) {
 
 func TestAProviderThatHangsHoldsUpNoOtherChannelAndNoTimer(t *testing.T) {
 	h := newHouse(t)
-	hold := make(chan struct{})
-	defer close(hold)
-	h.phones.hold["+491700000002"] = hold
-	admin := enginedb.New(h.db)
-	if err := admin.CreatePolicy(t.Context(), engine.Policy{ID: "bob", Name: "Bob", Levels: []engine.Level{
-		{Targets: []engine.Target{{Person: "bob"}}, Wait: time.Hour}}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.CreateService(t.Context(), engine.Service{ID: "slow", Name: "Slow", Policy: "bob"}); err != nil {
-		t.Fatal(err)
-	}
 	const workers = 50 + 32 // of the queue and of the sweeper
-	for i := range workers + 20 {
-		if _, err := h.Receive(t.Context(), engine.Alert{Service: "slow", Severity: engine.Critical, Summary: fmt.Sprint(i)}); err != nil {
-			t.Fatal(err)
-		}
+	for _, number := range h.many(workers + 20) {
+		defer h.phones.holdUp(number)()
 	}
-	h.phones.expect(t, "+491700000002", workers)
+	h.alertEach(0, workers+20)
+	h.until("all that work at texts hang", func() bool { return len(h.phones.all()) >= workers })
 	r := h.alert("db-1")
 	h.phones.expect(t, "ann", 1)
 	h.MoveClock(5 * time.Minute)

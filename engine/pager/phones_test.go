@@ -60,6 +60,13 @@ func (ph *phones) holdUp(to string) (release func()) {
 	})
 }
 
+// pass lets further sends to an address through, and not the one that is held.
+func (ph *phones) pass(to string) {
+	ph.mu.Lock()
+	defer ph.mu.Unlock()
+	delete(ph.hold, to)
+}
+
 func (ph *phones) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt, error) {
 	ph.mu.Lock()
 	ph.got = append(ph.got, m)
@@ -127,12 +134,52 @@ func (ph *phones) expect(t *testing.T, to string, n int) notifiers.Message {
 	}
 }
 
+// keys are all that a message is about, the first one first.
+func keys(m notifiers.Message) []string {
+	all := []string{m.Key}
+	for _, other := range m.Also {
+		all = append(all, other.Key)
+	}
+	return all
+}
+
+// told is how often an address was told of each incident.
+func (ph *phones) told(to string) map[string]int {
+	told := map[string]int{}
+	for _, m := range ph.sentTo(to) {
+		for _, key := range keys(m) {
+			told[key]++
+		}
+	}
+	return told
+}
+
+// expectTold waits until an address was told of n incidents, in however many messages.
+func (ph *phones) expectTold(t *testing.T, to string, n int) map[string]int {
+	t.Helper()
+	deadline := time.After(soon)
+	for {
+		ph.mu.Lock()
+		arrived := ph.arrived
+		ph.mu.Unlock()
+		told := ph.told(to)
+		if len(told) >= n {
+			return told
+		}
+		select {
+		case <-arrived:
+		case <-deadline:
+			t.Fatalf("%s was told of %d incidents, want %d; sent were %v", to, len(told), n, ph.all())
+		}
+	}
+}
+
 func (ph *phones) all() []string {
 	ph.mu.Lock()
 	defer ph.mu.Unlock()
 	var s []string
 	for _, m := range ph.got {
-		s = append(s, fmt.Sprintf("%s %s by %s", m.Key, m.To, m.Channel))
+		s = append(s, fmt.Sprintf("%s %s by %s", notifiers.Keys(keys(m)), m.To, m.Channel))
 	}
 	return s
 }
@@ -328,6 +375,41 @@ func (h *house) exec(sql string, args ...any) {
 	h.t.Helper()
 	if _, err := h.db.Exec(h.t.Context(), sql, args...); err != nil {
 		h.t.Fatal(err)
+	}
+}
+
+// many makes so many people, each with a number of their own and a service of the same name that pages them
+// by text.
+func (h *house) many(n int) (numbers []string) {
+	h.t.Helper()
+	people, admin := rosterdb.New(h.db), enginedb.New(h.db)
+	for i := range n {
+		name := fmt.Sprintf("p-%d", i)
+		number := fmt.Sprintf("+49171%07d", i)
+		person := rosters.Person{ID: rosters.PersonID(name), Name: name, Zone: "UTC", Contacts: []rosters.Contact{{Channel: rosters.SMS, Address: number}}}
+		if err := people.CreatePerson(h.t.Context(), person); err != nil {
+			h.t.Fatal(err)
+		}
+		policy := engine.Policy{ID: engine.PolicyID(name), Name: name, Levels: []engine.Level{{Targets: []engine.Target{{Person: person.ID}}, Wait: time.Hour}}}
+		if err := admin.CreatePolicy(h.t.Context(), policy); err != nil {
+			h.t.Fatal(err)
+		}
+		if err := admin.CreateService(h.t.Context(), engine.Service{ID: engine.ServiceID(name), Name: name, Policy: policy.ID}); err != nil {
+			h.t.Fatal(err)
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers
+}
+
+// alertEach reports trouble with each of the services of many, from one on to before another.
+func (h *house) alertEach(from, to int) {
+	h.t.Helper()
+	for i := from; i < to; i++ {
+		service := engine.ServiceID(fmt.Sprintf("p-%d", i))
+		if _, err := h.Receive(h.t.Context(), engine.Alert{Service: service, Severity: engine.Critical, Summary: "Texts fail"}); err != nil {
+			h.t.Fatal(err)
+		}
 	}
 }
 

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
@@ -17,6 +17,7 @@ import (
 
 // arrival is an alert on its way in.
 type arrival struct {
+	ctx    context.Context // of whoever waits for the answer
 	alert  engine.Alert
 	open   int64 // the incident that it belongs to, as far as the database knew; 0: none
 	result Received
@@ -32,7 +33,7 @@ const receiveWithin = 10 * time.Second
 // a transaction, each with its own answer.
 func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 	p.reach(AlertRead)
-	in := &arrival{alert: storable(a), done: make(chan struct{})}
+	in := &arrival{ctx: ctx, alert: storable(a), done: make(chan struct{})}
 	p.arrivals.join(in)
 	select {
 	case <-in.done:
@@ -50,14 +51,11 @@ func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 // receive takes in alerts in one transaction, and by themselves those that could not be: so that one that
 // cannot be stored, or waits for a lock, is nobody else's trouble.
 func (p *Pager) receive(some []*arrival) {
-	ctx, cancel := context.WithTimeout(context.Background(), receiveWithin)
+	ctx, cancel := whileWaitedFor(some)
 	defer cancel()
-	after, err := p.once(ctx, p.cfg.Intake, shortCode, func(tx pgx.Tx, digits int) (func(), error) {
+	err := p.inOneTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
 		return p.receiveIn(ctx, tx, some, digits, false)
 	})
-	if after != nil {
-		defer after()
-	}
 	for _, in := range some {
 		switch {
 		case err != nil && !refused(err): // no database: each would wait for it once more
@@ -71,23 +69,34 @@ func (p *Pager) receive(some []*arrival) {
 	}
 }
 
-func (p *Pager) receiveAlone(in *arrival) {
+// whileWaitedFor ends when nobody waits any more for what becomes of the alerts: an alert whose sender was
+// turned away is not stored behind its back, unless it shares a transaction with others.
+func whileWaitedFor(some []*arrival) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.Background(), receiveWithin)
+	var gone atomic.Int64
+	stops := make([]func() bool, 0, len(some))
+	for _, in := range some {
+		stops = append(stops, context.AfterFunc(in.ctx, func() {
+			if gone.Add(1) == int64(len(some)) {
+				cancel()
+			}
+		}))
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
+	}
+}
+
+func (p *Pager) receiveAlone(in *arrival) {
+	ctx, cancel := context.WithTimeout(in.ctx, receiveWithin)
 	defer cancel()
 	in.err = p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
 		return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)
 	})
 	close(in.done)
-}
-
-// refused tells an error about what is in a transaction, which others beside it need not share, from a
-// database that does not answer, shuts down (57), is full (53) or is not to be reached (08).
-func refused(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return !slices.Contains([]string{"08", "53", "57"}, pg.Code[:2])
-	}
-	return errors.Is(err, errDecision) || errors.Is(err, errMet)
 }
 
 // receiveIn takes in alerts in one transaction. One that is alone waits for its incident; of several,

@@ -43,12 +43,9 @@ func (p *Pager) report(ctx context.Context, ref enginedb.AttemptRef, r notifiers
 func (p *Pager) reportTogether(some []*news) {
 	ctx, cancel := context.WithTimeout(context.Background(), reportWithin)
 	defer cancel()
-	after, err := p.once(ctx, p.cfg.DB, shortCode, func(tx pgx.Tx, digits int) (func(), error) {
+	err := p.inOneTx(ctx, p.cfg.DB, func(tx pgx.Tx, digits int) (func(), error) {
 		return p.reportIn(ctx, tx, some, digits, false)
 	})
-	if after != nil {
-		defer after()
-	}
 	for _, n := range some {
 		switch {
 		case err != nil && !refused(err):

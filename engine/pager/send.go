@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,7 +18,8 @@ import (
 	"rouse/notifiers"
 )
 
-// claimed is an attempt in the hands of this node, for as long as its lease can be kept.
+// claimed is an attempt in the hands of this node, with those that go out together with it, for as long as
+// their lease can be kept.
 type claimed struct {
 	enginedb.Claim
 	p    *Pager
@@ -24,10 +27,17 @@ type claimed struct {
 	lost chan struct{} // closed when it could not be kept
 }
 
-// send claims an attempt, lets its channel send it outside any transaction, and reports. The lease is
-// kept until the report is written, so that nobody sends it once more meanwhile.
+func (p *Pager) holds(c enginedb.Claim, since time.Time) *claimed {
+	p.storm.tell(place{c.Channel, c.Address})
+	return &claimed{Claim: c, p: p, held: since, lost: make(chan struct{})}
+}
+
+// send claims an attempt and delivers it.
 func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
 	p.reach(JobFetched)
+	if err := p.awake(ctx); err != nil {
+		return err
+	}
 	secret, hash := newToken()
 	c, err := p.claim(ctx, ref, hash)
 	if errors.Is(err, enginedb.ErrNotFound) || errors.Is(err, enginedb.ErrLocked) {
@@ -36,6 +46,12 @@ func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
 	if err != nil {
 		return err
 	}
+	return p.deliver(ctx, c, secret)
+}
+
+// deliver lets a claim's channel send it outside any transaction, and reports. The lease is kept until the
+// report is written, so that nobody sends it once more meanwhile.
+func (p *Pager) deliver(ctx context.Context, c *claimed, secret string) error {
 	p.reach(LeaseTaken)
 	kept, release := context.WithCancel(ctx)
 	defer release()
@@ -50,39 +66,9 @@ func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
 	case !ok:
 		return nil // the lease was lost: whoever has it now decides what becomes of the attempt
 	default:
-		err := p.reportSurely(ctx, ref, receipt)
+		err := p.reportAll(ctx, c.Claim, receipt)
 		p.reach(ReportCommitted)
 		return err
-	}
-}
-
-// claim takes an attempt. While somebody else is at work on its incident it waits for its turn, in a
-// queue that takes up few connections, for a moment, and then leaves the attempt to the next sweep.
-func (p *Pager) claim(ctx context.Context, ref enginedb.AttemptRef, hash []byte) (*claimed, error) {
-	for try := 1; ; try++ {
-		asked := time.Now()
-		c, err := enginedb.New(p.cfg.DB).Claim(ctx, ref, hash, lease, p.Offset())
-		if err == nil {
-			return &claimed{Claim: c, p: p, held: asked, lost: make(chan struct{})}, nil
-		}
-		if !errors.Is(err, enginedb.ErrLocked) || try == claimTries {
-			return nil, err
-		}
-		select {
-		case p.turns <- struct{}{}:
-			asked = time.Now()
-			c, err = enginedb.New(p.cfg.DB).ClaimInTurn(ctx, ref, hash, lease, p.Offset(), claimWait)
-			<-p.turns
-			if err == nil {
-				return &claimed{Claim: c, p: p, held: asked, lost: make(chan struct{})}, nil
-			}
-			if !errors.Is(err, enginedb.ErrLocked) {
-				return nil, err
-			}
-		case <-time.After(claimWait):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
 	}
 }
 
@@ -98,9 +84,7 @@ func (p *Pager) notify(ctx context.Context, c *claimed, secret string) (r notifi
 	}
 	m := p.message(c.Claim, secret)
 	m.Wanted = c.wanted
-	if c.Before.IsZero() && c.First {
-		p.metrics.toProvider.Observe(c.Claimed.Sub(c.OpenedAt).Seconds())
-	}
+	p.observe(c.Claim)
 	r, err := guarded(ctx, n, m)
 	if err != nil && notifiers.KindOf(err) == notifiers.Unknown && ctx.Err() == nil && c.wanted(ctx) {
 		m.Since = c.Claimed // looked up first, where it can be; else rather twice than never
@@ -116,6 +100,21 @@ func (p *Pager) notify(ctx context.Context, c *claimed, secret string) (r notifi
 		return failed(err), true
 	}
 	return r, true
+}
+
+// observe measures how long incidents waited for their first message.
+func (p *Pager) observe(c enginedb.Claim) {
+	if !c.Before.IsZero() {
+		return
+	}
+	if c.First {
+		p.metrics.toProvider.Observe(c.Claimed.Sub(c.OpenedAt).Seconds())
+	}
+	for _, m := range c.Others {
+		if m.First {
+			p.metrics.toProvider.Observe(c.Claimed.Sub(m.OpenedAt).Seconds())
+		}
+	}
 }
 
 // guarded turns a channel's panic, which is a bug, into a failure: the next contact is tried, and the
@@ -143,7 +142,7 @@ func failed(err error) notifiers.Receipt {
 func (c *claimed) wanted(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
-	wanted, err := enginedb.New(c.p.cfg.DB).Wanted(ctx, c.AttemptRef)
+	wanted, err := enginedb.New(c.p.cfg.DB).Wanted(ctx, c.Refs())
 	return err != nil || wanted
 }
 
@@ -161,7 +160,7 @@ func (c *claimed) keepLease(ctx context.Context, done <-chan struct{}, cancel co
 		}
 		asked := time.Now()
 		rctx, stop := context.WithTimeout(ctx, renewEvery)
-		ok, err := enginedb.New(c.p.cfg.DB).Renew(rctx, c.AttemptRef, lease)
+		ok, err := enginedb.New(c.p.cfg.DB).Renew(rctx, c.Refs(), lease)
 		stop()
 		switch {
 		case err == nil && ok:
@@ -172,6 +171,20 @@ func (c *claimed) keepLease(ctx context.Context, done <-chan struct{}, cancel co
 			return
 		}
 	}
+}
+
+// reportAll writes down what the provider said for every page that the message told, each by itself: one that
+// cannot be written down holds up no other.
+func (p *Pager) reportAll(ctx context.Context, c enginedb.Claim, r notifiers.Receipt) error {
+	refs := c.Refs()
+	errs := make([]error, len(refs))
+	var reporting sync.WaitGroup
+	for i, ref := range refs[1:] {
+		reporting.Go(func() { errs[1+i] = p.reportSurely(ctx, ref, r) })
+	}
+	errs[0] = p.reportSurely(ctx, refs[0], r)
+	reporting.Wait()
+	return errors.Join(errs...)
 }
 
 // reportSurely writes down what the provider said, through a database that may be away for a while. If it
@@ -228,29 +241,50 @@ func (p *Pager) message(c enginedb.Claim, secret string) notifiers.Message {
 	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language,
 		Key: string(c.Key), Severity: int(c.Severity), Summary: c.Summary, Service: string(c.Service), Role: c.Role, Reason: c.Why,
 		Code: c.Code, AckURL: base + "/ack", DeclineURL: base + "/decline", Since: c.Before, At: c.Claimed}
-	if c.Ask {
+	asks := c.Ask
+	named := map[engine.Key]bool{c.Key: true}
+	for _, o := range c.Others {
+		asks = asks && o.Ask
+		if !named[o.Key] { // else paged in two roles at once
+			named[o.Key] = true
+			m.Also = append(m.Also, notifiers.Named{Key: string(o.Key), Severity: int(o.Severity), Summary: o.Summary})
+		}
+	}
+	if asks {
 		m.Purpose = notifiers.StillOn
 	}
 	return m
 }
 
-// withdraw hangs up a call that nobody needs any more.
+// fits is how many of a claim's others its message can name.
+func (p *Pager) fits(c enginedb.Claim) int {
+	m := p.message(c, "")
+	room := notifiers.Fits(m)
+	if room == len(m.Also) {
+		return len(c.Others)
+	}
+	tooMuch := m.Also[room].Key
+	return slices.IndexFunc(c.Others, func(o enginedb.Member) bool { return string(o.Key) == tooMuch })
+}
+
+// withdraw hangs up a call that nobody needs any more. One that told of several incidents goes on as long as
+// one of them is to be answered.
 func (p *Pager) withdraw(ctx context.Context, incident int64, attempt int) error {
 	db := enginedb.New(p.cfg.DB)
-	channel, id, err := db.ProviderID(ctx, incident, attempt)
-	if errors.Is(err, enginedb.ErrNotFound) || err == nil && id == "" {
-		return nil // not with a provider yet: its report asks again
+	call, err := db.Call(ctx, incident, attempt)
+	if errors.Is(err, enginedb.ErrNotFound) || err == nil && (call.ProviderID == "" || call.Wanted) {
+		return nil // not with a provider yet: its report asks again; nor over: who answers the rest of it asks again
 	}
 	if err != nil {
 		return err
 	}
-	w, ok := p.cfg.Channels[notifiers.Channel(channel)].(notifiers.Withdrawer)
+	w, ok := p.cfg.Channels[notifiers.Channel(call.Channel)].(notifiers.Withdrawer)
 	if !ok {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
-	if err := w.Withdraw(ctx, id); err != nil {
+	if err := w.Withdraw(ctx, call.ProviderID); err != nil {
 		p.log.LogAttrs(ctx, slog.LevelWarn, "could not hang up", slog.Int64("incident", incident), slog.Int("attempt", attempt), slog.Any("err", err))
 		return fmt.Errorf("hanging up attempt %d of incident %d: %w", attempt, incident, err)
 	}

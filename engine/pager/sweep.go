@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"rouse/engine"
 	"rouse/engine/enginedb"
+	"rouse/notifiers"
 	"rouse/rosters"
 )
 
@@ -31,7 +31,7 @@ func (p *Pager) sweepUntil(ctx context.Context) {
 // sweep starts what is overdue and says how long to sleep. It waits for nothing but the database: what
 // takes long, or cannot be done at all, does not hold the rest up.
 func (p *Pager) sweep(ctx context.Context) time.Duration {
-	look := enginedb.Search{Offset: p.Offset(), Ticks: cap(p.tickers) - len(p.tickers), Leave: p.busy.left(), Sends: map[rosters.Channel]int{}}
+	look := enginedb.Search{Offset: p.Offset(), Pulse: p.cfg.Offset, Ticks: together * (cap(p.tickers) - len(p.tickers)), Leave: p.busy.left(), Sends: map[rosters.Channel]int{}}
 	for c, slots := range p.slots {
 		look.Sends[c] = cap(slots) - len(slots) // more are left to the queue, and to other nodes
 	}
@@ -44,18 +44,17 @@ func (p *Pager) sweep(ctx context.Context) time.Duration {
 		}
 		return sweepEvery
 	}
-	p.sweptNow(w.Overdue)
-	for _, u := range w.Unsent {
-		p.takeOver(ctx, u)
+	if w.Stopped {
+		return p.resumeNow(ctx)
 	}
+	p.sweptNow(w.Overdue)
+	p.takeOver(ctx, w.Waiting)
 	for _, ref := range w.Ringing {
 		p.sends.Go(func() {
 			p.survive("hanging up", ref, func() error { return p.withdraw(context.WithoutCancel(ctx), ref.Incident, ref.Attempt) })
 		})
 	}
-	for _, id := range w.Due {
-		p.startTick(ctx, id)
-	}
+	p.startTicks(ctx, w.Due)
 	switch {
 	case look.Ticks > 0 && len(w.Due) == look.Ticks:
 		return 0 // there may be more, and some of these are done already
@@ -66,29 +65,100 @@ func (p *Pager) sweep(ctx context.Context) time.Duration {
 	}
 }
 
+// resumeNow takes up what was stopped and says how long to sleep.
+func (p *Pager) resumeNow(ctx context.Context) time.Duration {
+	if err := p.resume(ctx); err != nil && ctx.Err() == nil {
+		p.log.Error("what was stopped could not be taken up; trying again", "err", err)
+		return sweepEvery
+	}
+	return 0
+}
+
 func (p *Pager) sweptNow(overdue time.Duration) {
 	p.swept.Store(time.Now().UnixNano())
+	p.kept.Store(time.Now().UnixNano())
 	p.overdue.Store(int64(overdue))
 	p.metrics.overdue.Set(overdue.Seconds())
 	p.firstSweep.Do(func() { close(p.ready) })
 }
 
-// takeOver sends an attempt that its worker, or the queue, left.
-func (p *Pager) takeOver(ctx context.Context, u enginedb.Unsent) {
-	slots := p.slots[u.Channel]
-	slots <- struct{}{} // free: only the sweeper takes one, and it asked for no more than there are
-	p.metrics.takenOver.Inc()
-	p.reach(TakenOver)
-	p.log.Warn("taking over a send", "incident", u.Incident, "attempt", u.Attempt, "generation", u.Generation)
-	p.sends.Go(func() {
-		defer func() {
-			<-slots
-			if len(slots) == cap(slots)-1 {
-				p.wake() // it was full: there may be more
+// takeOver sends what was left: by a worker, by the queue, or to be sent together.
+func (p *Pager) takeOver(ctx context.Context, waiting []enginedb.Waiting) {
+	for _, w := range waiting {
+		to := place{w.Channel, w.Address}
+		if wait := p.storm.wait(w); wait > 0 {
+			p.postpone(ctx, w, wait)
+			continue
+		}
+		if !p.storm.begin(to) {
+			continue
+		}
+		slots := p.slots[w.Channel]
+		slots <- struct{}{} // free: only the sweeper takes one, and it asked for no more than there are
+		p.sends.Go(func() {
+			defer func() {
+				<-slots
+				if len(slots) == cap(slots)-1 {
+					p.wake() // it was full: there may be more
+				}
+			}()
+			if err := recovered(func() error { return p.sendWaiting(context.WithoutCancel(ctx), w) }); err != nil {
+				p.log.Error("sending what was left failed", "channel", w.Channel, "err", err)
 			}
-		}()
-		p.survive("sending what was taken over", u.AttemptRef, func() error { return p.send(context.WithoutCancel(ctx), u.AttemptRef) })
-	})
+		})
+	}
+}
+
+// postpone lets a message wait for more that goes to the same address. If it cannot, it goes out when the
+// next sweep finds it due.
+func (p *Pager) postpone(ctx context.Context, w enginedb.Waiting, by time.Duration) {
+	if by < sweepEvery {
+		return
+	}
+	if err := enginedb.New(p.cfg.DB).Postpone(ctx, w, by); err != nil && ctx.Err() == nil {
+		p.log.Warn("a message could not be put off", "channel", w.Channel, "err", err)
+	}
+}
+
+// sendWaiting sends what waits for an address, as one message.
+func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
+	p.reach(TakenOver)
+	secret, hash := newToken()
+	c, err := p.claimWaiting(ctx, w, hash)
+	if errors.Is(err, enginedb.ErrNotFound) || errors.Is(err, enginedb.ErrLocked) {
+		return nil // another node was there before, or the next sweep finds it
+	}
+	if err != nil {
+		return err
+	}
+	p.metrics.bundled.Add(float64(len(c.Others)))
+	if w.Begun {
+		p.metrics.takenOver.Inc()
+		p.log.Warn("taking over a send", "key", c.Key, "attempt", c.Attempt, "generation", c.Generation, "others", len(c.Others))
+	}
+	if c.Known != nil {
+		return p.reportAll(ctx, c.Claim, notifiers.Receipt{State: notifiers.State(c.Known.State), Provider: c.Known.Provider,
+			ProviderID: c.Known.ProviderID, Detail: c.Known.Detail})
+	}
+	return p.deliver(ctx, c, secret)
+}
+
+func (p *Pager) claimWaiting(ctx context.Context, w enginedb.Waiting, hash []byte) (*claimed, error) {
+	to := place{w.Channel, w.Address}
+	defer p.storm.end(to)
+	db := enginedb.New(p.cfg.DB)
+	asked := time.Now()
+	c, err := db.ClaimWaiting(ctx, w, hash, lease, p.Offset(), 0, p.fits)
+	if errors.Is(err, enginedb.ErrLocked) { // as in claim
+		p.turns <- struct{}{}
+		asked = time.Now()
+		c, err = db.ClaimWaiting(ctx, w, hash, lease, p.Offset(), claimWait, p.fits)
+		<-p.turns
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.holds(c, asked), nil
 }
 
 // survive logs an error, and a panic, which is a bug: neither may stop the pages of other incidents.
@@ -106,36 +176,4 @@ func recovered(f func() error) (err error) {
 		}
 	}()
 	return f()
-}
-
-// startTick lets time pass for one incident, beside the others.
-func (p *Pager) startTick(ctx context.Context, id int64) {
-	if !p.busy.begin(id) {
-		return
-	}
-	p.tickers <- struct{}{} // free: the sweeper asked for no more than there are
-	p.sweeping.Go(func() {
-		defer func() {
-			<-p.tickers
-			if len(p.tickers) == cap(p.tickers)-1 {
-				p.wake()
-			}
-		}()
-		err := recovered(func() error { return p.tick(ctx, id) })
-		p.busy.end(id, err)
-		if err != nil && !errors.Is(err, enginedb.ErrLocked) && ctx.Err() == nil {
-			p.log.Error("tick failed", "incident", id, "err", err)
-		}
-	})
-}
-
-// tick gives ErrLocked when somebody else is at work on the incident: if it is still due then, a later
-// sweep sees it.
-func (p *Pager) tick(ctx context.Context, id int64) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	p.reach(TickDue)
-	err := p.handle(ctx, happening{id: id, event: engine.Tick{}, skip: true})
-	p.reach(TickCommitted)
-	return err
 }

@@ -1,0 +1,379 @@
+package enginedb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"rouse/engine"
+	"rouse/rosters"
+)
+
+// Waiting is an address to which something is to be sent that nobody is sending.
+type Waiting struct {
+	Channel rosters.Channel
+	Address string
+	Begun   bool          // some of it was taken by a worker, which is gone
+	First   bool          // some of it is more than a next contact
+	Told    time.Duration // since several pages were sent there in one message; negative: they never were
+}
+
+// Member is an attempt that is told in the message of another one.
+type Member struct {
+	AttemptRef
+	Key      engine.Key
+	Severity engine.Severity
+	Summary  string
+	Ask      bool
+	OpenedAt time.Time
+	First    bool // the incident's first attempt
+}
+
+// Known is what became of a message, if that was written down for one of the attempts that it told, and
+// the worker died before it could be for the others.
+type Known struct {
+	State                        engine.AttemptState
+	Provider, ProviderID, Detail string
+}
+
+const (
+	// MaxBundle is how many attempts are told in one message, if it can name them: as many as can be
+	// answered within the time that a provider waits for.
+	MaxBundle = 500
+	// resumeHold is how long after a stop messages wait for each other at the most: as long as it takes to
+	// take up ten thousand incidents.
+	resumeHold = 30 * time.Second
+	// straggle is how long a bundle that a worker lost waits for those of its incidents that somebody holds.
+	straggle = 3 * time.Second
+)
+
+// queueWaiting looks for the addresses where something was left. After a stop nothing was, as long as some
+// incidents have not been taken up: what they page goes out together.
+func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
+	channels, limits := make([]string, 0, len(look.Sends)), make([]int, 0, len(look.Sends))
+	for c, n := range look.Sends {
+		channels, limits = append(channels, string(c)), append(limits, n)
+	}
+	b.Queue(`select l.channel, l.address, l.begun, l.first, coalesce(extract(epoch from clock_timestamp() + $3::interval
+				- (select max(t.claimed_at) from attempt t where t.bundle <> '' and t.address = l.address and t.channel = l.channel)), -1)::float8
+		from unnest($1::text[], $2::int[]) c (channel, n) cross join lateral (
+			select channel, address, bool_or(claimed_at is not null) as begun, bool_or(reason <> $4) as first
+			from attempt where state in ('queued', 'sending') and channel = c.channel and lease_until < (select clock_timestamp())
+			group by channel, address order by begun desc, min(lease_until) limit c.n) l
+		where not `+isStopped("$5", "$6")+` and not (exists (select from incident where stopped_at is not null)
+			and coalesce((select resumed_at > clock_timestamp() + $5::interval - $7::interval from pulse), false))`,
+		channels, limits, look.Offset, string(engine.ReasonNextContact), look.Pulse, engine.LongStop, resumeHold).
+		Query(func(rows pgx.Rows) (err error) {
+			w.Waiting, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (x Waiting, err error) {
+				var seconds float64
+				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &seconds)
+				x.Told = time.Duration(seconds * float64(time.Second))
+				return x, err
+			})
+			return err
+		})
+}
+
+// Postpone lets what is queued for an address wait for so much longer.
+func (s Store) Postpone(ctx context.Context, w Waiting, by time.Duration) error {
+	_, err := s.db.Exec(ctx, `update attempt set lease_until = clock_timestamp() + $3::interval
+		where state = 'queued' and claimed_at is null and channel = $1 and address = $2 and lease_until < clock_timestamp()`,
+		string(w.Channel), w.Address, by)
+	if err != nil {
+		return fmt.Errorf("letting a message wait: %w", err)
+	}
+	return nil
+}
+
+// ClaimWaiting takes what goes out to an address as the next message, for the time of a lease, each attempt
+// under a new generation, so that whoever held it before can write nothing: what a worker has lost, just as
+// it was sent, else all that is queued for one person, the worst first. fits says how many of the claim's
+// Others its message can name; the rest are left for the next. What nobody wants any more is withdrawn.
+//
+// ErrNotFound says that there is nothing, or that somebody else is at it; ErrLocked that somebody holds all
+// of its incidents: it leaves those that are locked, and waits only for the first one, as long as wait says.
+func (s Store) ClaimWaiting(ctx context.Context, w Waiting, token []byte, lease, offset, wait time.Duration, fits func(Claim) int) (c Claim, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		b := bundler{ctx: ctx, tx: tx, to: w, token: token, lease: lease, fits: fits}
+		mine := false
+		err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))`, string(w.Channel), w.Address).Scan(&mine)
+		if err != nil || !mine {
+			return err
+		}
+		if wait > 0 {
+			if err := b.queueUp(wait); err != nil {
+				return err
+			}
+		}
+		if err := b.load(offset); err != nil {
+			return err
+		}
+		c, err = b.choose()
+		return err
+	})
+	if isLockTimeout(err) {
+		return Claim{}, ErrLocked
+	}
+	if err != nil {
+		return Claim{}, fmt.Errorf("claiming what waits for an address: %w", err)
+	}
+	if c.Nonce == "" {
+		return Claim{}, ErrNotFound
+	}
+	return c, nil
+}
+
+// bundler chooses what goes out together, in a transaction.
+type bundler struct {
+	ctx   context.Context
+	tx    pgx.Tx
+	to    Waiting
+	token []byte
+	lease time.Duration
+	fits  func(Claim) int
+	found []left
+}
+
+// left is an attempt that nobody is sending.
+type left struct {
+	Claim
+	unwanted bool
+	bundle   string
+	over     time.Duration // since the lease ran out; negative if it has not, and the attempt is queued
+}
+
+// message is what the attempt was, or will be, sent as.
+func (l left) message() string {
+	if l.bundle != "" {
+		return l.bundle
+	}
+	return l.Nonce
+}
+
+func (l left) begun() bool { return !l.Before.IsZero() }
+
+// waiting is what a bundler looks for: the attempts to an address that nobody is sending.
+const waiting = `a.state in ('queued', 'sending') and a.channel = $1 and a.address = $2 and i.stopped_at is null
+	and (a.lease_until < clock_timestamp() or a.state = 'queued' and a.claimed_at is null)`
+
+// queueUp waits for the lock of the incident that comes first: where many want it one after the other, who
+// does not stand in the queue never gets it.
+func (b *bundler) queueUp(wait time.Duration) error {
+	if _, err := b.tx.Exec(b.ctx, `select set_config('lock_timeout', $1, true)`, fmt.Sprintf("%dms", wait.Milliseconds())); err != nil {
+		return fmt.Errorf("limiting the wait for a lock: %w", err)
+	}
+	_, err := b.tx.Exec(b.ctx, `select from incident where id = (select i.id from attempt a join incident i on i.id = a.incident where `+waiting+`
+		order by a.claimed_at nulls last, i.severity, i.opened_at, i.id, a.no limit 1) for update`, string(b.to.Channel), b.to.Address)
+	return err
+}
+
+// load reads what waits and locks its incidents, but for those that somebody else holds. What a worker lost
+// comes first, then the worst.
+func (b *bundler) load(offset time.Duration) error {
+	rows, err := b.tx.Query(b.ctx, `select a.incident, a.no, a.generation, clock_timestamp() + $3::interval, a.claimed_at, a.nonce, a.channel, a.address,
+			page.code, page.ask, page.person, coalesce(person.language, ''), i.key, i.severity, i.summary, i.service, e.role, e.why, i.opened_at,
+			a.no = 1, a.unwanted, a.bundle, extract(epoch from clock_timestamp() - a.lease_until)::float8
+		from attempt a join incident i on i.id = a.incident
+		join page on page.incident = a.incident and page.no = a.page
+		join escalation e on e.incident = a.incident and e.no = page.escalation
+		left join person on person.id = page.person
+		where `+waiting+`
+		order by a.claimed_at nulls last, i.severity, i.opened_at, i.id, a.no limit $4 for update of i skip locked`,
+		string(b.to.Channel), b.to.Address, offset, 2*MaxBundle)
+	if err != nil {
+		return err
+	}
+	b.found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l left, err error) {
+		var over float64
+		err = row.Scan(&l.Incident, &l.Attempt, &l.Generation, &l.Claimed, (*zeronull.Timestamptz)(&l.Before), &l.Nonce, &l.Channel, &l.Address,
+			&l.Code, &l.Ask, &l.Person, &l.Language, &l.Key, &l.Severity, &l.Summary, &l.Service, &l.Role, &l.Why, &l.OpenedAt,
+			&l.First, &l.unwanted, &l.bundle, &over)
+		l.over = time.Duration(over * float64(time.Second))
+		return l, err
+	})
+	if err != nil || len(b.found) > 0 {
+		return err
+	}
+	held := false
+	err = b.tx.QueryRow(b.ctx, `select exists (select from attempt a join incident i on i.id = a.incident where `+waiting+`)`,
+		string(b.to.Channel), b.to.Address).Scan(&held)
+	if err == nil && held {
+		err = ErrLocked
+	}
+	return err
+}
+
+// choose takes what a worker lost, message by message, as long as there is nothing to be sent; then what is
+// queued.
+func (b *bundler) choose() (Claim, error) {
+	var fresh []left
+	lost := map[string][]left{}
+	var order []string
+	for _, l := range b.found {
+		if !l.begun() {
+			fresh = append(fresh, l)
+			continue
+		}
+		m := l.message()
+		if lost[m] == nil {
+			order = append(order, m)
+		}
+		lost[m] = append(lost[m], l)
+	}
+	for _, m := range order {
+		c, err := b.again(m, lost[m])
+		if err != nil || c.Nonce != "" {
+			return c, err
+		}
+	}
+	return b.anew(fresh)
+}
+
+// again takes up a message that a worker lost: under its nonce, and with all that it told, so that it can
+// be looked up at its provider.
+func (b *bundler) again(nonce string, some []left) (c Claim, err error) {
+	if allUnwanted(some) {
+		return c, b.withdraw(some)
+	}
+	if some[0].bundle == "" {
+		return b.take(some, "")
+	}
+	known, live, missing, err := b.rest(nonce, len(some))
+	switch {
+	case err != nil || live:
+		return c, err // its worker is at it: it reports, one after the other
+	case known.State != "":
+		return b.take(some, nonce, known)
+	case missing && some[0].over < straggle:
+		return c, nil // somebody holds one of its incidents, for a moment as a rule
+	case missing:
+		// Never claimed, as far as anybody remembers: the message may come twice.
+		_, err := b.tx.Exec(b.ctx, `update attempt set bundle = '', claimed_at = null where (incident, no) in (select incident, no from attempt
+			where bundle = $1 and state in ('queued', 'sending') for update skip locked)`, nonce)
+		return c, err
+	}
+	leads := slices.IndexFunc(some, func(l left) bool { return l.Nonce == nonce })
+	if leads < 0 { // withdrawn, and its message not sent
+		leads = slices.IndexFunc(some, func(l left) bool { return !l.unwanted })
+		nonce = some[leads].Nonce
+	}
+	some[0], some[leads] = some[leads], some[0]
+	return b.take(some, nonce)
+}
+
+// rest asks for the attempts of a bundle that are not among those found.
+func (b *bundler) rest(nonce string, found int) (known Known, live, missing bool, err error) {
+	unsent := 0
+	err = b.tx.QueryRow(b.ctx, `with told as (select * from attempt where bundle = $1)
+		select (select count(*) from told where state in ('queued', 'sending')),
+			exists (select from told where state = 'sending' and lease_until >= clock_timestamp()),
+			coalesce(k.state, ''), coalesce(k.provider, ''), coalesce(k.provider_id, ''), coalesce(k.detail, '')
+		from (select 1) one left join lateral (select * from told where state in ('sent', 'delivered', 'failed') limit 1) k on true`, nonce).
+		Scan(&unsent, &live, &known.State, &known.Provider, &known.ProviderID, &known.Detail)
+	return known, live, unsent > found, err
+}
+
+// anew takes what is queued for the person who has the worst of it.
+func (b *bundler) anew(fresh []left) (c Claim, err error) {
+	var unwanted, some []left
+	for _, l := range fresh {
+		switch {
+		case l.unwanted:
+			unwanted = append(unwanted, l)
+		case len(some) < MaxBundle && (len(some) == 0 || some[0].Person == l.Person):
+			some = append(some, l)
+		}
+	}
+	if err := b.withdraw(unwanted); err != nil || len(some) == 0 {
+		return c, err
+	}
+	if n := b.fits(together(some)); n < len(some)-1 {
+		some = some[:1+n]
+	}
+	bundle := ""
+	if len(some) > 1 {
+		bundle = some[0].Nonce
+	}
+	return b.take(some, bundle)
+}
+
+// together is one message of several attempts; the first one leads.
+func together(some []left) Claim {
+	c := some[0].Claim
+	for _, l := range some[1:] {
+		c.Others = append(c.Others, Member{AttemptRef: l.AttemptRef, Key: l.Key, Severity: l.Severity, Summary: l.Summary, Ask: l.Ask,
+			OpenedAt: l.OpenedAt, First: l.First})
+	}
+	return c
+}
+
+func allUnwanted(some []left) bool {
+	return !slices.ContainsFunc(some, func(l left) bool { return !l.unwanted })
+}
+
+// take claims attempts as one message, of which it may be known what became of it. Those that somebody
+// changed since they were read are left out; if it is the one that leads, nothing is claimed.
+func (b *bundler) take(some []left, bundle string, known ...Known) (c Claim, err error) {
+	taken, err := b.update(some, `state = 'sending', lease_until = clock_timestamp() + $6::interval, claimed_at = coalesce(claimed_at, $7),
+			bundle = $8, tokens = case when a.incident = $9 and a.no = $10 then array_append(tokens, $11) else tokens end`,
+		b.lease, some[0].Claimed, bundle, some[0].Incident, some[0].Attempt, b.token)
+	if err != nil {
+		return c, err
+	}
+	lead := some[0].AttemptRef
+	some = slices.DeleteFunc(slices.Clone(some), func(l left) bool { return !taken[l.AttemptRef] })
+	if len(some) == 0 || known == nil && some[0].AttemptRef != lead {
+		return c, ErrLocked // the transaction is given up
+	}
+	for i := range some {
+		some[i].Generation++
+	}
+	c = together(some)
+	if known != nil {
+		c.Known = &known[0]
+	}
+	return c, nil
+}
+
+func (b *bundler) withdraw(some []left) error {
+	_, err := b.update(some, `state = 'withdrawn'`)
+	return err
+}
+
+// update changes attempts that are still as they were read, gives each a new generation, and says which
+// they were. They were read before their incidents were locked: meanwhile one may have been claimed, or
+// answered.
+func (b *bundler) update(some []left, set string, args ...any) (map[AttemptRef]bool, error) {
+	refs := make([]AttemptRef, 0, len(some))
+	unwanted, begun := make([]bool, 0, len(some)), make([]bool, 0, len(some))
+	for _, l := range some {
+		refs, unwanted, begun = append(refs, l.AttemptRef), append(unwanted, l.unwanted), append(begun, l.begun())
+	}
+	incidents, no, generation := columns(refs)
+	done := map[AttemptRef]bool{}
+	if len(some) == 0 {
+		return done, nil
+	}
+	rows, err := b.tx.Query(b.ctx, `update attempt a set generation = a.generation + 1, `+set+`
+		from unnest($1::bigint[], $2::int[], $3::int[], $4::bool[], $5::bool[]) r (incident, no, generation, unwanted, begun)
+		where a.incident = r.incident and a.no = r.no and a.generation = r.generation and a.state in ('queued', 'sending')
+			and a.unwanted = r.unwanted and (a.claimed_at is not null) = r.begun
+			and (a.lease_until < clock_timestamp() or a.state = 'queued' and a.claimed_at is null)
+		returning a.incident, a.no, r.generation`, append([]any{incidents, no, generation, unwanted, begun}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	var ref AttemptRef
+	_, err = pgx.ForEachRow(rows, []any{&ref.Incident, &ref.Attempt, &ref.Generation}, func() error { done[ref] = true; return nil })
+	return done, err
+}
+
+// wantedBeside is the condition that a message told another attempt that is still wanted.
+func wantedBeside(attempt string) string {
+	return `exists (select from attempt beside where ` + attempt + `.bundle <> '' and beside.bundle = ` + attempt + `.bundle
+		and not beside.unwanted and beside.state in ('sending', 'sent', 'delivered'))`
+}
