@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"engine":             {"rosters"},
 	"engine/enginedb":    {"engine", "rosters"},
 	"engine/pager":       {"engine", "engine/enginedb", "rosters", "rosters/rosterdb", "notifiers"},
+	"engine/simulator":   {"engine", "rosters"},
 	"notifiers":          {},
 	"notifiers/*":        {"notifiers"},
 	"notifiers/twilio/*": {"notifiers", "notifiers/fake"},
@@ -57,8 +58,9 @@ var reserved = map[string][]string{
 // those below included.
 var (
 	pure = map[string][]string{ // with what of others they may import
-		"rosters": {"github.com/teambition/rrule-go", "golang.org/x/text/language"},
-		"engine":  {},
+		"rosters":          {"github.com/teambition/rrule-go", "golang.org/x/text/language"},
+		"engine":           {},
+		"engine/simulator": {},
 	}
 	impure = []string{"context", "crypto/rand", "database", "io/fs", "io/ioutil", "log", "math/rand", "net", "os", "plugin", "runtime", "syscall", "testing", "unsafe"}
 )

@@ -40,7 +40,7 @@ An alert that Rouse accepted pages someone, or says why it could not.`,
 	})
 	group(root, "Ask a running Rouse:", c.oncallCommand(), c.incidentsCommand(), c.ackCommand(), c.pageCommand())
 	group(root, "Run Rouse:", c.serveCommand(), c.migrateCommand(), c.tokenCommand(), c.doctorCommand())
-	group(root, "Try Rouse:", c.demoCommand(), c.benchCommand())
+	group(root, "Try Rouse:", c.demoCommand(), c.benchCommand(), c.proveCommand())
 	return root
 }
 

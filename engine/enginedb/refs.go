@@ -70,7 +70,7 @@ func (s Store) ToldBy(ctx context.Context, nonce string) ([]Told, error) {
 // (which the person may have changed since), or gives ErrNotFound. A code answers for a whole message if that
 // was the last text that quoted it.
 func (s Store) PageByCode(ctx context.Context, people []rosters.PersonID, number, code string) (r PageRef, err error) {
-	err = s.db.QueryRow(ctx, `select p.incident, i.key, p.no, p.person, coalesce((select case when t.bundle = t.nonce then t.bundle end from attempt t
+	err = s.db.QueryRow(ctx, `select p.incident, i.key, p.no, p.person, coalesce((select t.bundle from attempt t
 			where t.incident = p.incident and t.page = p.no and t.channel = 'sms' and t.claimed_at is not null and t.bundle in ('', t.nonce)
 			order by t.claimed_at desc limit 1), '')
 		from page p join incident i on i.id = p.incident

@@ -379,9 +379,13 @@ func TestACallAboutSeveralIsHungUpWithTheLast(t *testing.T) {
 	h.calls()
 	m, all := h.bundle("bitbucket", carlsNumber, 3)
 	h.untilQuiet()
+	h.exec(`drop trigger nothing on river.river_job`) // the queue hangs up, too
 	for _, key := range all[:2] {
 		h.bobAcknowledges(key)
 	}
+	h.until("the queue has looked at both", func() bool {
+		return ask[int](h, `select count(*) from river.river_job where kind = 'withdraw' and state = 'completed'`) == 2
+	})
 	view, err := h.Call(t.Context(), m.Nonce)
 	if err != nil || view.Over || view.Message.Key != string(all[2]) || len(view.Message.Also) > 0 {
 		t.Errorf("with one left the call reads %+v, %v", view, err)
@@ -501,5 +505,32 @@ func TestAHeldIncidentIsLeftOutOfTheBundle(t *testing.T) {
 	h.phones.expectTold(t, "ann", 4)
 	if m := h.phones.expect(t, "ann", 2); m.Key != string(all[1]) || len(m.Also) > 0 {
 		t.Errorf("the second message is about %v", keys(m))
+	}
+}
+
+// Nodes that look after one address at the same moment make one message, not one each.
+func TestOneNodeAtATimeGathersForAnAddress(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for i := range 3 {
+		h.pushed(fmt.Sprint("db-", i))
+	}
+	h.stop()
+	h.exec(`update attempt set state = 'queued', claimed_at = null, lease_until = clock_timestamp()`)
+	claim := func() (enginedb.Claim, error) {
+		return enginedb.New(h.db).ClaimWaiting(t.Context(), enginedb.Waiting{Channel: rosters.Push, Address: "ann"}, []byte("x"), time.Minute, 0, 0,
+			func(c enginedb.Claim) int { return len(c.Others) })
+	}
+	unlock := h.lock(`select pg_advisory_xact_lock(hashtextextended('push ann', 0))`)
+	if c, err := claim(); !errors.Is(err, enginedb.ErrNotFound) {
+		t.Errorf("while another node is at it: %+v, %v", c, err)
+	}
+	unlock()
+	h.until("the other node has let go", func() bool { return !ask[bool](h, `select exists (select from pg_locks where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database()))`) })
+	if c, err := claim(); err != nil || len(c.Others) != 2 || c.Nonce != ask[string](h, `select min(bundle) from attempt`) {
+		t.Errorf("claimed: %+v, %v; want all three", c, err)
+	}
+	if c, err := claim(); !errors.Is(err, enginedb.ErrNotFound) {
+		t.Errorf("claimed twice: %+v, %v", c, err)
 	}
 }

@@ -346,3 +346,69 @@ func TestThePulseIsWrittenSeldom(t *testing.T) {
 		t.Errorf("the pulse was written again within five seconds")
 	}
 }
+
+// Rule 18: what was left of the plan of an earlier level comes as long after the stop as it would have come
+// without.
+func TestAPlanGoesOnAfterAStop(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.exec(`delete from contact where person = 'ann' and channel = 'sms'`)
+	h.exec(`update contact set after = interval '20 minutes' where person = 'ann' and channel = 'voice'`)
+	key := h.pushed("db-1")
+	h.MoveClock(5 * time.Minute)
+	h.phones.expect(t, bobsNumber, 1)
+	h.untilQuiet()
+	began := h.incident(key).Escalations[0].Pages[0].StartedAt
+	h.stop()
+	h.Pager = h.node("two hours later", later(2*time.Hour))
+	h.phones.expect(t, bobsNumber, 1)
+	page := h.incident(key).Escalations[0].Pages[0]
+	if by := page.StartedAt.Sub(began); by < 110*time.Minute || by > 2*time.Hour || !page.NextAt.Equal(page.StartedAt.Add(20*time.Minute)) {
+		t.Errorf("Ann's plan was put off by %s, and her call is due at %v", by, page.NextAt)
+	}
+	h.MoveClock(20 * time.Minute)
+	if m := h.phones.expect(t, annsNumber, 1); m.Channel != notifiers.Voice {
+		t.Errorf("Ann got a %s", m.Channel)
+	}
+}
+
+// What a sweep finds after a stop: nothing but that, until it is dealt with; then nothing to send as long as
+// an incident is left that was not taken up, but not for ever.
+func TestNothingIsSentBeforeAllIsTakenUp(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.pushed("db-1")
+	h.pushed("db-2")
+	h.stop()
+	h.exec(`update attempt set state = 'queued', lease_until = clock_timestamp() - interval '1 second' where incident = 1`)
+	h.exec(`update incident set deadline = clock_timestamp() where id = 1`)
+	db := enginedb.New(h.db)
+	look := func(offset time.Duration) enginedb.Sweep {
+		t.Helper()
+		w, err := db.Sweep(t.Context(), enginedb.Search{Offset: offset, Pulse: offset, Ticks: 10, Sends: map[rosters.Channel]int{rosters.Push: 10}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	if w := look(2 * time.Hour); !w.Stopped || len(w.Due) > 0 || len(w.Waiting) > 0 {
+		t.Errorf("after the stop a sweep finds %+v", w)
+	}
+	if stop, err := db.Resume(t.Context(), 2*time.Hour, 0); err != nil || stop.Incidents != 2 {
+		t.Fatalf("taken up: %+v, %v", stop, err)
+	}
+	if stop, err := db.Resume(t.Context(), 2*time.Hour, 0); err != nil || !stop.Since.IsZero() {
+		t.Errorf("taken up again: %+v, %v", stop, err)
+	}
+	h.exec(`update incident set stopped_at = null where id = 1`) // was ticked
+	if w := look(2 * time.Hour); w.Stopped || len(w.Due) != 2 || len(w.Waiting) > 0 {
+		t.Errorf("with an incident that is not taken up a sweep finds %+v", w)
+	}
+	if w := look(2*time.Hour + time.Minute); len(w.Waiting) != 1 || w.Waiting[0].Address != "ann" {
+		t.Errorf("a minute later it finds %+v", w)
+	}
+	h.exec(`update incident set stopped_at = null`)
+	if w := look(2 * time.Hour); len(w.Waiting) != 1 {
+		t.Errorf("with all taken up it finds %+v", w)
+	}
+}

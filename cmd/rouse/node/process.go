@@ -153,6 +153,21 @@ func (p *Process) signal(sig syscall.Signal, patience time.Duration) (pid int) {
 	return pid
 }
 
+// Pause stops the server where it stands, as a machine does that is suspended: its connections stay, and
+// it does nothing. Resume lets it go on.
+func (p *Process) Pause() error { return p.tell(syscall.SIGSTOP) }
+
+// Resume lets a server go on that was paused.
+func (p *Process) Resume() error { return p.tell(syscall.SIGCONT) }
+
+func (p *Process) tell(sig syscall.Signal) error {
+	pid := p.PID()
+	if pid == 0 {
+		return errors.New("the server is not running")
+	}
+	return syscall.Kill(pid, sig)
+}
+
 // LastWords is the end of the log.
 func (p *Process) LastWords() string {
 	text, err := os.ReadFile(p.Log)
