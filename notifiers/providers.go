@@ -66,6 +66,9 @@ func (c *Chain) Notify(ctx context.Context, m Message) (Receipt, error) {
 		if r, found, _ := c.Find(ctx, m); found { // no telling: rather twice than never
 			return r, nil
 		}
+		if !m.stillWanted(ctx) { // looking took a while: somebody has answered, or this worker was asleep
+			return Receipt{}, &Failure{Kind: Final, Detail: "nobody waits for it any more"}
+		}
 	}
 	if m.Since.IsZero() {
 		m.Since = orElse(m.At, time.Now())

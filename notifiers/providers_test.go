@@ -264,6 +264,15 @@ func TestChainLooksBeforeItSendsAgain(t *testing.T) {
 	}
 }
 
+// F4, F11: a worker that slept while it looked finds that somebody has answered, or has its message.
+func TestChainAsksAgainAfterItLooked(t *testing.T) {
+	first := provider("first", nil)
+	_, err := chain(finding{fakeProvider: first}).Notify(t.Context(), Message{Since: time.Now(), Wanted: func(context.Context) bool { return false }})
+	if KindOf(err) != Final || len(first.calls) != 0 {
+		t.Errorf("%v, %d sent", err, len(first.calls))
+	}
+}
+
 // All failed: the error leads with what leaves the most hope, and keeps what the others said.
 func TestChainTellsEveryFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

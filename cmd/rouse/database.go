@@ -122,7 +122,7 @@ var limits = map[string]string{
 	"application_name":                    "rouse",
 	"statement_timeout":                   "20s",
 	"lock_timeout":                        "3s",
-	"idle_in_transaction_session_timeout": "5s",
+	"idle_in_transaction_session_timeout": "3s",
 	"tcp_keepalives_idle":                 "5",
 	"tcp_keepalives_interval":             "2",
 	"tcp_keepalives_count":                "3",

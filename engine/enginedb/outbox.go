@@ -199,11 +199,13 @@ func columns(refs []AttemptRef) (incidents []int64, no, generation []int) {
 }
 
 // Force writes down what became of an attempt without asking the engine, for a report that cannot be
-// brought to it: so that at least the message is not sent again and again.
-func (s Store) Force(ctx context.Context, ref AttemptRef, state engine.AttemptState, provider, providerID string) error {
-	_, err := s.db.Exec(ctx, `update attempt set state = $4, provider = $5, provider_id = $6
-		where incident = $1 and no = $2 and generation = $3 and state = 'sending'`,
-		ref.Incident, ref.Attempt, ref.Generation, string(state), provider, providerID)
+// brought to it: so that at least the message is not sent again and again. It takes the incident's lock, so
+// that it comes before an answer or after it.
+func (s Store) Force(ctx context.Context, ref AttemptRef, state engine.AttemptState, provider, providerID string, offset time.Duration) error {
+	_, err := s.db.Exec(ctx, `with inc as materialized (select id from incident where id = $1 for update)
+		update attempt set state = $4, provider = $5, provider_id = $6, sent_at = coalesce(sent_at, clock_timestamp() + $7::interval)
+		from inc where incident = inc.id and no = $2 and generation = $3 and state = 'sending'`,
+		ref.Incident, ref.Attempt, ref.Generation, string(state), provider, providerID, offset)
 	if err != nil {
 		return fmt.Errorf("forcing a report: %w", err)
 	}

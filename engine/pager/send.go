@@ -207,7 +207,7 @@ func (p *Pager) reportSurely(ctx context.Context, ref enginedb.AttemptRef, r not
 		}
 		if refused == 3 {
 			p.log.Error("a report is forced", "incident", ref.Incident, "attempt", ref.Attempt, "err", err)
-			return enginedb.New(p.cfg.DB).Force(ctx, ref, engine.AttemptState(r.State), r.Provider, r.ProviderID)
+			return enginedb.New(p.cfg.DB).Force(ctx, ref, engine.AttemptState(r.State), r.Provider, r.ProviderID, p.Offset())
 		}
 		p.log.Warn("trying again to report", "incident", ref.Incident, "attempt", ref.Attempt, "err", err)
 		select {
