@@ -39,9 +39,8 @@
 //     provider for the same contact is the sender's business.
 //  12. The first page of an incident to a person is never throttled. In a storm, when one phone or topic
 //     had three messages within ten seconds, what comes on top goes out within two seconds as one message
-//     that names every incident; what follows, the next contacts, may wait for each other half a minute,
-//     and so may calls, as a phone rings for one of them at a time. Nothing is dropped. This rule lives in
-//     engine/pager.
+//     that names every incident; what follows, the next contacts, may wait for each other half a minute.
+//     A phone rings for one call at a time. Nothing is dropped. This rule lives in engine/pager.
 //  13. A repeated alert joins its open incident: it is counted, and pages nobody unless it is worse. Which
 //     incident that is, and that a resolved one is not joined, is decided in engine/pager.
 //  14. Every message begins with key, severity and summary. Wording lives in notifiers; here key and

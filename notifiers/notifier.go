@@ -74,6 +74,7 @@ type Receipt struct {
 	Provider   string // "twilio", "ntfy"
 	ProviderID string // the provider's id of the message or call
 	State      State
+	Over       bool      // a call that has ended, in whatever way: the phone is free
 	Code       string    // the provider's own code, "30003"; empty if none
 	Detail     string    // plain words for the timeline, no phone numbers
 	At         time.Time // when the provider says it happened; zero if it does not say

@@ -19,6 +19,7 @@ type Waiting struct {
 	Address string
 	Begun   bool          // some of it was taken by a worker, which is gone
 	First   bool          // some of it is more than a next contact
+	Ringing bool          // a call to that phone is not known to be over
 	Told    time.Duration // since several pages were sent there in one message; negative: they never were
 }
 
@@ -47,6 +48,9 @@ const (
 	// resumeHold is how long after a stop messages wait for each other at the most: as long as it takes to
 	// take up ten thousand incidents.
 	resumeHold = 30 * time.Second
+	// A call rings for 25 s, after the provider has placed it; one that was answered may still be talked on.
+	ringFor = 45 * time.Second
+	talkFor = 30 * time.Second
 	// straggle is how long a bundle that a worker lost waits for those of its incidents that somebody holds.
 	straggle = 3 * time.Second
 )
@@ -58,7 +62,11 @@ func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
 	for c, n := range look.Sends {
 		channels, limits = append(channels, string(c)), append(limits, n)
 	}
-	b.Queue(`select l.channel, l.address, l.begun, l.first, coalesce(extract(epoch from clock_timestamp() + $3::interval
+	b.Queue(`select l.channel, l.address, l.begun, l.first,
+			l.channel = 'voice' and exists (select from attempt v where v.channel = 'voice' and v.address = l.address
+				and (v.state in ('sending', 'sent') and not v.hung_up and v.claimed_at > clock_timestamp() + $3::interval - $8::interval
+					or v.state = 'delivered' and not v.hung_up and v.claimed_at > clock_timestamp() + $3::interval - $9::interval)),
+			coalesce(extract(epoch from clock_timestamp() + $3::interval
 				- (select max(t.claimed_at) from attempt t where t.bundle <> '' and t.address = l.address and t.channel = l.channel)), -1)::float8
 		from unnest($1::text[], $2::int[]) c (channel, n) cross join lateral (
 			select channel, address, bool_or(claimed_at is not null) as begun, bool_or(reason <> $4) as first
@@ -66,11 +74,11 @@ func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
 			group by channel, address order by begun desc, min(lease_until) limit c.n) l
 		where not `+isStopped("$5", "$6")+` and not (exists (select from incident where stopped_at is not null)
 			and coalesce((select resumed_at > clock_timestamp() + $5::interval - $7::interval from pulse), false))`,
-		channels, limits, look.Offset, string(engine.ReasonNextContact), look.Pulse, engine.LongStop, resumeHold).
+		channels, limits, look.Offset, string(engine.ReasonNextContact), look.Pulse, engine.LongStop, resumeHold, ringFor, talkFor).
 		Query(func(rows pgx.Rows) (err error) {
 			w.Waiting, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (x Waiting, err error) {
 				var seconds float64
-				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &seconds)
+				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &x.Ringing, &seconds)
 				x.Told = time.Duration(seconds * float64(time.Second))
 				return x, err
 			})

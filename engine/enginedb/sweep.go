@@ -107,6 +107,17 @@ func (s Store) HungUp(ctx context.Context, incident int64, attempt int) error {
 	return nil
 }
 
+// CallOver marks the call with a nonce as over, and says whose phone is free.
+func (s Store) CallOver(ctx context.Context, nonce string) (number string, err error) {
+	err = s.db.QueryRow(ctx, `with over as (update attempt set hung_up = true
+			where channel = 'voice' and (nonce = $1 or bundle = $1 and bundle <> '') returning address)
+		select coalesce(min(address), '') from over`, nonce).Scan(&number)
+	if err != nil {
+		return "", fmt.Errorf("marking a call as over: %w", err)
+	}
+	return number, nil
+}
+
 // Repair gives a deadline of now to incidents that need one and have none stored, as a dump or a hand in
 // the table may leave them: the tick that follows sets it right (rule 2). It says how many there were.
 func (s Store) Repair(ctx context.Context, offset time.Duration) (int64, error) {

@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
-	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/rosters"
 )
@@ -47,23 +45,22 @@ func newStorm(t *testing.T) *house {
 	return h
 }
 
-// In calm, one page is one message.
+// In calm, one page is one message, which the queue carries at once.
 func TestInCalmOnePageIsOneMessage(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	since := time.Now()
 	for n := 1; n <= 3; n++ {
 		r := h.alert(fmt.Sprint("db-", n))
 		if m := h.phones.expect(t, "ann", n); m.Key != string(r.Key) || len(m.Also) > 0 {
 			t.Errorf("message %d is about %v, want %s alone", n, keys(m), r.Key)
 		}
 	}
-	if took := time.Since(since); took > enginedb.Patience {
-		t.Errorf("three pages took %s: one of them waited", took)
-	}
 	h.untilQuiet()
-	if ask[bool](h, `select exists (select from attempt where bundle <> '' or generation <> 1)`) {
-		t.Error("the sweeper had a hand in it")
+	if n := ask[int](h, `select count(*) from river.river_job where kind = 'send'`); n != 3 {
+		t.Errorf("the queue was given %d sends, want 3", n)
+	}
+	if ask[bool](h, `select exists (select from attempt where bundle <> '')`) {
+		t.Error("something was told in the message of another")
 	}
 }
 
@@ -246,193 +243,6 @@ func TestABundleThatFailsMovesOnAsOne(t *testing.T) {
 	}
 }
 
-// texts makes Bob, who is reached by text, the first on call for bitbucket.
-func (h *house) texts() {
-	h.exec(`update policy_target set roster = 'backup' where policy = 'bitbucket' and level = 0`)
-}
-
-// calls makes Carl, who is reached by call, the first on call for bitbucket.
-func (h *house) calls() {
-	h.exec(`update policy_target set roster = 'dba' where policy = 'bitbucket' and level = 0`)
-}
-
-const carlsNumber = "+491700000003"
-
-// tokenOf is the secret part of a message's buttons.
-func tokenOf(m notifiers.Message) string {
-	return strings.TrimSuffix(strings.TrimPrefix(m.AckURL, "https://rouse.test/a/"), "/ack")
-}
-
-// Whatever way a bundle is answered, the answer is for all of it. One was resolved meanwhile, and one taken.
-func TestAnAnswerToABundleIsForAllOfIt(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		given func(*house)
-		to    string
-		who   rosters.PersonID
-		from  func(notifiers.Message) pager.From
-	}{
-		"a button": {func(*house) {}, "ann", "ann", func(m notifiers.Message) pager.From { return pager.From{Token: tokenOf(m)} }},
-		"a code": {(*house).texts, bobsNumber, "bob", func(m notifiers.Message) pager.From {
-			return pager.From{Number: bobsNumber, Code: m.Code, Event: "SM1"}
-		}},
-		"a bare word": {(*house).texts, bobsNumber, "bob", func(notifiers.Message) pager.From { return pager.From{Number: bobsNumber, Event: "SM1"} }},
-		"a key":       {(*house).calls, carlsNumber, "carl", func(m notifiers.Message) pager.From { return pager.From{CallNonce: m.Nonce, Event: "CA1:1"} }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := newStorm(t)
-			c.given(h)
-			m, all := h.bundle("bitbucket", c.to, 7)
-			h.untilQuiet()
-			if err := h.Resolve(t.Context(), all[2], "", ""); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := h.Acknowledge(t.Context(), pager.From{Key: all[3], Person: "dora"}, "rest"); err != nil {
-				t.Fatal(err)
-			}
-			r, err := h.Acknowledge(t.Context(), c.from(m), "test")
-			if want := (pager.Tally{Done: 5, Taken: 1, Over: 1}); err != nil || r.Tally != want || r.Outcome != engine.OutcomeManager || r.Key != all[0] {
-				t.Errorf("the answer did %+v, %v; want %+v", r, err, want)
-			}
-			for i, key := range all {
-				want := c.who
-				if i == 2 {
-					continue
-				} else if i == 3 {
-					want = "dora"
-				}
-				if inc := h.incident(key); inc.Manager != want {
-					t.Errorf("%s is managed by %q, want %s", key, inc.Manager, want)
-				}
-			}
-			if again, err := h.Acknowledge(t.Context(), c.from(m), "test"); c.from(m).Code+c.from(m).CallNonce != "" && (!errors.Is(err, pager.ErrSeen) || again.Tally != r.Tally) {
-				t.Errorf("told twice: %+v, %v", again, err)
-			}
-			if n := ask[int](h, `select count(*) from timeline where reason = 'acknowledged'`); n != 6 {
-				t.Errorf("%d acknowledgements, want 6", n)
-			}
-		})
-	}
-}
-
-// Rule 8.
-func TestDecliningABundleMovesOnForAllOfIt(t *testing.T) {
-	t.Parallel()
-	h := newStorm(t)
-	m, all := h.bundle("bitbucket", "ann", 5)
-	r, err := h.Decline(t.Context(), pager.From{Token: tokenOf(m)}, "push")
-	if err != nil || r.Tally != (pager.Tally{Done: 5}) || r.Outcome != engine.OutcomeDeclined {
-		t.Errorf("declining did %+v, %v", r, err)
-	}
-	if bobs := h.phones.expect(t, bobsNumber, 1); len(keys(bobs)) != len(all) {
-		t.Errorf("Bob was texted about %v", keys(bobs))
-	}
-}
-
-// The code of a page that was told in the message of another answers for that page.
-func TestACodeOfOneInABundleAnswersForThatOne(t *testing.T) {
-	t.Parallel()
-	h := newStorm(t)
-	h.texts()
-	_, all := h.bundle("bitbucket", bobsNumber, 3)
-	code := ask[string](h, `select code from page p join incident i on i.id = p.incident where i.key = $1`, string(all[1]))
-	r, err := h.Acknowledge(t.Context(), pager.From{Number: bobsNumber, Code: code}, "sms")
-	if err != nil || r.Key != all[1] || r.Tally != (pager.Tally{}) {
-		t.Errorf("the code of %s did %+v, %v", all[1], r, err)
-	}
-	for _, key := range []engine.Key{all[0], all[2]} {
-		if inc := h.incident(key); inc.Manager != "" {
-			t.Errorf("it made %q the manager of %s", inc.Manager, key)
-		}
-	}
-}
-
-// An answer that cannot be stored for one of them is stored for the others, and may be given again.
-func TestAnAnswerThatFailsForOneStopsNoOther(t *testing.T) {
-	t.Parallel()
-	h := newStorm(t)
-	h.texts()
-	m, all := h.bundle("bitbucket", bobsNumber, 5)
-	h.untilQuiet()
-	h.exec(`create function refuse() returns trigger language plpgsql as 'begin raise exception ''refused'' using errcode = ''57P03''; end'`)
-	h.exec(`create trigger refuse before insert on timeline for each row when (new.reason = 'acknowledged' and new.incident = 2) execute function refuse()`)
-	from := pager.From{Number: bobsNumber, Code: m.Code, Event: "SM1"}
-	r, err := h.Acknowledge(t.Context(), from, "sms")
-	if err == nil || errors.Is(err, pager.ErrSeen) || r.Tally != (pager.Tally{Done: 4, Failed: 1}) {
-		t.Errorf("the answer did %+v, %v; want four done and one failed", r, err)
-	}
-	h.exec(`drop trigger refuse on timeline`)
-	r, err = h.Acknowledge(t.Context(), from, "sms") // as its provider repeats it
-	if err != nil || r.Tally != (pager.Tally{Done: 5}) {
-		t.Errorf("told again it did %+v, %v; want all five done", r, err)
-	}
-	if n := ask[int](h, `select count(*) from timeline where reason = 'acknowledged'`); n != len(all) {
-		t.Errorf("%d acknowledgements, want %d", n, len(all))
-	}
-}
-
-// Rule 5: a call about several goes on until nothing of it is left to answer; then it is hung up, once.
-func TestACallAboutSeveralIsHungUpWithTheLast(t *testing.T) {
-	t.Parallel()
-	h := newStorm(t)
-	h.calls()
-	m, all := h.bundle("bitbucket", carlsNumber, 3)
-	h.untilQuiet()
-	h.exec(`drop trigger nothing on river.river_job`) // the queue hangs up, too
-	for _, key := range all[:2] {
-		h.bobAcknowledges(key)
-	}
-	h.until("the queue has looked at both", func() bool {
-		return ask[int](h, `select count(*) from river.river_job where kind = 'withdraw' and state = 'completed'`) == 2
-	})
-	view, err := h.Call(t.Context(), m.Nonce)
-	if err != nil || view.Over || view.Message.Key != string(all[2]) || len(view.Message.Also) > 0 {
-		t.Errorf("with one left the call reads %+v, %v", view, err)
-	}
-	// The sweeper has looked for calls to hang up if it saw this one.
-	h.exec(`insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, sent_at, unwanted, nonce, lease_until, provider_id)
-		select incident, 99, page, contact, channel, address, state, reason, queued_at, sent_at, true, 'other', clock_timestamp(), 'other' from attempt where nonce = $1`, m.Nonce)
-	h.exec(`update attempt set lease_until = clock_timestamp()`)
-	if id := await(h, "hanging up the other", h.phones.withdraw); id != "other" {
-		t.Errorf("hung up %q, which somebody is still to answer", id)
-	}
-	h.bobAcknowledges(all[2])
-	h.exec(`update attempt set lease_until = clock_timestamp()`)
-	if id := await(h, "hanging up", h.phones.withdraw); id != "id-"+m.Nonce {
-		t.Errorf("hung up %q, want the call", id)
-	}
-	h.until("the call is known to be over, for all", func() bool {
-		return ask[int](h, `select count(*) from attempt where bundle = $1 and hung_up`, m.Nonce) == 3
-	})
-	if view, err := h.Call(t.Context(), m.Nonce); err != nil || !view.Over {
-		t.Errorf("with none left the call reads %+v, %v", view, err)
-	}
-}
-
-// What a call about several says: those that are still to be answered, the worst first.
-func TestACallReadsAllThatIsLeft(t *testing.T) {
-	t.Parallel()
-	h := newStorm(t)
-	h.calls()
-	m, all := h.bundle("bitbucket", carlsNumber, 5)
-	if err := h.Resolve(t.Context(), all[0], "", ""); err != nil {
-		t.Fatal(err)
-	}
-	view, err := h.Call(t.Context(), m.Nonce)
-	if err != nil || view.Over || !slices.Equal(keys(view.Message), asStrings(all[1:])) || view.Message.Purpose != notifiers.Page {
-		t.Errorf("the call reads %+v, %v; want %v", view, err, all[1:])
-	}
-}
-
-func asStrings(all []engine.Key) []string {
-	out := make([]string, 0, len(all))
-	for _, k := range all {
-		out = append(out, string(k))
-	}
-	return out
-}
-
 // Two people may share a phone. What the message asks of the one is not asked of the other.
 func TestTwoPeopleWhoShareAPhoneGetMessagesOfTheirOwn(t *testing.T) {
 	t.Parallel()
@@ -526,11 +336,48 @@ func TestOneNodeAtATimeGathersForAnAddress(t *testing.T) {
 		t.Errorf("while another node is at it: %+v, %v", c, err)
 	}
 	unlock()
-	h.until("the other node has let go", func() bool { return !ask[bool](h, `select exists (select from pg_locks where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database()))`) })
+	h.until("the other node has let go", func() bool {
+		return !ask[bool](h, `select exists (select from pg_locks where locktype = 'advisory' and objsubid = 1 and database = (select oid from pg_database where datname = current_database()))`)
+	})
 	if c, err := claim(); err != nil || len(c.Others) != 2 || c.Nonce != ask[string](h, `select min(bundle) from attempt`) {
 		t.Errorf("claimed: %+v, %v; want all three", c, err)
 	}
 	if c, err := claim(); !errors.Is(err, enginedb.ErrNotFound) {
 		t.Errorf("claimed twice: %+v, %v", c, err)
+	}
+}
+
+// Rule 12: a phone that rings would be busy for a second call. That waits until the first is over, and then
+// comes at once.
+func TestAPhoneRingsForOneCallAtATime(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.calls()
+	h.alert("db-1")
+	first := h.phones.expect(t, carlsNumber, 1)
+	h.untilQuiet()
+	second := h.alert("db-2").Key
+	h.until("the second call was put off, and put off again", func() bool {
+		return ask[bool](h, `select lease_until > queued_at + interval '2.5 seconds' from attempt a join incident i on i.id = a.incident where i.key = $1`, string(second))
+	})
+	if n := len(h.phones.sentTo(carlsNumber)); n != 1 {
+		t.Errorf("Carl was called %d times while his phone rang", n)
+	}
+	if err := h.Report(t.Context(), first.Nonce, notifiers.Receipt{State: notifiers.Delivered}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Report(t.Context(), first.Nonce, notifiers.Receipt{State: notifiers.Delivered, Over: true}); err != nil {
+		t.Fatal(err)
+	}
+	if m := h.phones.expect(t, carlsNumber, 2); m.Key != string(second) {
+		t.Errorf("the second call is about %v", keys(m))
+	}
+	if err := h.Report(t.Context(), h.phones.sentTo(carlsNumber)[1].Nonce, notifiers.Receipt{State: notifiers.Failed, Over: true}); err != nil {
+		t.Fatal(err)
+	}
+	h.untilQuiet()
+	h.alert("db-3")
+	if n := ask[int](h, `select count(*) from river.river_job where queue = 'send_voice'`); n != 2 {
+		t.Errorf("the queue was given %d calls, want the first and the third", n)
 	}
 }

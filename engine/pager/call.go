@@ -8,6 +8,7 @@ import (
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/notifiers"
+	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
 
@@ -27,7 +28,19 @@ func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) e
 		_, errs[i] = p.report(ctx, enginedb.AttemptRef{Incident: told[i].Incident, Attempt: told[i].Attempt}, r)
 	})
 	p.reach(ReceiptStored)
+	if r.Over {
+		errs = append(errs, p.callOver(ctx, nonce))
+	}
 	return errors.Join(errs...)
+}
+
+// callOver notes that a phone is free again.
+func (p *Pager) callOver(ctx context.Context, nonce string) error {
+	number, err := enginedb.New(p.cfg.DB).CallOver(ctx, nonce)
+	if err == nil {
+		p.storm.free(place{rosters.Voice, number})
+	}
+	return err
 }
 
 // Call says what to read to whoever answered the call of a message.

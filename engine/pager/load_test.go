@@ -10,8 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rouse/engine"
+	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/notifiers"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
 )
 
 // F22, F34: alerts have all connections of the intake and queue for more. Timers, sends and answers have
@@ -201,4 +204,39 @@ func TestTheSlotsOfTwoChannelsAreIndependent(t *testing.T) {
 		let()
 	}
 	h.until("the others are texted", func() bool { return texts() == len(numbers) })
+}
+
+// many makes so many people, each with a number of their own and a service of the same name that pages them
+// by text.
+func (h *house) many(n int) (numbers []string) {
+	h.t.Helper()
+	people, admin := rosterdb.New(h.db), enginedb.New(h.db)
+	for i := range n {
+		name := fmt.Sprintf("p-%d", i)
+		number := fmt.Sprintf("+49171%07d", i)
+		person := rosters.Person{ID: rosters.PersonID(name), Name: name, Zone: "UTC", Contacts: []rosters.Contact{{Channel: rosters.SMS, Address: number}}}
+		if err := people.CreatePerson(h.t.Context(), person); err != nil {
+			h.t.Fatal(err)
+		}
+		policy := engine.Policy{ID: engine.PolicyID(name), Name: name, Levels: []engine.Level{{Targets: []engine.Target{{Person: person.ID}}, Wait: time.Hour}}}
+		if err := admin.CreatePolicy(h.t.Context(), policy); err != nil {
+			h.t.Fatal(err)
+		}
+		if err := admin.CreateService(h.t.Context(), engine.Service{ID: engine.ServiceID(name), Name: name, Policy: policy.ID}); err != nil {
+			h.t.Fatal(err)
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers
+}
+
+// alertEach reports trouble with each of the services of many, from one on to before another.
+func (h *house) alertEach(from, to int) {
+	h.t.Helper()
+	for i := from; i < to; i++ {
+		service := engine.ServiceID(fmt.Sprintf("p-%d", i))
+		if _, err := h.Receive(h.t.Context(), engine.Alert{Service: service, Severity: engine.Critical, Summary: "Texts fail"}); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }

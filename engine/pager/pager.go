@@ -19,7 +19,7 @@
 // seconds (a phone: one call within half a minute). What comes on top is a storm, and is not handed to the
 // queue: the sweeper, which takes over whatever waits, sends all that waits for one person at one address
 // as one message that names every incident, every two seconds while first pages wait, else every half a
-// minute. Such a bundle goes out under the nonce of the attempt that leads it, and every attempt in it
+// minute; a phone that is being called is left until it is free. Such a bundle goes out under the nonce of the attempt that leads it, and every attempt in it
 // carries that: who takes it over from a dead worker sends, or looks up, the very same message, and a
 // receipt or an answer counts for all of them, each incident in a transaction of its own.
 //

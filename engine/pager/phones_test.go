@@ -378,41 +378,6 @@ func (h *house) exec(sql string, args ...any) {
 	}
 }
 
-// many makes so many people, each with a number of their own and a service of the same name that pages them
-// by text.
-func (h *house) many(n int) (numbers []string) {
-	h.t.Helper()
-	people, admin := rosterdb.New(h.db), enginedb.New(h.db)
-	for i := range n {
-		name := fmt.Sprintf("p-%d", i)
-		number := fmt.Sprintf("+49171%07d", i)
-		person := rosters.Person{ID: rosters.PersonID(name), Name: name, Zone: "UTC", Contacts: []rosters.Contact{{Channel: rosters.SMS, Address: number}}}
-		if err := people.CreatePerson(h.t.Context(), person); err != nil {
-			h.t.Fatal(err)
-		}
-		policy := engine.Policy{ID: engine.PolicyID(name), Name: name, Levels: []engine.Level{{Targets: []engine.Target{{Person: person.ID}}, Wait: time.Hour}}}
-		if err := admin.CreatePolicy(h.t.Context(), policy); err != nil {
-			h.t.Fatal(err)
-		}
-		if err := admin.CreateService(h.t.Context(), engine.Service{ID: engine.ServiceID(name), Name: name, Policy: policy.ID}); err != nil {
-			h.t.Fatal(err)
-		}
-		numbers = append(numbers, number)
-	}
-	return numbers
-}
-
-// alertEach reports trouble with each of the services of many, from one on to before another.
-func (h *house) alertEach(from, to int) {
-	h.t.Helper()
-	for i := from; i < to; i++ {
-		service := engine.ServiceID(fmt.Sprintf("p-%d", i))
-		if _, err := h.Receive(h.t.Context(), engine.Alert{Service: service, Severity: engine.Critical, Summary: "Texts fail"}); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-}
-
 // ask reads one value.
 func ask[T any](h *house, sql string, args ...any) (v T) {
 	h.t.Helper()

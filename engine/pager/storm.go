@@ -14,11 +14,12 @@ import (
 const (
 	calmSends = 3 // within calmFor
 	calmFor   = 10 * time.Second
-	calmCalls = 1 // within callGap
+	calmCalls = 1 // within callFor, or until it is over
+	callFor   = 30 * time.Second
 
-	firstGap = 2 * time.Second  // between two messages about first pages, in a storm
-	laterGap = 30 * time.Second // before one about nothing but next contacts
-	callGap  = 30 * time.Second // a phone rings for 25 s, and answers no other call meanwhile
+	firstGap = 2 * time.Second  // between two messages
+	laterGap = 30 * time.Second // after one about several, before one about nothing but next contacts
+	ringGap  = time.Second      // until it is looked again whether a phone that rings is free
 
 	maxPlaces = 10_000 // addresses that are remembered
 )
@@ -46,7 +47,7 @@ func newStorm() *storm {
 func (s *storm) calm(to place) bool {
 	limit, within := calmSends, calmFor
 	if to.channel == rosters.Voice {
-		limit, within = calmCalls, callGap
+		limit, within = calmCalls, callFor
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,20 +73,19 @@ func (s *storm) tell(to place) {
 	}
 }
 
+// free notes that a call is over.
+func (s *storm) free(phone place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.decided, phone)
+	delete(s.told, phone)
+}
+
 // old is what decides nothing any more.
-func old(at time.Time) bool { return time.Since(at) > max(calmFor, firstGap, laterGap, callGap) }
+func old(at time.Time) bool { return time.Since(at) > max(calmFor, callFor) }
 
 // wait is how much longer what waits for an address is to wait: not at all if a worker has lost some of it.
 func (s *storm) wait(w enginedb.Waiting) time.Duration {
-	gap := firstGap
-	switch {
-	case w.Begun:
-		return 0
-	case w.Channel == rosters.Voice:
-		gap = callGap
-	case !w.First:
-		gap = laterGap
-	}
 	s.mu.Lock()
 	here, ok := s.told[place{w.Channel, w.Address}]
 	s.mu.Unlock()
@@ -93,10 +93,18 @@ func (s *storm) wait(w enginedb.Waiting) time.Duration {
 	if since := time.Since(here); ok && (told < 0 || since < told) {
 		told = since
 	}
-	if told < 0 {
+	switch {
+	case w.Begun:
 		return 0
+	case w.Ringing:
+		return ringGap
+	case told < 0:
+		return 0
+	case !w.First && w.Told >= 0 && w.Told < laterGap:
+		return laterGap - w.Told
+	default:
+		return max(0, firstGap-told)
 	}
-	return max(0, gap-told)
 }
 
 // begin marks an address as being claimed, unless it is already.

@@ -59,15 +59,19 @@ func TestHowLongAStormsMessagesWait(t *testing.T) {
 		here time.Duration // since this node sent something there; never: it did not
 		want time.Duration
 	}{
-		"nothing was sent before":          {enginedb.Waiting{Channel: rosters.Push, First: true, Told: never}, never, 0},
-		"a first page, at once":            {enginedb.Waiting{Channel: rosters.Push, First: true, Told: never}, 0, 2 * time.Second},
-		"a first page, a second later":     {enginedb.Waiting{Channel: rosters.SMS, First: true, Told: never}, time.Second, time.Second},
-		"a first page, long after":         {enginedb.Waiting{Channel: rosters.SMS, First: true, Told: time.Hour}, time.Minute, 0},
-		"another node sent a bundle":       {enginedb.Waiting{Channel: rosters.SMS, First: true, Told: time.Second}, time.Minute, time.Second},
-		"only next contacts":               {enginedb.Waiting{Channel: rosters.SMS, Told: 10 * time.Second}, never, 20 * time.Second},
-		"a phone that rings":               {enginedb.Waiting{Channel: rosters.Voice, First: true, Told: never}, 5 * time.Second, 25 * time.Second},
-		"what a dead worker has left":      {enginedb.Waiting{Channel: rosters.Voice, Begun: true, Told: 0}, 0, 0},
-		"what a dead worker has left half": {enginedb.Waiting{Channel: rosters.SMS, Begun: true, First: true, Told: time.Second}, 0, 0},
+		"nothing was sent before":        {enginedb.Waiting{Channel: rosters.Push, First: true, Told: never}, never, 0},
+		"a first page, at once":          {enginedb.Waiting{Channel: rosters.Push, First: true, Told: never}, 0, 2 * time.Second},
+		"a first page, a second later":   {enginedb.Waiting{Channel: rosters.SMS, First: true, Told: never}, time.Second, time.Second},
+		"a first page, long after":       {enginedb.Waiting{Channel: rosters.SMS, First: true, Told: time.Hour}, time.Minute, 0},
+		"another node sent a bundle":     {enginedb.Waiting{Channel: rosters.SMS, First: true, Told: time.Second}, time.Minute, time.Second},
+		"only next contacts":             {enginedb.Waiting{Channel: rosters.SMS, Told: 10 * time.Second}, never, 20 * time.Second},
+		"only next contacts, no storm":   {enginedb.Waiting{Channel: rosters.SMS, Told: never}, time.Second, time.Second},
+		"only next contacts, long after": {enginedb.Waiting{Channel: rosters.SMS, Told: time.Hour}, time.Hour, 0},
+		"a phone that rings":             {enginedb.Waiting{Channel: rosters.Voice, First: true, Ringing: true, Told: never}, 5 * time.Second, time.Second},
+		"another node lets it ring":      {enginedb.Waiting{Channel: rosters.Voice, First: true, Ringing: true, Told: never}, never, time.Second},
+		"a phone that is free":           {enginedb.Waiting{Channel: rosters.Voice, First: true, Told: never}, 5 * time.Second, 0},
+		"what a dead worker has left":    {enginedb.Waiting{Channel: rosters.Voice, Begun: true, Ringing: true, Told: 0}, 0, 0},
+		"and more with it":               {enginedb.Waiting{Channel: rosters.SMS, Begun: true, First: true, Told: time.Second}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStorm()

@@ -79,6 +79,7 @@ func ParseStatus(v url.Values) (r notifiers.Receipt, ok bool) {
 		timestamp := v.Get("Timestamp")
 		r.At = parseTime(&timestamp)
 		r.State, r.Detail = callState(v.Get("CallStatus"))
+		r.Over = r.State == notifiers.Failed || v.Get("CallStatus") == "completed"
 		return r, r.State != ""
 	}
 	r.ProviderID = v.Get("MessageSid")

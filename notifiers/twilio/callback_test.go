@@ -278,6 +278,10 @@ func TestParseStatus(t *testing.T) {
 		if ok && strings.HasPrefix(r.ProviderID, "CA") && r.At.Unix() != 1124121121 {
 			t.Errorf("%v: at %s", c.v, r.At)
 		}
+		status := c.v.Get("CallStatus")
+		if over := status == "completed" || status != "" && c.state == notifiers.Failed; r.Over != over {
+			t.Errorf("%v: over is %v, want %v", c.v, r.Over, over)
+		}
 	}
 }
 

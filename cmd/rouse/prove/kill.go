@@ -49,11 +49,11 @@ func proveKill(ctx context.Context, t *trial) (Result, error) {
 // killAt kills some node at some moment, and again at a point; it tells whether the node came to that.
 func (r *rig) killAt(ctx context.Context, at pager.Point) bool {
 	n := r.nodes[r.t.rand.IntN(len(r.nodes))]
-	times := 1 + r.t.rand.IntN(8)
+	times := 1 + r.t.rand.IntN(6)
 	if at == pager.TakenOver {
 		times = 1
 	}
-	moment, after := between(r.t.rand, 100*time.Millisecond, time.Second), between(r.t.rand, 100*time.Millisecond, 800*time.Millisecond)
+	moment, after := between(r.t.rand, 50*time.Millisecond, 600*time.Millisecond), between(r.t.rand, 0, 400*time.Millisecond)
 	if !n.up(20*time.Second) || !fake.Sleep(ctx, moment) {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 // refusals in turns with a silence in which nothing breaks and nothing comes. The other node takes over.
 func proveNetwork(ctx context.Context, t *trial) (Result, error) {
 	trials := t.size(4, 200)
-	least, most := 7*time.Second, 10*time.Second
+	least, most := 7*time.Second, 9*time.Second
 	r, err := t.newRig(ctx, layout{nodes: 2, transit: farAway, world: usualWorld(t.rand, leisurely, time.Duration(trials)*(most+5*time.Second)+5*time.Minute)})
 	if err != nil {
 		return Result{}, err
@@ -20,7 +20,7 @@ func proveNetwork(ctx context.Context, t *trial) (Result, error) {
 	stop := r.usualLoad()
 	for i := 0; i < trials && ctx.Err() == nil; i++ {
 		n := r.nodes[t.rand.IntN(len(r.nodes))]
-		away, rest := between(t.rand, least, most), between(t.rand, 2*time.Second, 3*time.Second)
+		away, rest := between(t.rand, least, most), between(t.rand, time.Second, 2*time.Second)
 		if !n.up(20*time.Second) || !r.ledger.sending(ctx, n.name, 5*time.Second) {
 			continue
 		}

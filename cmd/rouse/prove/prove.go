@@ -44,8 +44,8 @@ type experiment struct {
 var experiments = []experiment{
 	{"kill", "nodes killed with SIGKILL, at random moments and at every point of their work", proveKill},
 	{"stop", "a node asleep in the middle of sends, which wakes when others have taken over", proveStop},
-	{"network", "a node cut off from the database, by resets and by silence", proveNetwork},
 	{"database", "the database stopped, cut off, replaced by its standby, and with a full disk", proveDatabase},
+	{"network", "a node cut off from the database, by resets and by silence", proveNetwork},
 	{"clock", "a node whose own clock is wrong by an hour", proveClock},
 	{"providers", "providers that refuse, hang, lie and go silent, and machines that answer", proveProviders},
 	{"storm", "thousands of alerts in a minute, while everything that can be read is read", proveStorm},

@@ -2,6 +2,7 @@ package prove
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,14 +106,16 @@ func (c *comparison) lookedUp() {
 // unaskable reports whether Twilio was not to be reached while an attempt was made.
 func (c *comparison) unaskable(of *sending) bool {
 	const answer = 11 * time.Second // is waited for so long
-	for _, f := range c.faults {
-		for _, m := range of.sent {
-			if f.kind == unreachable && m.began.Before(f.to) && m.began.After(f.from.Add(-answer)) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(of.sent, func(m *message) bool { return c.unreached(m.began, m.began.Add(answer)) })
+}
+
+// unreached reports whether a provider was not to be reached at some time between two instants, or had just
+// become so again: what the network has held up comes then, whoever still wants it.
+func (c *comparison) unreached(from, to time.Time) bool {
+	const letGo = 2 * time.Second
+	return slices.ContainsFunc(c.faults, func(f fault) bool {
+		return f.kind == unreachable && f.from.Before(to) && f.to.Add(letGo).After(from)
+	})
 }
 
 // judge checks that a case went as it should.

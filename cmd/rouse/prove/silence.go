@@ -20,6 +20,9 @@ func (c *comparison) silence(m *message) {
 		}
 		from = latest(from, at)
 	}
+	if c.unreached(m.began, m.began) {
+		return // it was on its way before
+	}
 	c.afterAck(m, from)
 }
 
@@ -49,7 +52,7 @@ func (c *comparison) afterAck(m *message, from time.Time) {
 	if ended.After(from) {
 		c.result.HungUp++
 	}
-	if rang := ended.Sub(latest(from, m.began)); rang > c.limits.hangUp {
+	if rang := ended.Sub(latest(from, m.began)); rang > c.limits.hangUp && !c.unreached(from, ended) {
 		c.found(&c.result.RangOn, key, fmt.Sprintf("a call ends within %s of an acknowledgement", c.limits.hangUp),
 			"the call to %s ended %s after it", who, rang.Round(time.Millisecond))
 	}
@@ -95,7 +98,7 @@ const grace = 100 * time.Millisecond
 // from the node, or something broke while the message was in the hands of the node that it happened to.
 func (c *comparison) excuses(m *message, of *sending) bool {
 	settled := of.incident.settled(of.attempt.no)
-	return m.unheard || slices.ContainsFunc(c.faults, func(f fault) bool { return f.excuses(of.attempt.claimedAt, m.sent, settled) })
+	return m.unheard || c.unreached(m.began, m.began) || slices.ContainsFunc(c.faults, func(f fault) bool { return f.excuses(of.attempt.claimedAt, m.sent, settled) })
 }
 
 // excuses reports whether a fault came between a message and the report about it.

@@ -162,7 +162,8 @@ func (s *standby) run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// start runs the copy, with the access rules of the original, which lie in its folder. It dies with us.
+// start runs the copy, with the access rules of the original, which lie in its folder. It dies with us. What
+// is not set here is as Postgres comes, where localpg is kinder: jit, for one, is on.
 func (s *standby) start(original string) error {
 	log, err := os.Create(s.log)
 	if err != nil {

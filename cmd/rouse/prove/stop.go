@@ -19,8 +19,8 @@ const farAway = 600 * time.Millisecond
 // virtual machine does that is moved, or a laptop that is closed. Another node sends meanwhile, and what
 // the sleeper then says is of yesterday.
 func proveStop(ctx context.Context, t *trial) (Result, error) {
-	trials := t.size(4, 120)
-	least, most := 8*time.Second, 10*time.Second
+	trials := t.size(3, 120)
+	least, most := 8*time.Second, 9*time.Second
 	if t.o.Full {
 		least, most = 25*time.Second, 35*time.Second
 	}

@@ -63,7 +63,7 @@ type pace struct {
 var (
 	brisk = pace{first: 3 * time.Second, second: 3 * time.Second, imoc: 5 * time.Second, long: 12 * time.Second}
 	// leisurely leaves time for a message to be taken over before it is answered.
-	leisurely = pace{first: 8 * time.Second, second: 8 * time.Second, imoc: 10 * time.Second, long: 14 * time.Second, thinking: 5 * time.Second}
+	leisurely = pace{first: 7 * time.Second, second: 6 * time.Second, imoc: 10 * time.Second, long: 10 * time.Second, thinking: 4 * time.Second}
 )
 
 // plan is how people are reached.
