@@ -67,6 +67,10 @@ type Message struct {
 	// Wanted, if not nil, is asked before each try but the first whether the message is still wanted:
 	// somebody may have answered meanwhile.
 	Wanted func(context.Context) bool
+
+	// Foreign, if not nil, reports whether what a provider has under an id of its own is known to be
+	// another message: a Finder that cannot tell leaves it out.
+	Foreign func(ctx context.Context, providerID string) bool
 }
 
 // Receipt is what a provider said when it took a message, or says later about it.

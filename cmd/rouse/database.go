@@ -133,6 +133,7 @@ var limits = map[string]string{
 // costs more than the claim, so a plan is made once; and, as it may be made while the tables are empty and be
 // used when they are large, it goes by the indexes from the beginning.
 var planning = map[string]string{
+	"jit":              "off", // a plan that goes by an index at any price looks expensive enough to be compiled
 	"plan_cache_mode":  "force_generic_plan",
 	"enable_seqscan":   "off",
 	"enable_hashjoin":  "off",

@@ -178,6 +178,17 @@ func (s Store) Wanted(ctx context.Context, refs []AttemptRef) (wanted bool, err 
 	return wanted, nil
 }
 
+// IsOthers reports whether a provider's id of a call to a number is that of another message than the one
+// with the nonce.
+func (s Store) IsOthers(ctx context.Context, nonce, number, providerID string) (others bool, err error) {
+	err = s.db.QueryRow(ctx, `select exists (select from attempt
+		where channel = 'voice' and address = $2 and provider_id = $3 and nonce <> $1 and bundle <> $1)`, nonce, number, providerID).Scan(&others)
+	if err != nil {
+		return false, fmt.Errorf("asking whose call one is: %w", err)
+	}
+	return others, nil
+}
+
 // Renew prolongs the leases of the claims of one message and reports whether any of them is still held.
 func (s Store) Renew(ctx context.Context, refs []AttemptRef, lease time.Duration) (bool, error) {
 	incidents, no, generation := columns(refs)

@@ -51,6 +51,8 @@ func (b *busy) end(id int64, err error) {
 		delete(b.resting, id)
 	case errors.Is(err, enginedb.ErrLocked):
 		b.resting[id] = rest{until: time.Now().Add(heldRest)}
+	case !refused(err): // the database's own trouble: every incident has it, and none may be late for it afterwards
+		b.resting[id] = rest{until: time.Now().Add(firstRest), wait: firstRest}
 	default:
 		wait := min(max(2*b.resting[id].wait, firstRest), longRest)
 		b.resting[id] = rest{until: time.Now().Add(wait), wait: wait}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
@@ -229,6 +230,9 @@ const (
 	longCode  = 8
 )
 
+// meetings is how often a transaction is tried when it meets others.
+const meetings = 20
+
 // inTx runs f in a transaction, again when two of them met. What f returns runs after the commit. digits
 // is the length of the codes that f may give out.
 func (p *Pager) inTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, digits int) (func(), error)) error {
@@ -244,8 +248,12 @@ func (p *Pager) inTx(ctx context.Context, db *pgxpool.Pool, f func(tx pgx.Tx, di
 				after()
 			}
 			return nil
-		case try < 5 && worthAnotherTry(err):
-		default:
+		case try == meetings || !worthAnotherTry(err):
+			return err
+		}
+		select { // who met once meets again, unless they part
+		case <-time.After(rand.N(time.Duration(try) * 2 * time.Millisecond)):
+		case <-ctx.Done():
 			return err
 		}
 	}

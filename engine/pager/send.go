@@ -83,7 +83,7 @@ func (p *Pager) notify(ctx context.Context, c *claimed, secret string) (r notifi
 		return r, false // stopped, or kept waiting, since it was claimed: another node may have it
 	}
 	m := p.message(c.Claim, secret)
-	m.Wanted = c.wanted
+	m.Wanted, m.Foreign = c.wanted, c.foreign
 	p.observe(c.Claim)
 	r, err := guarded(ctx, n, m)
 	if err != nil && notifiers.KindOf(err) == notifiers.Unknown && ctx.Err() == nil && c.wanted(ctx) {
@@ -144,6 +144,15 @@ func (c *claimed) wanted(ctx context.Context) bool {
 	defer cancel()
 	wanted, err := enginedb.New(c.p.cfg.DB).Wanted(ctx, c.Refs())
 	return err != nil || wanted
+}
+
+// foreign reports whether a call that the provider has is another attempt's. A database that does not answer
+// leaves it so: rather two calls than none.
+func (c *claimed) foreign(ctx context.Context, providerID string) bool {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	foreign, err := enginedb.New(c.p.cfg.DB).IsOthers(ctx, c.Nonce, c.Address, providerID)
+	return err != nil || foreign
 }
 
 // keepLease renews the lease until done. When it cannot be kept, the send is cancelled and lost is

@@ -52,8 +52,8 @@ func (v voice) Notify(ctx context.Context, m notifiers.Message) (notifiers.Recei
 }
 
 // Find looks for a call to the number, from ours, made since m.Since. Twilio tells nothing of a
-// running call that would say which message it is for, so calls that this process placed for
-// others are left out, and of several that remain none is taken: rather two calls than none.
+// running call that would say which message it is for, so calls that are known to be for others are left
+// out, and of several that remain none is taken: rather two calls than none.
 func (v voice) Find(ctx context.Context, m notifiers.Message) (notifiers.Receipt, bool, error) {
 	params := &api.ListCallParams{}
 	params.SetTo(m.To)
@@ -74,6 +74,9 @@ func (v voice) Find(ctx context.Context, m notifiers.Message) (notifiers.Receipt
 		case m.Nonce:
 			return taken(*made.Sid, made.DateCreated), true, nil
 		case "":
+			if m.Foreign != nil && m.Foreign(ctx, *made.Sid) {
+				continue // another node's, or from before this process began
+			}
 			candidates = append(candidates, taken(*made.Sid, made.DateCreated))
 		}
 	}

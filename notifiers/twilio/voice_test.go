@@ -1,6 +1,7 @@
 package twilio_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +168,24 @@ func TestWithdrawEndsConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ann.ExpectEnd(t, soon, "completed")
+}
+
+// F2: a call that another node placed for another message is not taken for this one.
+func TestFindLeavesOutWhatIsKnownToBeAnothers(t *testing.T) {
+	r := start(t, twiliosim.Config{})
+	m := page("n1")
+	m.Since = time.Now()
+	if err := r.sim.Fault(fake.Fault{Kind: fake.Fail, Times: 1}); err != nil { // placed, and the node never heard so
+		t.Fatal(err)
+	}
+	if _, err := r.twilio.Voice().Notify(t.Context(), page("by another node")); err == nil {
+		t.Fatal("wanted a 500")
+	}
+	finder := r.twilio.Voice().(notifiers.Finder)
+	m.Foreign = func(_ context.Context, id string) bool { return id != "" }
+	if receipt, found, err := finder.Find(t.Context(), m); found || err != nil {
+		t.Errorf("found %+v, %v", receipt, err)
+	}
 }
 
 // F2: a call whose fate is unknown is found, but not one that was placed for another message.

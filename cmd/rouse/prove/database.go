@@ -75,7 +75,7 @@ func (t *trial) blows() (all []blow) {
 	}
 	long := 60 * time.Second
 	if !t.o.Full {
-		long = 15 * time.Second
+		long = 14 * time.Second
 	}
 	exactly := func(d time.Duration) func(*rand.Rand) time.Duration {
 		return func(*rand.Rand) time.Duration { return d }

@@ -46,7 +46,9 @@ func proveFull(ctx context.Context, t *trial) (result Result, err error) {
 		}
 		fell += n
 		t.say("%d of %d: the disk was full for %.0f s", i+1, trials, lasts.Seconds())
-		fake.Sleep(ctx, backLate+time.Second)
+		if i+1 < trials {
+			fake.Sleep(ctx, backLate+time.Second)
+		}
 	}
 	result, err = r.finish(ctx, stop, limits{late: backLate})
 	result.note("the disk was full %s; Postgres ended for it, and was started again, %s", times(trials), times(fell))

@@ -35,7 +35,7 @@ func proveRace(ctx context.Context, t *trial) (Result, error) {
 	r.await(ctx, done, n, perSecond)
 	result, err := r.finish(ctx, stop, limits{late: unbrokenLate})
 	result.N, result.Unit = result.Raced, "races"
-	result.note("%d acknowledgements, %d of them within %s of a page or a level's end; the last message was begun %.2f s after one; %d calls were hung up",
+	result.note("%d acknowledgements, %d of them within %s of a page or a level's end; the last message was begun %.3f s after one; %d calls were hung up",
 		result.Answers, result.Raced, raceWithin, result.AfterAckMax, result.HungUp)
 	return result, err
 }
