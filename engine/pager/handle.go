@@ -147,7 +147,9 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change)
 	if len(jobs) == 0 {
 		return nil
 	}
-	if _, err := p.jobs.InsertManyFastTx(ctx, tx, jobs); err != nil {
+	// Not the fast way, which takes a job's time from this node's clock: by the database's it may be to come,
+	// and nobody would fetch the job when it is announced.
+	if _, err := p.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("queueing %d sends, of %s among others: %w", len(jobs), changes[0].After.Key, err)
 	}
 	// River leaves out its notification while another of the same queue, which may not be committed yet,
