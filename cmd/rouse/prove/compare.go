@@ -13,6 +13,7 @@ import (
 type limits struct {
 	late     time.Duration // how late a page may be; one that is not there by then is lost
 	rescue   time.Duration // how long after a node's death what it was sending may be sent again; 0: as late
+	median   time.Duration // how late half of the pages may be; 0: not judged
 	mayFail  bool          // attempts may fail: providers are out of order
 	afterAck time.Duration // what may still begin after an acknowledgement; 0: 1 s
 	hangUp   time.Duration // how long a call may ring after it; 0: 3 s
@@ -96,11 +97,19 @@ func compare(rec record, l limits) Result {
 		c.also(c)
 	}
 	c.result.spread()
+	c.half()
 	c.result.Rescued = spreadOf(c.rescued)
 	for _, what := range c.order {
 		c.result.Breaches = append(c.result.Breaches, *c.breach[what])
 	}
 	return c.result
+}
+
+// half checks that the quick way is taken: a limit for the latest pages is too wide to show that it is not.
+func (c *comparison) half() {
+	if half := c.result.Late; c.limits.median > 0 && half.P50 > c.limits.median.Seconds() {
+		c.found(&c.result.TooLate, "all", fmt.Sprintf("half of the pages are no later than %s", c.limits.median), "of %d, half are later than %.2f s", half.N, half.P50)
+	}
 }
 
 func newComparison(rec record, l limits) *comparison {

@@ -35,7 +35,7 @@ func proveKill(ctx context.Context, t *trial) (Result, error) {
 			t.say("%d of %d trials done", i+1, trials)
 		}
 	}
-	result, err := r.finish(ctx, stop, limits{late: killedMayBeLate})
+	result, err := r.finish(ctx, stop, limits{late: killedMayBeLate, median: halfLate})
 	deaths, points := len(r.ledger.read().faults), 0
 	for _, n := range passed {
 		points += n

@@ -125,6 +125,16 @@ func TestAStoryThatWentWellIsNoBreach(t *testing.T) {
 	}
 }
 
+func TestHalfOfThePagesAreLate(t *testing.T) {
+	s := goodStory()
+	for i := range s.sent {
+		s.sent[i].began = s.sent[i].began.Add(500 * time.Millisecond)
+	}
+	if r := compare(s.record, limits{late: 2 * time.Second, median: 300 * time.Millisecond}); r.TooLate != 1 || len(r.Breaches) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestEveryBreachIsNoticed(t *testing.T) {
 	counts := map[string]func(Result) int{
 		"lost": func(r Result) int { return r.Lost }, "duplicated": func(r Result) int { return r.Duplicated },

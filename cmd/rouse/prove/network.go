@@ -40,7 +40,7 @@ func proveNetwork(ctx context.Context, t *trial) (Result, error) {
 		t.say("%d of %d: node %s was without its database for %.1f s, %s", i+1, trials, n.name, away.Seconds(), how)
 		fake.Sleep(ctx, rest)
 	}
-	result, err := r.finish(ctx, stop, limits{late: takenOverLate})
+	result, err := r.finish(ctx, stop, limits{late: takenOverLate, median: halfLate})
 	result.note("%d times a node was cut off with messages in its hands; the other took over %d messages", len(r.ledger.read().faults), r.logged("taking over a send"))
 	return result, err
 }

@@ -42,7 +42,7 @@ func proveStop(ctx context.Context, t *trial) (Result, error) {
 		t.say("%d of %d: node %s slept for %.1f s", i+1, trials, n.name, sleep.Seconds())
 		fake.Sleep(ctx, rest)
 	}
-	result, err := r.finish(ctx, stop, limits{late: takenOverLate})
+	result, err := r.finish(ctx, stop, limits{late: takenOverLate, median: halfLate})
 	result.note("%d times a node slept with messages in its hands; it was refused %d stale reports, the other took over %d messages",
 		len(r.ledger.read().faults), r.logged("stale report refused"), r.logged("taking over a send"))
 	return result, err
