@@ -114,7 +114,7 @@ func TestADatabaseThatTakesNoWritesFailsTheAudit(t *testing.T) {
 		}
 	}
 	// A statement that hangs, as with a synchronous standby away, is not waited for.
-	h.exec(`drop trigger refuse on probe`)
+	h.exec(`drop trigger if exists refuse on probe`)
 	unlock := h.lock(`lock table probe`)
 	defer unlock()
 	began := time.Now()
