@@ -40,9 +40,6 @@ func newLooks(queues map[string]river.QueueConfig) *looks {
 	return l
 }
 
-// plugins is how River is given it.
-func (l *looks) plugins() []rivertype.Plugin { return []rivertype.Plugin{l} }
-
 // MetricEmit is called after each fetch.
 func (l *looks) MetricEmit(_ context.Context, params *rivertype.HookMetricEmitParams) {
 	if m, ok := params.Metric.(*rivertype.JobGetAvailableCountMetric); ok {

@@ -147,8 +147,7 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change)
 	if len(jobs) == 0 {
 		return nil
 	}
-	// Not the fast way, which takes a job's time from this node's clock: by the database's it may be to come,
-	// and nobody would fetch the job when it is announced.
+	// Not the fast way, which knows no databaseTime.
 	if _, err := p.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("queueing %d sends, of %s among others: %w", len(jobs), changes[0].After.Key, err)
 	}

@@ -2,8 +2,10 @@ package pager
 
 import (
 	"context"
+	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"rouse/engine/enginedb"
 	"rouse/rosters"
@@ -13,6 +15,18 @@ const withdrawQueue = "withdraw"
 
 // sendQueue is the queue of a channel's sends: a provider that hangs holds up no other channel.
 func sendQueue(c rosters.Channel) string { return "send_" + string(c) }
+
+// databaseTime lets the database's clock say from when a job may be fetched. River's driver takes this
+// node's, so that with a clock that is ahead nobody would fetch the job when it is announced; for the zero
+// time its statement puts now(), when the transaction began.
+type databaseTime struct{ river.PluginDefaults }
+
+var _ rivertype.HookInsertBegin = (*databaseTime)(nil)
+
+func (*databaseTime) InsertBegin(_ context.Context, job *rivertype.JobInsertParams) error {
+	job.ScheduledAt = &time.Time{}
+	return nil
+}
 
 // sendArgs is the job of sending one attempt under one generation. A job whose generation is stale does
 // nothing.

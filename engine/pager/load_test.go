@@ -240,3 +240,19 @@ func (h *house) alertEach(from, to int) {
 		}
 	}
 }
+
+// F24: a job that is stamped by a node whose clock is ahead waits for that time.
+func TestJobsTakeTheirTimeFromTheDatabase(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.exec(`create table stamped (own boolean)`)
+	h.exec(`create function look() returns trigger language plpgsql as
+		'begin insert into public.stamped values (new.scheduled_at = now()); return null; end'`)
+	h.exec(`create trigger look after insert on river.river_job for each row execute function look()`)
+	h.pushed("db-1")
+	h.MoveClock(time.Minute)
+	h.phones.expect(t, annsNumber, 1)
+	if jobs, own := ask[int](h, `select count(*) from stamped`), ask[int](h, `select count(*) from stamped where own`); own != jobs || own < 2 {
+		t.Errorf("%d of %d jobs have the database's time, want all of at least 2", own, jobs)
+	}
+}

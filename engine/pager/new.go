@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
@@ -118,7 +119,7 @@ func New(cfg Config) (*Pager, error) {
 		CompletedJobRetentionPeriod: time.Hour,
 		SoftStopTimeout:             10 * time.Second,
 		Workers:                     workers,
-		Plugins:                     p.looks.plugins(),
+		Plugins:                     []rivertype.Plugin{p.looks, &databaseTime{}},
 		Logger:                      slog.New(warnings{p.log.Handler()}),
 	})
 	if err != nil {
