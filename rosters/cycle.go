@@ -37,9 +37,9 @@ func cyclePeriod(p rrule.ROption) time.Duration {
 	return 0
 }
 
-func newCycle(p rrule.ROption, start wall, loc *time.Location, period time.Duration) *cycle {
+func newCycle(p pattern, start wall, loc *time.Location, period time.Duration) *cycle {
 	c := &cycle{loc: loc, start: start, period: wall(period / time.Second)}
-	next := libraryWalls(p, start)
+	next := p.walls(start)
 	for w, ok := next(); ok && w-start < c.period; w, ok = next() {
 		c.offsets = append(c.offsets, w-start)
 	}
@@ -77,6 +77,16 @@ func (c *cycle) from(at time.Time) iter.Seq[handover] {
 			last = handover{last.turn + 1, t}
 		}
 	}
+}
+
+// nth finds a turn from where it would be if no clock had ever moved two hand-overs together.
+func (c *cycle) nth(turn int) (time.Time, bool) {
+	for h := range c.from(resolve(c.wall(turn), c.loc)) {
+		if h.turn >= turn {
+			return h.at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 func (c *cycle) walls(n int) walls {

@@ -34,11 +34,17 @@ func TestHours(t *testing.T) {
 		{"half past one comes twice: and again", newYork(Window{all, "01:30", "01:45"}), "2026-11-01T05:45:00Z", "2026-11-01T06:30:00Z"},
 		{"Santiago's Sunday begins at one", Hours{Zone: "America/Santiago", Windows: []Window{{[]time.Weekday{time.Sunday}, "00:00", "24:00"}}}, "2026-09-05T12:00:00Z", "2026-09-06T04:00:00Z"},
 		{"Apia had no Friday", Hours{Zone: "Pacific/Apia", Windows: []Window{{[]time.Weekday{time.Friday}, "09:00", "10:00"}}}, "2011-12-28T12:00:00Z", "2012-01-05T19:00:00Z"},
+		{"across midnight: before", newYork(Window{all, "22:00", "06:00"}), "2026-01-04T18:00:00Z", "2026-01-05T03:00:00Z"},
+		{"across midnight: the next day", newYork(Window{all[:1], "22:00", "06:00"}), "2026-01-05T10:59:59Z", "2026-01-05T10:59:59Z"},
+		{"across midnight: no longer", newYork(Window{all[:1], "22:00", "06:00"}), "2026-01-05T11:00:00Z", "2026-01-12T03:00:00Z"},
+		{"across the week's end", newYork(Window{all[6:], "22:00", "06:00"}), "2026-01-11T10:59:59Z", "2026-01-11T10:59:59Z"},
+		{"a day from noon to noon", newYork(Window{all[3:4], "12:00", "12:00"}), "2026-01-08T16:59:59Z", "2026-01-08T16:59:59Z"},
+		{"the whole week", newYork(Window{all, "00:00", "24:00"}), "2026-01-11T04:59:59Z", "2026-01-11T04:59:59Z"},
+
 		{"the last day of 2040", newYork(), "2040-12-31T03:00:00Z", "2040-12-31T14:00:00Z"},
 
 		{"what cannot be read is open: the zone", Hours{Zone: "Atlantis/Harbour"}, "2026-01-04T03:00:00Z", "2026-01-04T03:00:00Z"},
 		{"a time", newYork(Window{all, "9", "17:00"}), "2026-01-04T03:00:00Z", "2026-01-04T03:00:00Z"},
-		{"across midnight", newYork(Window{all, "22:00", "06:00"}), "2026-01-04T18:00:00Z", "2026-01-04T18:00:00Z"},
 		{"a day", newYork(Window{[]time.Weekday{7}, "09:00", "17:00"}), "2026-01-04T03:00:00Z", "2026-01-04T03:00:00Z"},
 	}
 	for _, tt := range tests {

@@ -93,7 +93,7 @@ func TestOnCallAgreesWithOracle(t *testing.T) {
 			if len(got) != 1 || got[0] != want {
 				t.Fatalf("%+v\nat %v %v is on call, want %q", roster.Rotations[0], at, got, want)
 			}
-			if s := calendar.places[0].turns.at(at); s.Turn != turn {
+			if s := calendar.eras[0].places[0].turns.at(at); s.Turn != turn {
 				t.Fatalf("%+v\nat %v turn %d, want %d", roster.Rotations[0], at, s.Turn, turn)
 			}
 		}

@@ -22,6 +22,8 @@ type handover struct {
 type recurrence interface {
 	// from yields the last hand-over at or before an instant, if there is one, and all that follow.
 	from(at time.Time) iter.Seq[handover]
+	// nth finds the instant of a turn, false if there is none.
+	nth(turn int) (time.Time, bool)
 }
 
 // newRecurrence prepares a rule that hands over for the first time at start or later, and fails if
@@ -30,20 +32,55 @@ type recurrence interface {
 // Rules are iterated on the wall clock, where no hour is missing and none comes twice; what a reading
 // means as an instant is resolve's to say. The library itself mixes the two and loses or moves
 // hand-overs near clock changes.
-func newRecurrence(r rule, start wall, loc *time.Location) (recurrence, error) {
-	p, err := r.daily(start)
+func newRecurrence(r rule, times []wall, start wall, loc *time.Location) (recurrence, error) {
+	option, err := r.daily(start)
 	if err != nil {
 		return nil, err
 	}
-	if next := libraryWalls(p, start); next == nil {
+	p := pattern{option, times}
+	if next := p.walls(start); next == nil {
 		return nil, errors.New("cannot be computed")
 	} else if _, ok := next(); !ok {
 		return nil, errors.New("never occurs; check INTERVAL and the BY… parts against each other and the start")
 	}
-	if period := cyclePeriod(p); period > 0 {
+	if period := cyclePeriod(option); period > 0 {
 		return newCycle(p, start, loc, period), nil
 	}
 	return &history{loc: loc, start: start, pattern: p}, nil
+}
+
+// pattern is what the library iterates, and the times of day at which it hands over on each of the days
+// that come of it; with none, at what comes.
+type pattern struct {
+	rrule.ROption
+	times []wall
+}
+
+// walls is nil if the library refuses the pattern.
+func (p pattern) walls(start wall) walls {
+	if len(p.times) == 0 {
+		return libraryWalls(p.ROption, start)
+	}
+	days := libraryWalls(p.ROption, start-start.timeOfDay())
+	if days == nil {
+		return nil
+	}
+	date, rest := wall(0), []wall(nil)
+	return func() (wall, bool) {
+		for {
+			if len(rest) == 0 {
+				d, ok := days()
+				if !ok {
+					return 0, false
+				}
+				date, rest = d, p.times
+			}
+			w := date + rest[0]
+			if rest = rest[1:]; w >= start {
+				return w, true
+			}
+		}
+	}
 }
 
 // walls yields ever later readings of the wall clock.
@@ -116,15 +153,14 @@ func (s *instants) ready() bool {
 type history struct {
 	loc     *time.Location
 	start   wall
-	pattern rrule.ROption
+	pattern pattern
 
 	mu    sync.Mutex
 	known []time.Time
 	more  *instants // nil: not begun
 }
 
-// get returns the hand-over of a turn, false if the rule has no more.
-func (h *history) get(turn int) (time.Time, bool) {
+func (h *history) nth(turn int) (time.Time, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for len(h.known) <= turn {
@@ -153,7 +189,7 @@ func (h *history) turnAt(at time.Time) int {
 
 func (h *history) grow() bool {
 	if h.more == nil {
-		h.more = &instants{next: libraryWalls(h.pattern, h.start), loc: h.loc}
+		h.more = &instants{next: h.pattern.walls(h.start), loc: h.loc}
 	}
 	t, ok := h.more.pull()
 	if ok {
@@ -165,7 +201,7 @@ func (h *history) grow() bool {
 func (h *history) from(at time.Time) iter.Seq[handover] {
 	return func(yield func(handover) bool) {
 		for turn := max(0, h.turnAt(at)); ; turn++ {
-			t, ok := h.get(turn)
+			t, ok := h.nth(turn)
 			if !ok || !yield(handover{turn, t}) {
 				return
 			}

@@ -10,8 +10,8 @@ import (
 	_ "time/tzdata"
 )
 
-// handovers returns the instants of a rotation's hand-overs in [from, to), in the zone's own time.
-func handovers(t *testing.T, zone, start, rule string, from, to time.Time) []time.Time {
+// handoverTimes returns the instants of a rotation's hand-overs in [from, to), in the zone's own time.
+func handoverTimes(t *testing.T, zone, start, rule string, from, to time.Time) []time.Time {
 	t.Helper()
 	turns, err := Rotation{Zone: zone, Start: start, Rule: rule, Participants: []PersonID{"ann"}}.compile()
 	if err != nil {
@@ -63,7 +63,7 @@ func TestRecurrenceCases(t *testing.T) {
 		for _, c := range data.Cases {
 			total++
 			t.Run(c.ID, func(t *testing.T) {
-				got := handovers(t, c.TZ, c.Start, c.RRule, c.Window.From, c.Window.To)
+				got := handoverTimes(t, c.TZ, c.Start, c.RRule, c.Window.From, c.Window.To)
 				if !slices.EqualFunc(got, c.Expected, time.Time.Equal) {
 					t.Errorf("%s, %s: %s from %s\n got %v\nwant %v", c.TZ, c.Scenario, c.RRule, c.Start, got, c.Expected)
 				}
@@ -122,7 +122,7 @@ func TestHandoversWhereClocksChange(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, at := range handovers(t, tt.zone, tt.start, tt.rule, instant(t, tt.from), instant(t, tt.to)) {
+			for _, at := range handoverTimes(t, tt.zone, tt.start, tt.rule, instant(t, tt.from), instant(t, tt.to)) {
 				got = append(got, at.Format(time.RFC3339))
 			}
 			if strings.Join(got, " ") != tt.want {
@@ -144,7 +144,7 @@ func TestUntilAndCount(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := handovers(t, tt.zone, "2026-01-05T09:00:00", tt.rule, time.Time{}, instant(t, "2030-01-01T00:00:00Z"))
+			got := handoverTimes(t, tt.zone, "2026-01-05T09:00:00", tt.rule, time.Time{}, instant(t, "2030-01-01T00:00:00Z"))
 			if last := got[len(got)-1].UTC().Format(time.RFC3339); last != tt.last {
 				t.Errorf("%s: the last hand-over is %s, want %s", tt.rule, last, tt.last)
 			}
@@ -152,12 +152,12 @@ func TestUntilAndCount(t *testing.T) {
 	}
 
 	// The instant of 01:30 is the first of two; UNTIL lies between them.
-	got := handovers(t, "America/New_York", "2026-10-30T01:30:00", "FREQ=DAILY;UNTIL=20261101T060000Z", time.Time{}, instant(t, "2030-01-01T00:00:00Z"))
+	got := handoverTimes(t, "America/New_York", "2026-10-30T01:30:00", "FREQ=DAILY;UNTIL=20261101T060000Z", time.Time{}, instant(t, "2030-01-01T00:00:00Z"))
 	if len(got) != 3 {
 		t.Errorf("UNTIL between the two half past ones: %d hand-overs, want 3: %v", len(got), got)
 	}
 	// Apia's missing day is no turn, and does not count.
-	got = handovers(t, "Pacific/Apia", "2011-12-28T09:00:00", "FREQ=DAILY;COUNT=4", time.Time{}, instant(t, "2030-01-01T00:00:00Z"))
+	got = handoverTimes(t, "Pacific/Apia", "2011-12-28T09:00:00", "FREQ=DAILY;COUNT=4", time.Time{}, instant(t, "2030-01-01T00:00:00Z"))
 	if want := instant(t, "2012-01-01T09:00:00+14:00"); !got[len(got)-1].Equal(want) {
 		t.Errorf("four days in Apia ended with %v, want %v", got[len(got)-1], want)
 	}
@@ -184,11 +184,11 @@ func TestCycleAgreesWithHistory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			quick, err := newRecurrence(r, start, loc)
+			quick, err := newRecurrence(r, nil, start, loc)
 			if err != nil {
 				t.Fatal(err)
 			}
-			slow := &history{loc: loc, start: start, pattern: p}
+			slow := &history{loc: loc, start: start, pattern: pattern{ROption: p}}
 			for i := range 400 {
 				at := from.Add(time.Duration(i) * 11 * 24 * time.Hour).Add(time.Duration(i%24) * time.Hour)
 				if q, s := first(quick, at), first(slow, at); q != s {

@@ -2,6 +2,7 @@ package rosters
 
 import (
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -9,7 +10,8 @@ import (
 // clipped to the span, sorted by From and then in the order of the rotations. At every instant the
 // persons of the shifts that cover it are those of OnCall. Times are UTC.
 //
-// A shift that an override put in place names the override, not the rotation, and no turn; one that
+// A shift of a lower rank is told as far as no higher one covers. A shift that an override put in place
+// names the override, not the rotation, and no turn; one that
 // covers several rotations, or several shifts on end, is one. The work grows with the span: whoever
 // takes it from a request bounds it.
 func (r Roster) Shifts(from, to time.Time) []Shift {
@@ -20,26 +22,106 @@ func (r Roster) Shifts(from, to time.Time) []Shift {
 // Shifts is Roster.Shifts.
 func (c *Calendar) Shifts(from, to time.Time) []Shift {
 	from, to = from.UTC(), to.UTC()
-	var found []Shift // in the order of the places, which sorting keeps
-	for _, p := range c.places {
-		for _, d := range c.duties(p, from, to) {
-			if d.Person != "" {
-				found = append(found, d.Shift)
-			}
+	var found []Shift // of one revision after the other, in the order of the places, which sorting keeps
+	for i, e := range c.eras {
+		begins, ends := later(from, e.Since.UTC()), to
+		if i+1 < len(c.eras) {
+			ends = earlier(to, c.eras[i+1].Since.UTC())
+		}
+		if begins.Before(ends) {
+			found = append(found, c.during(e, begins, ends)...)
 		}
 	}
 	found = joinStandIns(found)
+	if len(c.eras) > 1 {
+		found = joinTurns(found)
+	}
 	slices.SortStableFunc(found, func(a, b Shift) int { return a.From.Compare(b.From) })
 	return found
+}
+
+// ranked is a shift of a place that may not count.
+type ranked struct {
+	Shift
+	rank   int
+	always bool // whatever its rank
+}
+
+// during is Shifts within the time of one revision.
+func (c *Calendar) during(e era, from, to time.Time) []Shift {
+	var all []ranked
+	look := func(p place) {
+		for _, d := range c.duties(p, from, to) {
+			if d.Person != "" {
+				d.Revision = e.Revision.Revision
+				all = append(all, ranked{d.Shift, p.rank, p.besides(e)})
+			}
+		}
+	}
+	for _, p := range e.places {
+		look(p)
+	}
+	for _, i := range c.extra {
+		look(c.added(i, e))
+	}
+	return uncovered(all)
+}
+
+// uncovered returns of shifts what no higher rank covers.
+func uncovered(all []ranked) []Shift {
+	var ranks []int
+	for _, s := range all {
+		if !s.always {
+			ranks = append(ranks, s.rank)
+		}
+	}
+	slices.Sort(ranks)
+	ranks = slices.Compact(ranks)
+	parts := make([][]Shift, len(all))
+	var covered []Span // by the ranks above
+	for _, rank := range slices.Backward(ranks) {
+		var spans []Span
+		for i, s := range all {
+			if !s.always && s.rank == rank {
+				parts[i] = s.without(covered)
+				spans = append(spans, Span{s.From, s.To})
+			}
+		}
+		covered = union(append(spans, covered...))
+	}
+	var found []Shift
+	for i, s := range all {
+		if s.always {
+			parts[i] = []Shift{s.Shift}
+		}
+		found = append(found, parts[i]...)
+	}
+	return found
+}
+
+// without returns the parts of a shift that lie outside of spans, which are in order.
+func (s Shift) without(spans []Span) (parts []Shift) {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].To.After(s.From) })
+	rest := s
+	for ; i < len(spans) && spans[i].From.Before(s.To); i++ {
+		if part := rest.clipped(rest.From, spans[i].From); !part.empty() {
+			parts = append(parts, part)
+		}
+		rest.From = spans[i].To
+	}
+	if !rest.empty() {
+		parts = append(parts, rest)
+	}
+	return parts
 }
 
 // duties returns who stands in a place, without a hole, from from until to.
 func (c *Calendar) duties(p place, from, to time.Time) []duty {
 	duties := p.duties(from, to)
-	for _, o := range c.overrides {
-		if o.Person != "" && o.From.Before(o.To) {
+	for i, o := range c.overrides {
+		if o.valid() && o.From.Before(o.To) && (p.added == nil || i > p.after) {
 			o.From, o.To = o.From.UTC(), o.To.UTC()
-			duties = splitBy(duties, o, p.rotation)
+			duties = splitBy(duties, o, p)
 		}
 	}
 	return duties
@@ -54,17 +136,42 @@ func (p place) duties(from, to time.Time) []duty {
 			reached = d.To
 		}
 	}
-	if p.turns != nil {
-		for s := range p.turns.shifts(from) {
+	switch {
+	case p.added != nil:
+		o := p.added
+		add(Shift{From: reached, To: o.From.UTC()})
+		add(Shift{Person: o.Person, From: o.From.UTC(), To: o.To.UTC(), Override: o.ID})
+	case p.turns != nil:
+		for s := range p.turns.between(from, to) {
 			add(Shift{From: reached, To: s.From})
-			if !s.From.Before(to) {
-				break
-			}
-			add(s)
+			add(p.seated(s))
 		}
 	}
 	add(Shift{From: reached, To: to})
 	return duties
+}
+
+// joinTurns makes one shift of the parts that a new revision left as they were.
+func joinTurns(shifts []Shift) []Shift {
+	type turn struct {
+		person   PersonID
+		rotation string
+		turn     int
+	}
+	last := map[turn]int{} // where it stands in joined
+	var joined []Shift
+	for _, s := range shifts {
+		if s.Override == "" {
+			key := turn{s.Person, s.Rotation, s.Turn}
+			if i, ok := last[key]; ok && joined[i].To.Equal(s.From) {
+				joined[i].To = s.To
+				continue
+			}
+			last[key] = len(joined)
+		}
+		joined = append(joined, s)
+	}
+	return joined
 }
 
 // joinStandIns makes one shift of those that the same override put next to each other, in one place

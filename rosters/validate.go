@@ -24,6 +24,9 @@ const (
 	maxLength       = 366 * day
 	maxOverride     = 366 * day
 	maxWindows      = 50
+	maxDates        = 500
+	maxRank         = 1000
+	maxEach         = 1000
 )
 
 var (
@@ -107,31 +110,92 @@ func (r Rotation) Validate() error {
 	if r.Zone == "" {
 		errs.field("/zone", "", errZoneName)
 	}
-	_, err := r.compile()
+	turns, err := r.compile()
 	errs.below("", err)
+	if err == nil && !turns.meetHours() {
+		errs.refuse("/hours", len(r.Hours), "never meet a shift; nobody would ever be on call")
+	}
 	if r.Length != 0 && (r.Length < minLength || r.Length > maxLength) {
 		errs.refuse("/length", r.Length, "must be 0 (until the next hand-over) or %v to %v", minLength, maxLength)
 	}
-	if len(r.Participants) == 0 {
-		errs.refuse("/participants", "", "a rotation needs at least one participant, or nobody would ever be on call")
-	}
-	errs.limit("/participants", len(r.Participants), maxParticipants)
-	for i, person := range r.Participants {
-		errs.slug(fmt.Sprintf("/participants/%d", i), string(person))
+	errs.participants(r)
+	errs.within("/rank", r.Rank, -maxRank, maxRank)
+	errs.within("/each", r.Each, 0, maxEach)
+	errs.within("/ahead", r.Ahead, 0, maxAhead)
+	errs.limit("/hours", len(r.Hours), maxWindows)
+	if !r.Until.IsZero() && !r.Until.After(r.From) {
+		errs.refuse("/until", r.Until.Format(time.RFC3339), "must be later than from, which is %s", r.From.Format(time.RFC3339))
 	}
 	return errs.orNil()
+}
+
+// meetHours looks at a year of daily shifts, and at as many of others.
+func (t *turns) meetHours() bool {
+	n := 0
+	for s := range t.shifts(time.Time{}) {
+		for range t.covered(s) {
+			return true
+		}
+		if n++; n > 400 {
+			break
+		}
+	}
+	return false
+}
+
+// maxAhead is more than any order can be ahead of itself.
+const maxAhead = maxParticipants * maxEach
+
+func (es *FieldErrors) participants(r Rotation) {
+	seen := map[PersonID]bool{}
+	for i, person := range r.Participants {
+		path := fmt.Sprintf("/participants/%d", i)
+		switch {
+		case person == "" && r.Everyone:
+			es.refuse(path, "", "an empty seat means nothing where everyone is on call; leave it out")
+		case person == "":
+		case r.Everyone && seen[person]:
+			es.refuse(path, person, "is named twice, and everyone is on call at the same time; name each once")
+		default:
+			es.slug(path, string(person))
+		}
+		seen[person] = true
+	}
+	delete(seen, "")
+	if len(seen) == 0 {
+		es.refuse("/participants", "", "a rotation needs at least one participant, or nobody would ever be on call")
+	}
+	es.limit("/participants", len(r.Participants), maxParticipants)
+}
+
+func (es *FieldErrors) within(path string, n, low, high int) {
+	if n < low || n > high {
+		es.refuse(path, n, "must be %d to %d", low, high)
+	}
 }
 
 // Validate reports all that keeps an override from being saved, as FieldErrors.
 func (o Override) Validate() error {
 	var errs FieldErrors
 	errs.slug("/id", o.ID)
-	errs.slug("/person", string(o.Person))
-	if o.Replaces != "" {
-		errs.slug("/replaces", string(o.Replaces))
+	switch o.Kind {
+	case Replace, Add:
+		errs.slug("/person", string(o.Person))
+	case TakeOff:
+		if o.Person != "" {
+			errs.refuse("/person", o.Person, "an override that takes somebody off puts nobody on; leave the person out, or replace")
+		}
+	default:
+		errs.refuse("/kind", o.Kind, "must be replace, add or take_off")
 	}
-	if o.Replaces == o.Person && o.Person != "" {
+	switch {
+	case o.Replaces == "":
+	case o.Kind == Add:
+		errs.refuse("/replaces", o.Replaces, "an extra shift replaces nobody; leave it out, or replace")
+	case o.Replaces == o.Person:
 		errs.refuse("/replaces", o.Replaces, "is the person who takes over, so the override would do nothing; name somebody else, or nobody to replace all")
+	default:
+		errs.slug("/replaces", string(o.Replaces))
 	}
 	errs.span(o.From, o.To)
 	return errs.orNil()
