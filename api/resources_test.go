@@ -240,18 +240,18 @@ func TestWhoIsOnCall(t *testing.T) {
 	d.must(201, "POST", "/v1/rosters/dba/overrides", `{"person": "carla", "replaces": "ann", "from": "2098-01-15T00:00:00Z", "to": "2098-01-16T00:00:00Z"}`)
 	for path, want := range map[string]string{
 		"/v1/rosters/dba/oncall?at=2026-01-05T07:59:59Z":        `{"roster":"dba","name":"dba","at":"2026-01-05T07:59:59Z","on_call":[]}`,
-		"/v1/rosters/dba/oncall?at=2026-01-05T08:00:00Z":        `{"roster":"dba","name":"dba","at":"2026-01-05T08:00:00Z","on_call":[{"person":"ann","name":"Name of ann","until":"2026-01-12T08:00:00Z","rotation":"primary"}]}`,
-		"/v1/rosters/dba/oncall?at=2026-07-06T09:00:00%2B02:00": `{"roster":"dba","name":"dba","at":"2026-07-06T07:00:00Z","on_call":[{"person":"ann","name":"Name of ann","until":"2026-07-13T07:00:00Z","rotation":"primary"}]}`,
-		"/v1/rosters/dba/oncall?at=2098-01-15T12:00:00Z":        `{"roster":"dba","name":"dba","at":"2098-01-15T12:00:00Z","on_call":[{"person":"carla","name":"Name of carla","until":"2098-01-16T00:00:00Z","override":1}]}`,
+		"/v1/rosters/dba/oncall?at=2026-01-05T08:00:00Z":        `{"roster":"dba","name":"dba","at":"2026-01-05T08:00:00Z","on_call":[{"person":"ann","name":"Name of ann","until":"2026-01-12T08:00:00Z","rotation":"primary","turn":0,"revision":1}]}`,
+		"/v1/rosters/dba/oncall?at=2026-07-06T09:00:00%2B02:00": `{"roster":"dba","name":"dba","at":"2026-07-06T07:00:00Z","on_call":[{"person":"ann","name":"Name of ann","until":"2026-07-13T07:00:00Z","rotation":"primary","turn":26,"revision":1}]}`,
+		"/v1/rosters/dba/oncall?at=2098-01-15T12:00:00Z":        `{"roster":"dba","name":"dba","at":"2098-01-15T12:00:00Z","on_call":[{"person":"carla","name":"Name of carla","until":"2098-01-16T00:00:00Z","override":1,"turn":0,"instead_of":"ann","revision":1}]}`,
 		"/v1/oncall?at=2026-01-05T08:00:00Z&roster=imoc":        `{"items":[{"roster":"imoc","name":"imoc","at":"2026-01-05T08:00:00Z","on_call":[]}]}`,
-		"/v1/oncall?at=2026-01-12T09:00:00Z": `{"items":[{"roster":"dba","name":"dba","at":"2026-01-12T09:00:00Z","on_call":[{"person":"bob","name":"Name of bob","until":"2026-01-19T08:00:00Z","rotation":"primary"}]},` +
-			`{"roster":"imoc","name":"imoc","at":"2026-01-12T09:00:00Z","on_call":[{"person":"carla","name":"Name of carla","until":"2026-01-13T09:00:00Z","rotation":"only"}]}]}`,
-		"/v1/oncall?at=2026-01-12T09:00:00Z&limit=1": `{"items":[{"roster":"dba","name":"dba","at":"2026-01-12T09:00:00Z","on_call":[{"person":"bob","name":"Name of bob","until":"2026-01-19T08:00:00Z","rotation":"primary"}]}],"next":"dba"}`,
+		"/v1/oncall?at=2026-01-12T09:00:00Z": `{"items":[{"roster":"dba","name":"dba","at":"2026-01-12T09:00:00Z","on_call":[{"person":"bob","name":"Name of bob","until":"2026-01-19T08:00:00Z","rotation":"primary","turn":1,"revision":1}]},` +
+			`{"roster":"imoc","name":"imoc","at":"2026-01-12T09:00:00Z","on_call":[{"person":"carla","name":"Name of carla","until":"2026-01-13T09:00:00Z","rotation":"only","turn":7,"revision":1}]}]}`,
+		"/v1/oncall?at=2026-01-12T09:00:00Z&limit=1": `{"items":[{"roster":"dba","name":"dba","at":"2026-01-12T09:00:00Z","on_call":[{"person":"bob","name":"Name of bob","until":"2026-01-19T08:00:00Z","rotation":"primary","turn":1,"revision":1}]}],"next":"dba"}`,
 		"/v1/rosters/dba/shifts?from=2098-01-14T00:00:00Z&to=2098-01-27T00:00:00Z": `{"from":"2098-01-14T00:00:00Z","items":[` +
-			`{"from":"2098-01-14T00:00:00Z","name":"Name of ann","person":"ann","rotation":"primary","to":"2098-01-15T00:00:00Z"},` +
-			`{"from":"2098-01-15T00:00:00Z","name":"Name of carla","override":1,"person":"carla","to":"2098-01-16T00:00:00Z"},` +
-			`{"from":"2098-01-16T00:00:00Z","name":"Name of ann","person":"ann","rotation":"primary","to":"2098-01-20T08:00:00Z"},` +
-			`{"from":"2098-01-20T08:00:00Z","name":"Name of bob","person":"bob","rotation":"primary","to":"2098-01-27T00:00:00Z"}],"to":"2098-01-27T00:00:00Z"}`,
+			`{"from":"2098-01-14T00:00:00Z","name":"Name of ann","person":"ann","rotation":"primary","turn":3758,"revision":1,"to":"2098-01-15T00:00:00Z"},` +
+			`{"from":"2098-01-15T00:00:00Z","name":"Name of carla","override":1,"turn":0,"instead_of":"ann","revision":1,"person":"carla","to":"2098-01-16T00:00:00Z"},` +
+			`{"from":"2098-01-16T00:00:00Z","name":"Name of ann","person":"ann","rotation":"primary","turn":3758,"revision":1,"to":"2098-01-20T08:00:00Z"},` +
+			`{"from":"2098-01-20T08:00:00Z","name":"Name of bob","person":"bob","rotation":"primary","turn":3759,"revision":1,"to":"2098-01-27T00:00:00Z"}],"to":"2098-01-27T00:00:00Z"}`,
 	} {
 		var got, wanted any
 		answer := d.as("read", "GET", path, "")

@@ -118,6 +118,7 @@ func (s *server) routes(c Config) []route {
 		{"GET", team, read, operation((*calls).GetRoster)},
 		{"PUT", team, admin, operation((*calls).ReplaceRoster)},
 		{"DELETE", team, admin, operation((*calls).DeleteRoster)},
+		{"GET", team + "/revisions", read, operation((*calls).ListRevisions)},
 		{"GET", team + "/rotations", read, operation((*calls).ListRotations)},
 		{"POST", team + "/rotations", admin, operation((*calls).CreateRotation)},
 		{"GET", team + "/rotations/{id}", read, operation((*calls).GetRotation)},

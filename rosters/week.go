@@ -78,7 +78,7 @@ func (w Window) compile(open *week) error {
 	return nil
 }
 
-var errClock = errors.New(`must be a time of day such as "09:00", in 24 hours; a window may end at "24:00", the end of the day`)
+var errClock = errors.New(`must be a time of day such as "09:00", in 24 hours; "24:00" is the end of the day`)
 
 // parseClock reads a time of day, "00:00" to "24:00".
 func parseClock(s string) (wall, error) {

@@ -28,6 +28,8 @@ func about(thing string, err error) error {
 		return problem.NotFound.Because("There is no %s.", thing)
 	case errors.Is(err, rosterdb.ErrExists), errors.Is(err, enginedb.ErrExists):
 		return problem.Conflict.Because("There is a %s already.", thing)
+	case errors.Is(err, rosterdb.ErrGone):
+		return problem.Conflict.Because("%s was deleted, and rosters of the past name that handle still. Restore it, or take another one.", thing)
 	case errors.Is(err, rosterdb.ErrVersion), errors.Is(err, enginedb.ErrVersion):
 		return problem.Changed.Because("The version of %s that If-Match names is not the stored one.", thing)
 	case errors.Is(err, pager.ErrResolved):

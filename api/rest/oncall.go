@@ -140,7 +140,8 @@ func (h handlers) onCall(ctx context.Context, ids []rosters.RosterID, at time.Ti
 	items := make([]OnCall, len(found))
 	for i, r := range found {
 		items[i] = OnCall{Roster: string(r.ID), Name: r.Name, At: at, OnCall: mapped(duties[i], func(s rosters.Shift) OnDuty {
-			return OnDuty{Person: string(s.Person), Name: names[s.Person], Until: s.To, Rotation: s.Rotation, Override: overrideNumber(s.Override)}
+			return OnDuty{Person: string(s.Person), Name: names[s.Person], Until: s.To, Rotation: s.Rotation, Override: overrideNumber(s.Override),
+				Turn: s.Turn, InsteadOf: string(s.Instead), Revision: s.Revision}
 		})}
 	}
 	return items, nil
@@ -208,7 +209,8 @@ func (h handlers) ListShifts(ctx context.Context, r ListShiftsRequestObject) (Li
 		return nil, err
 	}
 	return ListShifts200JSONResponse{From: from, To: to, Items: mapped(shifts, func(s rosters.Shift) Shift {
-		return Shift{Person: string(s.Person), Name: names[s.Person], From: s.From, To: s.To, Rotation: s.Rotation, Override: overrideNumber(s.Override)}
+		return Shift{Person: string(s.Person), Name: names[s.Person], From: s.From, To: s.To, Rotation: s.Rotation, Override: overrideNumber(s.Override),
+			Turn: s.Turn, InsteadOf: string(s.Instead), Revision: s.Revision}
 	})}, nil
 }
 

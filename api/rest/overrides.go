@@ -12,12 +12,20 @@ import (
 )
 
 func overrideOf(o Override) rosters.Override {
-	return rosters.Override{Rotation: o.Rotation, Replaces: rosters.PersonID(o.Replaces), Person: rosters.PersonID(o.Person), From: o.From.UTC(), To: o.To.UTC()}
+	kind := rosters.OverrideKind(o.Kind)
+	if o.Kind == replaceKind {
+		kind = rosters.Replace
+	}
+	return rosters.Override{Kind: kind, Rotation: o.Rotation, Replaces: rosters.PersonID(o.Replaces), Person: rosters.PersonID(o.Person), From: o.From.UTC(), To: o.To.UTC()}
 }
 
 func overrideOut(o rosters.Override) Override {
-	return Override{ID: overrideNumber(o.ID), Rotation: o.Rotation, Replaces: string(o.Replaces), Person: string(o.Person), From: o.From.UTC(), To: o.To.UTC()}
+	return Override{ID: overrideNumber(o.ID), Kind: orElse(string(o.Kind), replaceKind), Rotation: o.Rotation, Replaces: string(o.Replaces), Person: string(o.Person),
+		From: o.From.UTC(), To: o.To.UTC()}
 }
+
+// replaceKind is the kind of most overrides as the wire names it.
+const replaceKind = "replace"
 
 // overrideNumber is an override's id as the wire has it.
 func overrideNumber(id string) int64 {

@@ -129,9 +129,13 @@ func (h handlers) DeletePerson(ctx context.Context, r DeletePersonRequestObject)
 	if slices.Contains(h.catchAll.LastResort, id) {
 		return nil, problem.InUse.Because("%s is one of the people of last resort in this server's configuration.", id)
 	}
-	err = h.rosters.DeletePerson(ctx, id, version)
+	now, err := h.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = h.rosters.DeletePerson(ctx, id, version, now, h.caller.Name)
 	if errors.Is(err, rosterdb.ErrInUse) {
-		return nil, h.personInUse(ctx, id)
+		return nil, h.personInUse(ctx, id, now)
 	}
 	if err != nil {
 		return nil, aboutPerson(r.Handle, err)
@@ -140,12 +144,12 @@ func (h handlers) DeletePerson(ctx context.Context, r DeletePersonRequestObject)
 }
 
 // personInUse tells what names a person, first of all where the person is on call.
-func (h handlers) personInUse(ctx context.Context, id rosters.PersonID) error {
-	uses, err := h.rosters.PersonUses(ctx, id)
+func (h handlers) personInUse(ctx context.Context, id rosters.PersonID, now time.Time) error {
+	uses, err := h.rosters.PersonUses(ctx, id, now)
 	if err != nil {
 		return err
 	}
-	reasons, err := h.duties(ctx, id, uses)
+	reasons, err := h.duties(ctx, id, uses, now)
 	if err != nil {
 		return err
 	}
@@ -167,11 +171,7 @@ func (h handlers) personInUse(ctx context.Context, id rosters.PersonID) error {
 }
 
 // duties tells in which of the rosters that name a person that person is on call now.
-func (h handlers) duties(ctx context.Context, id rosters.PersonID, uses []rosterdb.Use) ([]string, error) {
-	now, err := h.now(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (h handlers) duties(ctx context.Context, id rosters.PersonID, uses []rosterdb.Use, now time.Time) ([]string, error) {
 	var ids []rosters.RosterID
 	for _, u := range uses {
 		ids = append(ids, u.Roster)

@@ -277,12 +277,20 @@ type OnCallList struct {
 
 // OnDuty defines model for OnDuty.
 type OnDuty struct {
-	Name     string `json:"name"`
-	Override int64  `json:"override,omitempty,omitzero"`
-	Person   string `json:"person"`
+	// InsteadOf Whose place it was by the rotation, before overrides.
+	InsteadOf string `json:"instead_of,omitempty,omitzero"`
+	Name      string `json:"name"`
+	Override  int64  `json:"override,omitempty,omitzero"`
+	Person    string `json:"person"`
+
+	// Revision Of the roster's rotations, by which it was worked out.
+	Revision int `json:"revision,omitempty,omitzero"`
 
 	// Rotation Absent when an override put the person there.
 	Rotation string `json:"rotation,omitempty,omitzero"`
+
+	// Turn Which shift of the rotation it is, from 0; 0 with an override.
+	Turn int `json:"turn"`
 
 	// Until When the shift ends. Absent if that is more than 60 days away.
 	Until time.Time `json:"until,omitempty,omitzero"`
@@ -293,8 +301,11 @@ type Override struct {
 	From time.Time `json:"from"`
 	ID   int64     `json:"id,omitempty,omitzero"`
 
-	// Person Who is on call instead.
-	Person Slug `json:"person"`
+	// Kind Replace (if it is missing) puts the person on call instead of somebody, or of everybody; add besides whoever is, an extra shift; take_off leaves somebody's place empty, or everybody's.
+	Kind OverrideKind `json:"kind,omitempty,omitzero"`
+
+	// Person Who is on call instead, or besides.
+	Person Slug `json:"person,omitempty,omitzero"`
 
 	// Replaces Who is taken off; everybody, if it is missing.
 	Replaces string `json:"replaces,omitempty,omitzero"`
@@ -305,6 +316,9 @@ type Override struct {
 	// To Not included.
 	To time.Time `json:"to"`
 }
+
+// OverrideKind Replace (if it is missing) puts the person on call instead of somebody, or of everybody; add besides whoever is, an extra shift; take_off leaves somebody's place empty, or everybody's.
+type OverrideKind = string
 
 // Overrides defines model for Overrides.
 type Overrides struct {
@@ -458,14 +472,36 @@ type Resolution struct {
 	Why string `json:"why,omitempty,omitzero"`
 }
 
+// Revision defines model for Revision.
+type Revision struct {
+	// EffectiveFrom Absent if it ever counted.
+	EffectiveFrom time.Time `json:"effective_from,omitempty,omitzero"`
+
+	// EffectiveUntil When the next one begins.
+	EffectiveUntil time.Time  `json:"effective_until,omitempty,omitzero"`
+	Revision       int        `json:"revision"`
+	Rotations      []Rotation `json:"rotations"`
+}
+
+// Revisions defines model for Revisions.
+type Revisions struct {
+	Items []Revision `json:"items"`
+}
+
 // Roster defines model for Roster.
 type Roster struct {
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
 
+	// EffectiveFrom From when on the rotations count; absent if they ever did.
+	EffectiveFrom time.Time `json:"effective_from,omitempty,omitzero"`
+
 	// Name The slug, if it is missing.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Rotations In order; their shifts add up.
+	// Revision Of the rotations; counts up as they are changed.
+	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Rotations In order. The highest rank that has anybody covers, all rotations of it together. As they were planned last.
 	Rotations []Rotation `json:"rotations,omitzero"`
 
 	// Slug Unique; needed to create. It never changes.
@@ -484,6 +520,21 @@ type Rosters struct {
 
 // Rotation defines model for Rotation.
 type Rotation struct {
+	// Ahead By how many turns the order of the participants is ahead. Worked out when participants change, so that whoever is on call stays on call.
+	Ahead int `json:"ahead,omitempty,omitzero"`
+
+	// Besides Further hand-overs (RDATE), in local time.
+	Besides []string `json:"besides,omitempty,omitzero"`
+
+	// Everyone All participants are on call in each shift, instead of taking turns.
+	Everyone bool `json:"everyone,omitempty,omitzero"`
+
+	// From It covers nothing before.
+	From time.Time `json:"from,omitempty,omitzero"`
+
+	// Hours Of the week, in the zone, outside which it covers nothing; always, if there are none.
+	Hours []Window `json:"hours,omitempty,omitzero"`
+
 	// ID Unique within the roster; needed to create.
 	//
 	// Example: weekly
@@ -492,18 +543,33 @@ type Rotation struct {
 	// Length Of a shift; until the next hand-over, if it is missing.
 	Length Duration `json:"length,omitempty,omitzero"`
 
-	// Participants Handles, in the order in which they take turns, one shift each.
-	Participants []Slug `json:"participants"`
+	// Participants Handles, in the order in which they take turns. An empty one is an empty seat.
+	Participants []Seat `json:"participants"`
+
+	// Rank The highest rank that has anybody on call covers; 0, if it is missing.
+	Rank int `json:"rank,omitempty,omitzero"`
 
 	// Rule When hand-overs happen; an RRULE value (RFC 5545).
 	//
 	// Example: FREQ=WEEKLY
 	Rule string `json:"rule"`
 
+	// ShiftsEach Shifts on end that each participant has before the next one's turn; 1, if it is missing.
+	ShiftsEach int `json:"shifts_each,omitempty,omitzero"`
+
 	// Start Wall-clock time of the first hand-over, in the zone.
 	//
 	// Example: 2026-01-05T09:00:00
 	Start string `json:"start"`
+
+	// Times Times of day at which it hands over on each day of the rule, for turns of 8 or 12 hours; at the start's, if there are none.
+	Times []string `json:"times,omitempty,omitzero"`
+
+	// Until It covers nothing from then on.
+	Until time.Time `json:"until,omitempty,omitzero"`
+
+	// Without Hand-overs of the rule that do not take place (EXDATE), in local time; a date alone means all of that day.
+	Without []string `json:"without,omitempty,omitzero"`
 
 	// Zone IANA name.
 	//
@@ -518,6 +584,9 @@ type Rotations struct {
 
 // Scope defines model for Scope.
 type Scope = string
+
+// Seat Example: ann
+type Seat = string
 
 // Service defines model for Service.
 type Service struct {
@@ -561,16 +630,25 @@ type SeverityChange struct {
 
 // Shift defines model for Shift.
 type Shift struct {
-	From     time.Time `json:"from"`
-	Name     string    `json:"name"`
-	Override int64     `json:"override,omitempty,omitzero"`
-	Person   string    `json:"person"`
+	From time.Time `json:"from"`
+
+	// InsteadOf Whose place it was by the rotation, before overrides.
+	InsteadOf string `json:"instead_of,omitempty,omitzero"`
+	Name      string `json:"name"`
+	Override  int64  `json:"override,omitempty,omitzero"`
+	Person    string `json:"person"`
+
+	// Revision Of the roster's rotations, by which it was worked out.
+	Revision int `json:"revision,omitempty,omitzero"`
 
 	// Rotation Absent when an override put the person there.
 	Rotation string `json:"rotation,omitempty,omitzero"`
 
 	// To Not included.
 	To time.Time `json:"to"`
+
+	// Turn Which shift of the rotation it is, from 0; 0 with an override.
+	Turn int `json:"turn"`
 }
 
 // Shifts defines model for Shifts.
@@ -619,7 +697,7 @@ type Window struct {
 	// From Example: 09:00
 	From string `json:"from"`
 
-	// To Later than from; 24:00 is the end of the day.
+	// To 24:00 is the end of the day; one that is not later than from is on the next day.
 	//
 	// Example: 17:00
 	To string `json:"to"`
@@ -630,6 +708,9 @@ type At = time.Time
 
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// EffectiveFrom defines model for EffectiveFrom.
+type EffectiveFrom = time.Time
 
 // From defines model for From.
 type From = time.Time
@@ -778,6 +859,9 @@ type DeleteRosterParams struct {
 
 // ReplaceRosterParams defines parameters for ReplaceRoster.
 type ReplaceRosterParams struct {
+	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
+	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
@@ -802,18 +886,27 @@ type ListOverridesParams struct {
 
 // CreateRotationParams defines parameters for CreateRotation.
 type CreateRotationParams struct {
+	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
+	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // DeleteRotationParams defines parameters for DeleteRotation.
 type DeleteRotationParams struct {
+	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
+	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ReplaceRotationParams defines parameters for ReplaceRotation.
 type ReplaceRotationParams struct {
+	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
+	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
@@ -1048,6 +1141,9 @@ type ServerInterface interface {
 	// ReplaceOverride Replace an override
 	// (PUT /v1/rosters/{slug}/overrides/{id})
 	ReplaceOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	// ListRevisions List what a roster's rotations were and will be
+	// (GET /v1/rosters/{slug}/revisions)
+	ListRevisions(w http.ResponseWriter, r *http.Request, slug Slug)
 	// ListRotations List a roster's rotations
 	// (GET /v1/rosters/{slug}/rotations)
 	ListRotations(w http.ResponseWriter, r *http.Request, slug Slug)
@@ -2339,6 +2435,19 @@ func (siw *ServerInterfaceWrapper) ReplaceRoster(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ReplaceRosterParams
 
+	// ------------- Optional query parameter "effective_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "effective_from", r.URL.Query(), &params.EffectiveFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "effective_from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "effective_from", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2625,6 +2734,32 @@ func (siw *ServerInterfaceWrapper) ReplaceOverride(w http.ResponseWriter, r *htt
 	handler.ServeHTTP(w, r)
 }
 
+// ListRevisions operation middleware
+func (siw *ServerInterfaceWrapper) ListRevisions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRevisions(w, r, slug)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListRotations operation middleware
 func (siw *ServerInterfaceWrapper) ListRotations(w http.ResponseWriter, r *http.Request) {
 
@@ -2668,6 +2803,19 @@ func (siw *ServerInterfaceWrapper) CreateRotation(w http.ResponseWriter, r *http
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params CreateRotationParams
+
+	// ------------- Optional query parameter "effective_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "effective_from", r.URL.Query(), &params.EffectiveFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "effective_from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "effective_from", Err: err})
+		}
+		return
+	}
 
 	headers := r.Header
 
@@ -2727,6 +2875,19 @@ func (siw *ServerInterfaceWrapper) DeleteRotation(w http.ResponseWriter, r *http
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DeleteRotationParams
+
+	// ------------- Optional query parameter "effective_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "effective_from", r.URL.Query(), &params.EffectiveFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "effective_from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "effective_from", Err: err})
+		}
+		return
+	}
 
 	headers := r.Header
 
@@ -2821,6 +2982,19 @@ func (siw *ServerInterfaceWrapper) ReplaceRotation(w http.ResponseWriter, r *htt
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ReplaceRotationParams
+
+	// ------------- Optional query parameter "effective_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "effective_from", r.URL.Query(), &params.EffectiveFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "effective_from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "effective_from", Err: err})
+		}
+		return
+	}
 
 	headers := r.Header
 
@@ -3423,6 +3597,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}", wrapper.GetRoster).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}", wrapper.ReplaceRoster).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/revisions", wrapper.ListRevisions).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/rotations", wrapper.ListRotations).Methods(http.MethodGet)
 
@@ -5176,6 +5352,45 @@ func (response ReplaceOverridedefaultApplicationProblemPlusJSONResponse) VisitRe
 	return err
 }
 
+type ListRevisionsRequestObject struct {
+	Slug Slug `json:"slug"`
+}
+
+type ListRevisionsResponseObject interface {
+	VisitListRevisionsResponse(w http.ResponseWriter) error
+}
+
+type ListRevisions200JSONResponse Revisions
+
+func (response ListRevisions200JSONResponse) VisitListRevisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRevisionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRevisionsdefaultApplicationProblemPlusJSONResponse) VisitListRevisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRotationsRequestObject struct {
 	Slug Slug `json:"slug"`
 }
@@ -5990,6 +6205,9 @@ type StrictServerInterface interface {
 	// ReplaceOverride Replace an override
 	// (PUT /v1/rosters/{slug}/overrides/{id})
 	ReplaceOverride(ctx context.Context, request ReplaceOverrideRequestObject) (ReplaceOverrideResponseObject, error)
+	// ListRevisions List what a roster's rotations were and will be
+	// (GET /v1/rosters/{slug}/revisions)
+	ListRevisions(ctx context.Context, request ListRevisionsRequestObject) (ListRevisionsResponseObject, error)
 	// ListRotations List a roster's rotations
 	// (GET /v1/rosters/{slug}/rotations)
 	ListRotations(ctx context.Context, request ListRotationsRequestObject) (ListRotationsResponseObject, error)
@@ -7256,6 +7474,32 @@ func (sh *strictHandler) ReplaceOverride(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceOverrideResponseObject); ok {
 		if err := validResponse.VisitReplaceOverrideResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRevisions operation middleware
+func (sh *strictHandler) ListRevisions(w http.ResponseWriter, r *http.Request, slug Slug) {
+	var request ListRevisionsRequestObject
+
+	request.Slug = slug
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRevisions(ctx, request.(ListRevisionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRevisions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRevisionsResponseObject); ok {
+		if err := validResponse.VisitListRevisionsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -25,18 +26,28 @@ func rosterOf(r Roster, slug string) (rosters.Roster, error) {
 }
 
 func rotationOf(r Rotation) rosters.Rotation {
-	return rosters.Rotation{ID: r.ID, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Length: time.Duration(r.Length),
-		Participants: mapped(r.Participants, func(s Slug) rosters.PersonID { return rosters.PersonID(s) })}
+	return rosters.Rotation{ID: r.ID, Rank: r.Rank, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Times: r.Times, Without: r.Without, Besides: r.Besides,
+		Length: time.Duration(r.Length), Participants: mapped(r.Participants, func(s Seat) rosters.PersonID { return rosters.PersonID(s) }),
+		Everyone: r.Everyone, Each: r.ShiftsEach, Ahead: r.Ahead, Hours: windowsOf(r.Hours), From: utc(r.From), Until: utc(r.Until)}
+}
+
+// utc is t as it is stored and answered; zero stays zero.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 func rosterOut(r rosterdb.Roster) Roster {
-	return Roster{Slug: string(r.ID), Name: r.Name, Rotations: mapped(r.Rotations, rotationOut),
+	return Roster{Slug: string(r.ID), Name: r.Name, Rotations: mapped(r.Rotations, rotationOut), Revision: r.Revision, EffectiveFrom: utc(r.Since),
 		Version: r.Version, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 }
 
 func rotationOut(r rosters.Rotation) Rotation {
-	return Rotation{ID: r.ID, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Length: Duration(r.Length),
-		Participants: mapped(r.Participants, func(p rosters.PersonID) Slug { return string(p) })}
+	return Rotation{ID: r.ID, Rank: r.Rank, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Times: r.Times, Without: r.Without, Besides: r.Besides,
+		Length: Duration(r.Length), Participants: mapped(r.Participants, func(p rosters.PersonID) Seat { return string(p) }),
+		Everyone: r.Everyone, ShiftsEach: r.Each, Ahead: r.Ahead, Hours: windowsOut(r.Hours), From: utc(r.From), Until: utc(r.Until)}
 }
 
 func aboutRoster(slug string, err error) error { return about("roster "+slug, err) }
@@ -50,7 +61,7 @@ func writtenRoster(r rosters.Roster, err error) error {
 	var fields []problem.Field
 	for i, t := range r.Rotations {
 		for j, p := range t.Participants {
-			if slices.Contains(missing.People, p) {
+			if p != "" && slices.Contains(missing.People, p) {
 				fields = append(fields, problem.Field{Pointer: fmt.Sprintf("/rotations/%d/participants/%d", i, j), Value: string(p), Detail: "there is no such person"})
 			}
 		}
@@ -83,7 +94,7 @@ func (h handlers) CreateRoster(ctx context.Context, r CreateRosterRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.rosters.CreateRoster(ctx, roster); err != nil {
+	if err := h.rosters.CreateRoster(ctx, roster, h.caller.Name); err != nil {
 		return nil, writtenRoster(roster, err)
 	}
 	stored, err := h.readRoster(ctx, string(roster.ID))
@@ -115,7 +126,18 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	if err := h.updateRoster(ctx, roster, version); err != nil {
+	err = editing(version, func() error {
+		stored, err := h.readRoster(ctx, r.Slug)
+		if err != nil {
+			return err
+		}
+		if version != rosterdb.AnyVersion && version != stored.Version {
+			return rosterdb.ErrVersion
+		}
+		stored.Name = roster.Name
+		return h.reviseRoster(ctx, stored, roster.Rotations, r.Params.EffectiveFrom)
+	})
+	if err != nil {
 		return nil, writtenRoster(roster, err)
 	}
 	stored, err := h.readRoster(ctx, r.Slug)
@@ -125,13 +147,44 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 	return ReplaceRoster200JSONResponse{rosterOut(stored), ReplaceRoster200ResponseHeaders{etag(stored.Version)}}, nil
 }
 
+// reviseRoster stores a roster with other rotations from an instant on, if they are others.
+func (h handlers) reviseRoster(ctx context.Context, stored rosterdb.Roster, rotations []rosters.Rotation, from time.Time) error {
+	now, err := h.now(ctx)
+	if err != nil {
+		return err
+	}
+	r, at := stored.Roster, from.UTC().Truncate(time.Microsecond) // as the database keeps it
+	if at.Before(now) {
+		at = now
+	}
+	if !reflect.DeepEqual(rotations, r.Rotations) || at.Before(r.Since) {
+		r = r.Revised(rotations, at)
+	}
+	return h.updateRoster(ctx, r, stored.Version)
+}
+
+func (h handlers) ListRevisions(ctx context.Context, r ListRevisionsRequestObject) (ListRevisionsResponseObject, error) {
+	roster, err := h.rosters.WholeRoster(ctx, rosters.RosterID(r.Slug))
+	if err != nil {
+		return nil, aboutRoster(r.Slug, err)
+	}
+	var items []Revision
+	for _, v := range append(roster.Earlier, rosters.Revision{Revision: roster.Revision, Since: roster.Since, Rotations: roster.Rotations}) {
+		if n := len(items); n > 0 {
+			items[n-1].EffectiveUntil = utc(v.Since)
+		}
+		items = append(items, Revision{Revision: v.Revision, EffectiveFrom: utc(v.Since), Rotations: mapped(v.Rotations, rotationOut)})
+	}
+	return ListRevisions200JSONResponse{Items: items}, nil
+}
+
 // updateRoster stores a roster, or tells which overrides are in the way of a rotation's going.
 func (h handlers) updateRoster(ctx context.Context, r rosters.Roster, version int) error {
 	now, err := h.now(ctx)
 	if err != nil {
 		return err
 	}
-	err = h.rosters.UpdateRoster(ctx, r, version, now)
+	err = h.rosters.UpdateRoster(ctx, r, version, now, h.caller.Name)
 	if !errors.Is(err, rosterdb.ErrInUse) {
 		return err
 	}
@@ -154,7 +207,7 @@ func (h handlers) DeleteRoster(ctx context.Context, r DeleteRosterRequestObject)
 	if id == h.catchAll.Roster {
 		return nil, problem.InUse.Because("roster %s is the catch-all roster of this server's configuration.", id)
 	}
-	err = h.rosters.DeleteRoster(ctx, id, version)
+	err = h.rosters.DeleteRoster(ctx, id, version, h.caller.Name)
 	if errors.Is(err, rosterdb.ErrInUse) {
 		policies, err := h.incidents.PoliciesNaming(ctx, engine.Target{Roster: id})
 		if err != nil {
@@ -172,7 +225,7 @@ func (h handlers) DeleteRoster(ctx context.Context, r DeleteRosterRequestObject)
 // editRoster changes a roster's rotations and stores the whole. If somebody else was faster it begins
 // anew, unless the caller named a version. The change returns the place of the rotation it is about, -1
 // for none.
-func (h handlers) editRoster(ctx context.Context, slug, ifMatch string, change func(*rosters.Roster) (int, error)) (rosterdb.Roster, error) {
+func (h handlers) editRoster(ctx context.Context, slug, ifMatch string, from time.Time, change func(*rosters.Roster) (int, error)) (rosterdb.Roster, error) {
 	version, err := wanted(ifMatch)
 	if err != nil {
 		return rosterdb.Roster{}, err
@@ -185,16 +238,18 @@ func (h handlers) editRoster(ctx context.Context, slug, ifMatch string, change f
 		if version != rosterdb.AnyVersion && version != stored.Version {
 			return rosterdb.ErrVersion
 		}
-		i, err := change(&stored.Roster)
+		changed := stored.Roster
+		changed.Rotations = slices.Clone(changed.Rotations)
+		i, err := change(&changed)
 		if err != nil {
 			return err
 		}
 		place := fmt.Sprintf("/rotations/%d", i)
-		if err := stored.Validate(); err != nil {
+		if err := changed.Validate(); err != nil {
 			return below(place, err)
 		}
-		err = h.updateRoster(ctx, stored.Roster, stored.Version)
-		return withoutPlace(place, writtenRosterVersion(stored.Roster, err))
+		err = h.reviseRoster(ctx, stored, changed.Rotations, from)
+		return withoutPlace(place, writtenRosterVersion(changed, err))
 	})
 	if err != nil {
 		return rosterdb.Roster{}, aboutRoster(slug, err)
@@ -253,7 +308,7 @@ func (h handlers) GetRotation(ctx context.Context, r GetRotationRequestObject) (
 
 func (h handlers) CreateRotation(ctx context.Context, r CreateRotationRequestObject) (CreateRotationResponseObject, error) {
 	t := rotationOf(*r.Body)
-	roster, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, func(stored *rosters.Roster) (int, error) {
+	roster, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, r.Params.EffectiveFrom, func(stored *rosters.Roster) (int, error) {
 		if rotationIndex(*stored, t.ID) >= 0 {
 			return 0, problem.Conflict.Because("There is a rotation %s in roster %s already.", t.ID, r.Slug)
 		}
@@ -263,7 +318,7 @@ func (h handlers) CreateRotation(ctx context.Context, r CreateRotationRequestObj
 	if err != nil {
 		return nil, err
 	}
-	return CreateRotation201JSONResponse{rotationOut(t), CreateRotation201ResponseHeaders{etag(roster.Version), "/v1/rosters/" + r.Slug + "/rotations/" + t.ID}}, nil
+	return CreateRotation201JSONResponse{rotationOut(roster.Rotations[rotationIndex(roster.Roster, t.ID)]), CreateRotation201ResponseHeaders{etag(roster.Version), "/v1/rosters/" + r.Slug + "/rotations/" + t.ID}}, nil
 }
 
 func (h handlers) ReplaceRotation(ctx context.Context, r ReplaceRotationRequestObject) (ReplaceRotationResponseObject, error) {
@@ -272,7 +327,7 @@ func (h handlers) ReplaceRotation(ctx context.Context, r ReplaceRotationRequestO
 		return nil, wrong("/id", t.ID, "is not that of the path; an id never changes")
 	}
 	t.ID = r.ID
-	roster, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, func(stored *rosters.Roster) (int, error) {
+	roster, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, r.Params.EffectiveFrom, func(stored *rosters.Roster) (int, error) {
 		i := rotationIndex(*stored, r.ID)
 		if i < 0 {
 			return 0, noRotation(r.Slug, r.ID)
@@ -283,11 +338,11 @@ func (h handlers) ReplaceRotation(ctx context.Context, r ReplaceRotationRequestO
 	if err != nil {
 		return nil, err
 	}
-	return ReplaceRotation200JSONResponse{rotationOut(t), ReplaceRotation200ResponseHeaders{etag(roster.Version)}}, nil
+	return ReplaceRotation200JSONResponse{rotationOut(roster.Rotations[rotationIndex(roster.Roster, t.ID)]), ReplaceRotation200ResponseHeaders{etag(roster.Version)}}, nil
 }
 
 func (h handlers) DeleteRotation(ctx context.Context, r DeleteRotationRequestObject) (DeleteRotationResponseObject, error) {
-	_, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, func(stored *rosters.Roster) (int, error) {
+	_, err := h.editRoster(ctx, r.Slug, r.Params.IfMatch, r.Params.EffectiveFrom, func(stored *rosters.Roster) (int, error) {
 		i := rotationIndex(*stored, r.ID)
 		if i < 0 {
 			return 0, noRotation(r.Slug, r.ID)

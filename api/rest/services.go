@@ -24,19 +24,21 @@ func serviceOf(s Service, slug string) (engine.Service, error) {
 // days are the wire's names of weekdays, in time.Weekday's order.
 var days = []Day{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-func hoursOf(h Hours) rosters.Hours {
-	hours := rosters.Hours{Zone: h.Zone}
-	for _, w := range h.Windows {
-		hours.Windows = append(hours.Windows, rosters.Window{From: w.From, To: w.To,
+func hoursOf(h Hours) rosters.Hours { return rosters.Hours{Zone: h.Zone, Windows: windowsOf(h.Windows)} }
+
+func hoursOut(h rosters.Hours) Hours { return Hours{Zone: h.Zone, Windows: windowsOut(h.Windows)} }
+
+func windowsOf(windows []Window) (of []rosters.Window) {
+	for _, w := range windows {
+		of = append(of, rosters.Window{From: w.From, To: w.To,
 			Days: mapped(w.Days, func(d Day) time.Weekday { return time.Weekday(slices.Index(days, d)) })})
 	}
-	return hours
+	return of
 }
 
-func hoursOut(h rosters.Hours) Hours {
-	out := Hours{Zone: h.Zone}
-	for _, w := range h.Windows {
-		out.Windows = append(out.Windows, Window{From: w.From, To: w.To, Days: mapped(w.Days, func(d time.Weekday) Day { return days[d] })})
+func windowsOut(windows []rosters.Window) (out []Window) {
+	for _, w := range windows {
+		out = append(out, Window{From: w.From, To: w.To, Days: mapped(w.Days, func(d time.Weekday) Day { return days[d] })})
 	}
 	return out
 }

@@ -257,7 +257,7 @@ func seed(t *testing.T, db *pgxpool.Pool) {
 	must(people.CreatePerson(ctx, rosters.Person{ID: "dora", Name: "Dora", Zone: "UTC", Language: "en", Contacts: []rosters.Contact{contact(rosters.Push, "dora", 0)}}))
 	for roster, who := range map[rosters.RosterID]rosters.PersonID{"bitbucket-im": "ann", "backup": "bob", "dba": "carl", "imoc": "dora"} {
 		must(people.CreateRoster(ctx, rosters.Roster{ID: roster, Name: string(roster), Rotations: []rosters.Rotation{
-			{ID: "weekly", Zone: "UTC", Start: "2024-01-01T09:00:00", Rule: "FREQ=WEEKLY", Participants: []rosters.PersonID{who}}}}))
+			{ID: "weekly", Zone: "UTC", Start: "2024-01-01T09:00:00", Rule: "FREQ=WEEKLY", Participants: []rosters.PersonID{who}}}}, "test"))
 	}
 	admin := enginedb.New(db)
 	must(admin.CreatePolicy(ctx, engine.Policy{ID: "bitbucket", Name: "Bitbucket", Levels: []engine.Level{

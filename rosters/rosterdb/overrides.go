@@ -15,10 +15,10 @@ import (
 	"rouse/rosters"
 )
 
-const overrideColumns = `id, rotation, replaces, person, from_at, to_at`
+const overrideColumns = `id, kind, rotation, replaces, person, from_at, to_at`
 
 func overrideFields(o *rosters.Override) []any {
-	return []any{(*overrideID)(&o.ID), &o.Rotation, &o.Replaces, &o.Person, &o.From, &o.To}
+	return []any{(*overrideID)(&o.ID), &o.Kind, &o.Rotation, &o.Replaces, &o.Person, &o.From, &o.To}
 }
 
 func (s Store) overrides(ctx context.Context, where string, args ...any) ([]rosters.Override, error) {
@@ -59,8 +59,8 @@ func (s Store) Override(ctx context.Context, roster rosters.RosterID, id string)
 // MissingError if the person is not there, ErrRotation if it names a rotation that is not there.
 func (s Store) CreateOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override) (rosters.Override, error) {
 	err := s.writeOverride(ctx, roster, o, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `insert into override (roster, rotation, replaces, person, from_at, to_at) values ($1, $2, $3, $4, $5, $6) returning id`,
-			roster, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
+		return tx.QueryRow(ctx, `insert into override (roster, kind, rotation, replaces, person, from_at, to_at)
+			values ($1, $2, $3, $4, $5, $6, $7) returning id`, roster, o.Kind, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
 	})
 	if err != nil {
 		return o, fmt.Errorf("creating an override of roster %s: %w", roster, err)
@@ -74,8 +74,8 @@ func (s Store) UpdateOverride(ctx context.Context, roster rosters.RosterID, o ro
 	id, err := rowID(o.ID)
 	if err == nil {
 		err = s.writeOverride(ctx, roster, o, func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, `update override set rotation = $3, replaces = $4, person = $5, from_at = $6, to_at = $7
-				where roster = $1 and id = $2 returning id`, roster, id, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
+			return tx.QueryRow(ctx, `update override set kind = $3, rotation = $4, replaces = $5, person = $6, from_at = $7, to_at = $8
+				where roster = $1 and id = $2 returning id`, roster, id, o.Kind, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
 		})
 	}
 	if err != nil {
@@ -99,12 +99,33 @@ func (s Store) writeOverride(ctx context.Context, roster rosters.RosterID, o ros
 		if !has {
 			return ErrRotation
 		}
-		return mapped(write(tx), errForeignKey)
+		if o.Kind != rosters.TakeOff { // nobody deletes the person meanwhile
+			err := tx.QueryRow(ctx, `select id from person where id = $1 for share`, o.Person).Scan(&o.Person)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return &MissingError{People: []rosters.PersonID{o.Person}}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return mapped(write(tx), ErrNotFound)
 	})
-	if errors.Is(err, errForeignKey) {
-		return s.missingPeople(ctx, []rosters.PersonID{o.Person})
-	}
 	return err
+}
+
+// EndOverride ends an override that is under way, at an instant.
+func (s Store) EndOverride(ctx context.Context, roster rosters.RosterID, id string, at time.Time) error {
+	row, err := rowID(id)
+	if err == nil {
+		var tag pgconn.CommandTag
+		if tag, err = s.db.Exec(ctx, `update override set to_at = $3 where roster = $1 and id = $2 and from_at < $3`, roster, row, at); err == nil && tag.RowsAffected() == 0 {
+			err = ErrNotFound
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("ending override %s of roster %s: %w", id, roster, err)
+	}
+	return nil
 }
 
 // DeleteOverride deletes an override.

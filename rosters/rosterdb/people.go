@@ -94,8 +94,20 @@ func (s Store) people(ctx context.Context, where string, args ...any) ([]Person,
 	return people, err
 }
 
-// CreatePerson stores a new person; ErrExists if the handle is taken.
+// CreatePerson stores a new person. ErrExists if the handle is taken, ErrGone if it was another person's.
 func (s Store) CreatePerson(ctx context.Context, p rosters.Person) error {
+	var gone bool
+	err := s.db.QueryRow(ctx, `select exists (select from trash where kind = $1 and slug = $2)`, TrashedPerson, p.ID).Scan(&gone)
+	if err == nil && gone {
+		err = ErrGone
+	}
+	if err != nil {
+		return fmt.Errorf("creating person %s: %w", p.ID, err)
+	}
+	return s.createPerson(ctx, p)
+}
+
+func (s Store) createPerson(ctx context.Context, p rosters.Person) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `insert into person (id, name, zone, language) values ($1, $2, $3, $4)`,
 			p.ID, p.Name, p.Zone, p.Language)
@@ -147,12 +159,6 @@ func saveContacts(ctx context.Context, tx pgx.Tx, p rosters.Person) error {
 	return tx.SendBatch(ctx, &b).Close()
 }
 
-// DeletePerson deletes a person, the contacts and the keys bound to the person. ErrInUse if a rotation,
-// an override or a policy names the person; PersonUses says which of the first two.
-func (s Store) DeletePerson(ctx context.Context, id rosters.PersonID, version int) error {
-	return s.delete(ctx, "person", string(id), version)
-}
-
 // Use is one place of a roster that names somebody: a rotation, or an override with its span.
 type Use struct {
 	Roster   rosters.RosterID
@@ -160,13 +166,17 @@ type Use struct {
 	Override rosters.Override
 }
 
-// PersonUses lists the rotations in which a person stands and the overrides that put the person on call.
-func (s Store) PersonUses(ctx context.Context, id rosters.PersonID) ([]Use, error) {
+// PersonUses lists where a person is named by what is not over at now: the rotations in which the person
+// stands, and the overrides that put the person on call.
+func (s Store) PersonUses(ctx context.Context, id rosters.PersonID, now time.Time) ([]Use, error) {
 	rows, _ := s.db.Query(ctx, `
-		select distinct roster, rotation, 0::bigint, ''::text, 'epoch'::timestamptz, 'epoch'::timestamptz from participant where person = $1
+		select distinct v.roster, t->>'id', 0::bigint, ''::text, 'epoch'::timestamptz, 'epoch'::timestamptz
+			from roster_revision v, jsonb_array_elements(v.rotations) t
+			where (v.until_at is null or v.until_at > $2) and v.rotations @> jsonb_build_array(jsonb_build_object('participants', jsonb_build_array($1::text)))
+				and t->'participants' ? $1::text and (t->>'until' is null or (t->>'until')::timestamptz > $2)
 		union all
-		select roster, '', id, rotation, from_at, to_at from override where person = $1
-		order by 1, 2, 3`, id)
+		select roster, '', id, rotation, from_at, to_at from override where person = $1 and to_at > $2
+		order by 1, 2, 3`, id, now)
 	var uses []Use
 	var u Use
 	_, err := pgx.ForEachRow(rows, []any{&u.Roster, &u.Rotation, (*overrideID)(&u.Override.ID), &u.Override.Rotation, &u.Override.From, &u.Override.To},
@@ -201,20 +211,6 @@ func lockVersion(ctx context.Context, tx pgx.Tx, table, id string, version int) 
 	}
 	if version != AnyVersion && version != is {
 		return ErrVersion
-	}
-	return nil
-}
-
-func (s Store) delete(ctx context.Context, table, id string, version int) error {
-	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, table, id, version); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `delete from `+table+` where id = $1`, id)
-		return mapped(err, ErrInUse)
-	})
-	if err != nil {
-		return fmt.Errorf("deleting %s %s: %w", table, id, err)
 	}
 	return nil
 }

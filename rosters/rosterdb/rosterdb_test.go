@@ -123,7 +123,7 @@ func TestUpdatingAPersonKeepsContactsThatStay(t *testing.T) {
 	if err := s.UpdatePerson(ctx, p, before.Version); !errors.Is(err, rosterdb.ErrVersion) {
 		t.Errorf("an update of version 1: %v", err)
 	}
-	if err := s.DeletePerson(ctx, "ann", before.Version); !errors.Is(err, rosterdb.ErrVersion) {
+	if err := s.DeletePerson(ctx, "ann", before.Version, time.Now(), "test"); !errors.Is(err, rosterdb.ErrVersion) {
 		t.Errorf("a deletion of version 1: %v", err)
 	}
 	p.Contacts = nil
@@ -171,30 +171,31 @@ var weekly = rosters.Roster{ID: "dba", Name: "DBA", Rotations: []rosters.Rotatio
 
 func TestARosterComesBackAsStored(t *testing.T) {
 	s := store(t, "ann", "bob", "carla")
-	if err := s.CreateRoster(ctx, weekly); err != nil {
+	if err := s.CreateRoster(ctx, weekly, "test"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Roster(ctx, "dba")
-	if err != nil || !reflect.DeepEqual(got, weekly) {
+	want := weekly
+	want.Revision = 1
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if _, err := s.Roster(ctx, "nothing"); !errors.Is(err, rosterdb.ErrNotFound) {
 		t.Errorf("a roster that is not there: %v", err)
 	}
-	if err := s.CreateRoster(ctx, weekly); !errors.Is(err, rosterdb.ErrExists) {
+	if err := s.CreateRoster(ctx, weekly, "test"); !errors.Is(err, rosterdb.ErrExists) {
 		t.Errorf("a second one: %v", err)
 	}
 
-	changed := weekly
-	changed.Rotations = []rosters.Rotation{weekly.Rotations[1], weekly.Rotations[0]}
-	if err := s.UpdateRoster(ctx, changed, 1, time.Now()); err != nil {
+	changed := got.Revised([]rosters.Rotation{weekly.Rotations[1], weekly.Rotations[0]}, time.Now().Truncate(time.Microsecond))
+	if err := s.UpdateRoster(ctx, changed, 1, time.Now(), "test"); err != nil {
 		t.Fatal(err)
 	}
-	stored, err := s.RosterDuring(ctx, "dba", time.Now(), time.Now().Add(time.Hour))
+	stored, err := s.WholeRoster(ctx, "dba")
 	if err != nil || stored.Version != 2 || !reflect.DeepEqual(stored.Roster, changed) {
 		t.Errorf("got %+v, %v", stored, err)
 	}
-	if err := s.DeleteRoster(ctx, "dba", 2); err != nil {
+	if err := s.DeleteRoster(ctx, "dba", 2, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Roster(ctx, "dba"); !errors.Is(err, rosterdb.ErrNotFound) {
@@ -204,7 +205,7 @@ func TestARosterComesBackAsStored(t *testing.T) {
 
 func TestARosterNamesWhoIsNotThere(t *testing.T) {
 	s := store(t, "bob")
-	err := s.CreateRoster(ctx, weekly)
+	err := s.CreateRoster(ctx, weekly, "test")
 	missing, ok := errors.AsType[*rosterdb.MissingError](err)
 	if !ok || !reflect.DeepEqual(missing.People, []rosters.PersonID{"ann", "carla"}) {
 		t.Errorf("got %v", err)
@@ -216,7 +217,7 @@ func TestARosterNamesWhoIsNotThere(t *testing.T) {
 
 func TestOverridesThatMatter(t *testing.T) {
 	s := store(t, "ann", "bob", "carla")
-	if err := s.CreateRoster(ctx, weekly); err != nil {
+	if err := s.CreateRoster(ctx, weekly, "test"); err != nil {
 		t.Fatal(err)
 	}
 	now, err := s.Now(ctx)
@@ -255,7 +256,7 @@ func TestOverridesThatMatter(t *testing.T) {
 
 func TestAnOverrideIsWritten(t *testing.T) {
 	s := store(t, "ann", "bob", "carla")
-	if err := s.CreateRoster(ctx, weekly); err != nil {
+	if err := s.CreateRoster(ctx, weekly, "test"); err != nil {
 		t.Fatal(err)
 	}
 	o := rosters.Override{Person: "bob", From: time.Unix(1800000000, 0), To: time.Unix(1800003600, 0)}
@@ -302,7 +303,7 @@ func TestAnOverrideIsWritten(t *testing.T) {
 
 func TestWhatIsInUseStays(t *testing.T) {
 	s := store(t, "ann", "bob", "carla", "dan")
-	if err := s.CreateRoster(ctx, weekly); err != nil {
+	if err := s.CreateRoster(ctx, weekly, "test"); err != nil {
 		t.Fatal(err)
 	}
 	now, _ := s.Now(ctx)
@@ -310,28 +311,31 @@ func TestWhatIsInUseStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []rosters.PersonID{"ann", "dan"} {
-		if err := s.DeletePerson(ctx, id, rosterdb.AnyVersion); !errors.Is(err, rosterdb.ErrInUse) {
+		if err := s.DeletePerson(ctx, id, rosterdb.AnyVersion, now, "test"); !errors.Is(err, rosterdb.ErrInUse) {
 			t.Errorf("deleting %s: %v", id, err)
 		}
 	}
-	uses, err := s.PersonUses(ctx, "ann")
+	uses, err := s.PersonUses(ctx, "ann", now)
 	if err != nil || len(uses) != 1 || uses[0].Roster != "dba" || uses[0].Rotation != "primary" {
 		t.Errorf("ann: %+v, %v", uses, err)
 	}
-	uses, err = s.PersonUses(ctx, "dan")
+	uses, err = s.PersonUses(ctx, "dan", now)
 	if err != nil || len(uses) != 1 || uses[0].Rotation != "" || uses[0].Override.ID == "0" || uses[0].Override.Rotation != "nights" {
 		t.Errorf("dan: %+v, %v", uses, err)
 	}
 
-	without := weekly
-	without.Rotations = weekly.Rotations[:1]
-	if err := s.UpdateRoster(ctx, without, rosterdb.AnyVersion, now); !errors.Is(err, rosterdb.ErrInUse) {
+	stored, err := s.Roster(ctx, "dba")
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := stored.Revised(weekly.Rotations[:1], now)
+	if err := s.UpdateRoster(ctx, without, rosterdb.AnyVersion, now, "test"); !errors.Is(err, rosterdb.ErrInUse) {
 		t.Errorf("taking away a rotation with an override: %v", err)
 	}
-	if err := s.UpdateRoster(ctx, without, rosterdb.AnyVersion, now.Add(2*time.Hour)); err != nil {
+	if err := s.UpdateRoster(ctx, without, rosterdb.AnyVersion, now.Add(2*time.Hour), "test"); err != nil {
 		t.Errorf("once the override is over: %v", err)
 	}
-	if err := s.DeletePerson(ctx, "carla", rosterdb.AnyVersion); err != nil {
+	if err := s.DeletePerson(ctx, "carla", rosterdb.AnyVersion, now.Add(2*time.Hour), "test"); err != nil {
 		t.Errorf("deleting somebody who is nowhere any more: %v", err)
 	}
 }

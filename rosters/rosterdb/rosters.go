@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,10 +21,10 @@ type Roster struct {
 // recent is how far back Roster looks for overrides: long enough for a clock that a rehearsal set back.
 const recent = 7 * 24 * time.Hour
 
-// Roster reads a roster as it is needed to page now: with its rotations, and the overrides that are
-// not over or were not a week ago. RosterDuring answers about other times.
+// Roster reads a roster as it is needed to page now: with the revisions and overrides that are not over or
+// were not a week ago. RosterDuring answers about other times.
 func (s Store) Roster(ctx context.Context, id rosters.RosterID) (rosters.Roster, error) {
-	found, err := s.rosters(ctx, since("now() - $2::interval"), []rosters.RosterID{id}, recent)
+	found, err := s.rosters(ctx, []rosters.RosterID{id}, `now() - $2::interval`, "", recent)
 	r, err := only(found, err)
 	if err != nil {
 		return rosters.Roster{}, fmt.Errorf("reading roster %s: %w", id, err)
@@ -31,7 +32,8 @@ func (s Store) Roster(ctx context.Context, id rosters.RosterID) (rosters.Roster,
 	return r.Roster, nil
 }
 
-// RosterDuring reads a roster with the overrides that overlap [from, to).
+// RosterDuring reads a roster with its newest revision, and with the earlier ones and the overrides that
+// overlap [from, to).
 func (s Store) RosterDuring(ctx context.Context, id rosters.RosterID, from, to time.Time) (Roster, error) {
 	found, err := s.RostersDuring(ctx, []rosters.RosterID{id}, from, to)
 	r, err := only(found, err)
@@ -41,10 +43,9 @@ func (s Store) RosterDuring(ctx context.Context, id rosters.RosterID, from, to t
 	return r, nil
 }
 
-// RostersDuring reads several rosters with the overrides that overlap [from, to), in the order of their
-// slugs; one that is not there is left out.
+// RostersDuring is RosterDuring for several, in the order of their slugs; one that is not there is left out.
 func (s Store) RostersDuring(ctx context.Context, ids []rosters.RosterID, from, to time.Time) ([]Roster, error) {
-	return s.rosters(ctx, since("$2")+` and from_at < $3`, ids, from, to)
+	return s.rosters(ctx, ids, "$2", "$3", from, to)
 }
 
 // RosterIDs lists slugs in order, those after the given one, at most limit.
@@ -57,7 +58,15 @@ func (s Store) RosterIDs(ctx context.Context, after rosters.RosterID, limit int)
 	return ids, nil
 }
 
-func since(bound string) string { return `where roster = any($1) and to_at > ` + bound }
+// WholeRoster reads a roster with all that it ever was.
+func (s Store) WholeRoster(ctx context.Context, id rosters.RosterID) (Roster, error) {
+	found, err := s.rosters(ctx, []rosters.RosterID{id}, "", "")
+	r, err := only(found, err)
+	if err != nil {
+		return Roster{}, fmt.Errorf("reading roster %s: %w", id, err)
+	}
+	return r, nil
+}
 
 func only(found []Roster, err error) (Roster, error) {
 	if err == nil && len(found) == 0 {
@@ -69,36 +78,48 @@ func only(found []Roster, err error) (Roster, error) {
 	return found[0], nil
 }
 
-// rosters reads rosters in one round trip. A rotation and its participants come from one statement, so
-// that they belong together even while somebody writes.
-func (s Store) rosters(ctx context.Context, overrides string, ids []rosters.RosterID, args ...any) ([]Roster, error) {
+// rosters reads rosters in one round trip: the newest revision of each, those before that count within
+// [from, to), and overrides. Without from and to, which are expressions, that is all.
+func (s Store) rosters(ctx context.Context, ids []rosters.RosterID, from, to string, args ...any) ([]Roster, error) {
+	within := func(begins, ends string) string {
+		where := `true`
+		if from != "" {
+			where = ends + ` > ` + from
+		}
+		if to != "" {
+			where += ` and ` + begins + ` < ` + to
+		}
+		return where
+	}
+	args = append([]any{ids}, args...)
 	var found []Roster
 	place := map[rosters.RosterID]int{}
 	var b pgx.Batch
-	b.Queue(`select r.id, r.name, r.version, r.created_at, r.updated_at,
-			coalesce(t.id, ''), coalesce(t.zone, ''), coalesce(t.start, ''), coalesce(t.rule, ''), coalesce(t.length, '0'),
-			array(select p.person from participant p where p.roster = t.roster and p.rotation = t.id order by p.position)
-		from roster r left join rotation t on t.roster = r.id
-		where r.id = any($1) order by r.id, t.position`, ids).
+	b.Queue(`select r.id, r.name, r.version, r.created_at, r.updated_at, v.no, v.since, v.rotations
+		from roster r join roster_revision v on v.roster = r.id
+		where r.id = any($1) and (v.until_at is null or `+within(`coalesce(v.since, '-infinity')`, `v.until_at`)+`)
+		order by r.id, v.no`, args...).
 		Query(func(rows pgx.Rows) error {
 			var r Roster
-			var t rosters.Rotation
-			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Name, &r.Version, &r.CreatedAt, &r.UpdatedAt,
-				&t.ID, &t.Zone, &t.Start, &t.Rule, &t.Length, &t.Participants}, func() error {
-				if _, ok := place[r.ID]; !ok {
+			var since *time.Time
+			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Name, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &since, &r.Rotations}, func() error {
+				if since != nil {
+					r.Since = since.UTC()
+				}
+				if i, ok := place[r.ID]; ok {
+					older := &found[i]
+					r.Earlier = append(older.Earlier, rosters.Revision{Revision: older.Revision, Since: older.Since, Rotations: older.Rotations})
+					*older = r
+				} else {
 					place[r.ID] = len(found)
 					found = append(found, r)
 				}
-				if t.ID != "" {
-					last := &found[len(found)-1]
-					last.Rotations = append(last.Rotations, t)
-				}
-				t.Participants = nil // the next row has its own
+				r.Rotations, r.Earlier, r.Since = nil, nil, time.Time{} // the next row has its own
 				return nil
 			})
 			return err
 		})
-	b.Queue(`select roster, `+overrideColumns+` from override `+overrides+` order by roster, id`, append([]any{ids}, args...)...).
+	b.Queue(`select roster, `+overrideColumns+` from override where roster = any($1) and `+within(`from_at`, `to_at`)+` order by roster, id`, args...).
 		Query(func(rows pgx.Rows) error {
 			var id rosters.RosterID
 			var o rosters.Override
@@ -116,22 +137,25 @@ func (s Store) rosters(ctx context.Context, overrides string, ids []rosters.Rost
 	return found, nil
 }
 
-// CreateRoster stores a new roster with its rotations; its overrides are not looked at. ErrExists if the
-// slug is taken, MissingError for participants who are not there.
-func (s Store) CreateRoster(ctx context.Context, r rosters.Roster) error {
+// CreateRoster stores a new roster with its rotations, as its first revision; its overrides are not looked
+// at. ErrExists if the slug is taken, MissingError for participants who are not there. By is who does it.
+func (s Store) CreateRoster(ctx context.Context, r rosters.Roster, by string) error {
+	r.Revision, r.Earlier = max(1, r.Revision), nil
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `insert into roster (id, name) values ($1, $2)`, r.ID, r.Name); err != nil {
 			return mapped(err, ErrNotFound)
 		}
-		return saveRotations(ctx, tx, r)
+		return saveRevision(ctx, tx, r, by)
 	})
 	return s.rosterWritten(ctx, "creating", r, err)
 }
 
-// UpdateRoster replaces a roster and all its rotations; its overrides stay as they are. ErrVersion if
-// the stored version is another than the given one, ErrInUse if it would take away a rotation that an
-// override names which is not over at now: RotationUses says which.
-func (s Store) UpdateRoster(ctx context.Context, r rosters.Roster, version int, now time.Time) error {
+// UpdateRoster stores a roster that was revised (rosters.Roster.Revised) after it was read with this
+// version: its name, and its newest revision if that is a new one. Revisions that begin no earlier than that
+// are gone; its overrides stay as they are. ErrVersion if the stored version is another than the given one,
+// ErrInUse if it would take away a rotation that an override names which is not over at now: RotationUses
+// says which. By is who does it.
+func (s Store) UpdateRoster(ctx context.Context, r rosters.Roster, version int, now time.Time, by string) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if err := lockVersion(ctx, tx, "roster", string(r.ID), version); err != nil {
 			return err
@@ -143,13 +167,17 @@ func (s Store) UpdateRoster(ctx context.Context, r rosters.Roster, version int, 
 		if len(uses) > 0 {
 			return ErrInUse
 		}
-		var b pgx.Batch
-		b.Queue(`update roster set name = $2, version = version + 1, updated_at = now() where id = $1`, r.ID, r.Name)
-		b.Queue(`delete from rotation where roster = $1`, r.ID)
-		if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		if _, err := tx.Exec(ctx, `update roster set name = $2, version = version + 1, updated_at = now() where id = $1`, r.ID, r.Name); err != nil {
 			return err
 		}
-		return saveRotations(ctx, tx, r)
+		var newest int
+		if err := tx.QueryRow(ctx, `select max(no) from roster_revision where roster = $1`, r.ID).Scan(&newest); err != nil {
+			return err
+		}
+		if newest >= r.Revision {
+			return nil
+		}
+		return saveRevision(ctx, tx, r, by)
 	})
 	return s.rosterWritten(ctx, "updating", r, err)
 }
@@ -161,6 +189,7 @@ func (s Store) rosterWritten(ctx context.Context, doing string, r rosters.Roster
 		for _, t := range r.Rotations {
 			named = append(named, t.Participants...)
 		}
+		named = slices.DeleteFunc(named, func(p rosters.PersonID) bool { return p == "" })
 		err = s.missingPeople(ctx, named)
 	}
 	if err != nil {
@@ -171,15 +200,42 @@ func (s Store) rosterWritten(ctx context.Context, doing string, r rosters.Roster
 
 var errForeignKey = errors.New("names something that is not there")
 
-func saveRotations(ctx context.Context, tx pgx.Tx, r rosters.Roster) error {
+// saveRevision makes the rotations of a roster its newest revision, in place of all that begin no earlier.
+func saveRevision(ctx context.Context, tx pgx.Tx, r rosters.Roster, by string) error {
+	since := instant(r.Since)
 	var b pgx.Batch
+	b.Queue(`delete from roster_revision where roster = $1 and coalesce(since, '-infinity') >= coalesce($2, '-infinity'::timestamptz)`, r.ID, since)
+	b.Queue(`update roster_revision set until_at = $2 where roster = $1 and (until_at is null or until_at > $2)`, r.ID, since)
+	insertRevision(&b, r.ID, rosters.Revision{Revision: r.Revision, Since: r.Since, Rotations: r.Rotations}, nil, by)
+	mirror(&b, r)
+	return mapped(tx.SendBatch(ctx, &b).Close(), errForeignKey)
+}
+
+// instant is how a time that may be without bound is stored.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func insertRevision(b *pgx.Batch, id rosters.RosterID, v rosters.Revision, until *time.Time, by string) {
+	if v.Rotations == nil {
+		v.Rotations = []rosters.Rotation{}
+	}
+	b.Queue(`insert into roster_revision (roster, no, since, until_at, rotations, made_by) values ($1, $2, $3, $4, $5, $6)`,
+		id, v.Revision, instant(v.Since), until, v.Rotations, by)
+}
+
+// mirror keeps the tables rotation and participant as the newest revision is: see the migration.
+func mirror(b *pgx.Batch, r rosters.Roster) {
+	b.Queue(`delete from rotation where roster = $1`, r.ID)
 	for i, t := range r.Rotations {
 		b.Queue(`insert into rotation (roster, id, position, zone, start, rule, length) values ($1, $2, $3, $4, $5, $6, $7)`,
 			r.ID, t.ID, i, t.Zone, t.Start, t.Rule, t.Length)
 		b.Queue(`insert into participant (roster, rotation, position, person)
-			select $1, $2, no, person from unnest($3::text[]) with ordinality as turn(person, no)`, r.ID, t.ID, t.Participants)
+			select $1, $2, no, person from unnest($3::text[]) with ordinality as turn(person, no) where person <> ''`, r.ID, t.ID, t.Participants)
 	}
-	return mapped(tx.SendBatch(ctx, &b).Close(), errForeignKey)
 }
 
 // RotationUses lists the overrides, not over at now, that name a rotation which r does not have.
@@ -193,9 +249,4 @@ func (s Store) RotationUses(ctx context.Context, r rosters.Roster, now time.Time
 		return nil, fmt.Errorf("looking for overrides of rotations: %w", err)
 	}
 	return uses, nil
-}
-
-// DeleteRoster deletes a roster with its rotations and overrides. ErrInUse if a policy names it.
-func (s Store) DeleteRoster(ctx context.Context, id rosters.RosterID, version int) error {
-	return s.delete(ctx, "roster", string(id), version)
 }

@@ -22,6 +22,7 @@ var (
 	ErrExists   = errors.New("exists already")
 	ErrVersion  = errors.New("was changed in the meantime")
 	ErrInUse    = errors.New("is in use")
+	ErrGone     = errors.New("was another's, whom the past still names")
 )
 
 // DB is a pool, or a transaction under way.

@@ -84,7 +84,7 @@ func (r *rig) teams(ctx context.Context) error {
 			{ID: "day", Zone: homeZone, Start: started + "09:00:00", Rule: "FREQ=DAILY", Length: 12 * time.Hour, Participants: members},
 			{ID: "night", Zone: "America/New_York", Start: started + "15:00:00", Rule: "FREQ=DAILY", Length: 12 * time.Hour, Participants: members},
 			{ID: "week", Zone: homeZone, Start: started + "09:00:00", Rule: "FREQ=WEEKLY;BYDAY=MO", Participants: members},
-		}}); err != nil {
+		}}, "bench"); err != nil {
 			return err
 		}
 		now := time.Now()

@@ -23,7 +23,7 @@ func (r *rig) seed(ctx context.Context) error {
 			return err
 		}
 		if err := people.CreateRoster(ctx, rosters.Roster{ID: rosters.RosterID(name), Name: string(name), Rotations: []rosters.Rotation{{
-			ID: "weekly", Zone: "Europe/Berlin", Start: "2024-01-01T09:00:00", Rule: "FREQ=WEEKLY", Participants: []rosters.PersonID{name}}}}); err != nil {
+			ID: "weekly", Zone: "Europe/Berlin", Start: "2024-01-01T09:00:00", Rule: "FREQ=WEEKLY", Participants: []rosters.PersonID{name}}}}, "bench"); err != nil {
 			return err
 		}
 	}

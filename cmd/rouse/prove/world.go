@@ -248,7 +248,7 @@ func (w *world) storePeople(ctx context.Context, db rosterdb.Store) error {
 		}
 	}
 	for _, r := range w.rosters {
-		if err := db.CreateRoster(ctx, rosters.Roster{ID: r.ID, Name: r.Name, Rotations: r.Rotations}); err != nil {
+		if err := db.CreateRoster(ctx, rosters.Roster{ID: r.ID, Name: r.Name, Rotations: r.Rotations}, "prove"); err != nil {
 			return err
 		}
 		for _, o := range r.Overrides {
