@@ -34,7 +34,7 @@ func TestEachResourceIsCreatedReadListedUpdatedAndDeleted(t *testing.T) {
 				t.Fatalf("Location is %q", place)
 			}
 			read := d.must(200, "GET", place, "")
-			if read.body != made.body || read.header.Get("ETag") != made.header.Get("ETag") {
+			if !reflect.DeepEqual(read.value(t), withoutEffects(made.value(t))) || read.header.Get("ETag") != made.header.Get("ETag") {
 				t.Errorf("made %s %s, read %s %s", made.header.Get("ETag"), made.body, read.header.Get("ETag"), read.body)
 			}
 			holds(t, read.body, c.body)
@@ -60,7 +60,7 @@ func TestEachResourceIsCreatedReadListedUpdatedAndDeleted(t *testing.T) {
 				ifMatch = []string{"If-Match: " + etag}
 			}
 			after := d.must(200, "PUT", place, string(body), ifMatch...)
-			got := after.value(t)
+			got := withoutEffects(after.value(t))
 			for _, beside := range []string{"version", "updated_at"} {
 				delete(changed, beside)
 				delete(got, beside)
@@ -77,7 +77,9 @@ func TestEachResourceIsCreatedReadListedUpdatedAndDeleted(t *testing.T) {
 				}
 				ifMatch = []string{"If-Match: " + after.header.Get("ETag")}
 			}
-			d.must(204, "DELETE", place, "", ifMatch...)
+			if got := d.as("admin", "DELETE", place, "", ifMatch...); got.status/100 != 2 {
+				t.Errorf("deleting it: %s", got.said())
+			}
 			d.must(404, "GET", place, "")
 			d.must(404, "DELETE", place, "")
 			if !strings.HasSuffix(c.list, "/contacts") {
@@ -85,6 +87,11 @@ func TestEachResourceIsCreatedReadListedUpdatedAndDeleted(t *testing.T) {
 			}
 		})
 	}
+}
+
+func withoutEffects(v map[string]any) map[string]any {
+	delete(v, "effects")
+	return v
 }
 
 // holds fails unless everything that was sent came back.

@@ -103,44 +103,47 @@ func (s *server) routes(c Config) []route {
 		{"GET", team + "/shifts", read, operation((*calls).ListShifts)},
 
 		{"GET", people, read, operation((*calls).ListPeople)},
-		{"POST", people, admin, operation((*calls).CreatePerson)},
+		{"POST", people, admin, change((*calls).CreatePerson)},
 		{"GET", person, read, operation((*calls).GetPerson)},
-		{"PUT", person, admin, operation((*calls).ReplacePerson)},
-		{"DELETE", person, admin, operation((*calls).DeletePerson)},
+		{"PUT", person, admin, change((*calls).ReplacePerson)},
+		{"DELETE", person, admin, change((*calls).DeletePerson)},
 		{"GET", person + "/contacts", read, operation((*calls).ListContacts)},
-		{"POST", person + "/contacts", admin, operation((*calls).CreateContact)},
+		{"POST", person + "/contacts", admin, change((*calls).CreateContact)},
 		{"GET", person + "/contacts/{id}", read, operation((*calls).GetContact)},
-		{"PUT", person + "/contacts/{id}", admin, operation((*calls).ReplaceContact)},
-		{"DELETE", person + "/contacts/{id}", admin, operation((*calls).DeleteContact)},
+		{"PUT", person + "/contacts/{id}", admin, change((*calls).ReplaceContact)},
+		{"DELETE", person + "/contacts/{id}", admin, change((*calls).DeleteContact)},
 
 		{"GET", teams, read, operation((*calls).ListRosters)},
-		{"POST", teams, admin, operation((*calls).CreateRoster)},
+		{"POST", teams, admin, change((*calls).CreateRoster)},
 		{"GET", team, read, operation((*calls).GetRoster)},
-		{"PUT", team, admin, operation((*calls).ReplaceRoster)},
-		{"DELETE", team, admin, operation((*calls).DeleteRoster)},
+		{"PUT", team, admin, change((*calls).ReplaceRoster)},
+		{"DELETE", team, admin, change((*calls).DeleteRoster)},
 		{"GET", team + "/revisions", read, operation((*calls).ListRevisions)},
 		{"GET", team + "/rotations", read, operation((*calls).ListRotations)},
-		{"POST", team + "/rotations", admin, operation((*calls).CreateRotation)},
+		{"POST", team + "/rotations", admin, change((*calls).CreateRotation)},
 		{"GET", team + "/rotations/{id}", read, operation((*calls).GetRotation)},
-		{"PUT", team + "/rotations/{id}", admin, operation((*calls).ReplaceRotation)},
-		{"DELETE", team + "/rotations/{id}", admin, operation((*calls).DeleteRotation)},
+		{"PUT", team + "/rotations/{id}", admin, change((*calls).ReplaceRotation)},
+		{"DELETE", team + "/rotations/{id}", admin, change((*calls).DeleteRotation)},
 		{"GET", team + "/overrides", read, operation((*calls).ListOverrides)},
-		{"POST", team + "/overrides", admin, operation((*calls).CreateOverride)},
+		{"POST", team + "/overrides", admin, change((*calls).CreateOverride)},
 		{"GET", team + "/overrides/{id}", read, operation((*calls).GetOverride)},
-		{"PUT", team + "/overrides/{id}", admin, operation((*calls).ReplaceOverride)},
-		{"DELETE", team + "/overrides/{id}", admin, operation((*calls).DeleteOverride)},
+		{"PUT", team + "/overrides/{id}", admin, change((*calls).ReplaceOverride)},
+		{"DELETE", team + "/overrides/{id}", admin, change((*calls).DeleteOverride)},
+
+		{"GET", "/v1/deleted", admin, operation((*calls).ListDeleted)},
+		{"POST", "/v1/deleted/{id}/restore", admin, change((*calls).Restore)},
 
 		{"GET", policies, read, operation((*calls).ListPolicies)},
-		{"POST", policies, admin, operation((*calls).CreatePolicy)},
+		{"POST", policies, admin, change((*calls).CreatePolicy)},
 		{"GET", policy, read, operation((*calls).GetPolicy)},
-		{"PUT", policy, admin, operation((*calls).ReplacePolicy)},
-		{"DELETE", policy, admin, operation((*calls).DeletePolicy)},
+		{"PUT", policy, admin, change((*calls).ReplacePolicy)},
+		{"DELETE", policy, admin, change((*calls).DeletePolicy)},
 
 		{"GET", services, read, operation((*calls).ListServices)},
-		{"POST", services, admin, operation((*calls).CreateService)},
+		{"POST", services, admin, change((*calls).CreateService)},
 		{"GET", service, read, operation((*calls).GetService)},
-		{"PUT", service, admin, operation((*calls).ReplaceService)},
-		{"DELETE", service, admin, operation((*calls).DeleteService)},
+		{"PUT", service, admin, change((*calls).ReplaceService)},
+		{"DELETE", service, admin, change((*calls).DeleteService)},
 		{"GET", service + "/keys", admin, operation((*calls).ListServiceKeys)},
 		{"POST", service + "/keys", admin, operation((*calls).CreateServiceKey)},
 		{"GET", service + "/keys/{id}", admin, operation((*calls).GetServiceKey)},
@@ -176,9 +179,21 @@ func operation(call rest.Call) answer {
 	return func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
 		handle := s.rest.Handle(method, path, call)
 		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) {
-			handle(w, r, rest.Caller{Name: k.Name, Person: k.Person, Admin: permits(k.Scopes, admin)})
+			handle(w, r, callerOf(k))
 		}
 	}
+}
+
+// change is operation for one that changes what admins keep.
+func change(call rest.Call) answer {
+	return func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+		handle := s.rest.Change(method, path, call)
+		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) { handle(w, r, callerOf(k)) }
+	}
+}
+
+func callerOf(k enginedb.Key) rest.Caller {
+	return rest.Caller{Key: k.ID, Name: k.Name, Person: k.Person, Admin: permits(k.Scopes, admin)}
 }
 
 // sender answers whoever sends alerts.

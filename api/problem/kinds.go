@@ -27,6 +27,8 @@ var (
 		"Somebody else has acknowledged this; the detail says who."}
 	Nothing = Kind{"nothing-to-answer", http.StatusConflict, "Nothing to answer",
 		"The incident has no page that this person could acknowledge or decline."}
+	Past = Kind{"past", http.StatusConflict, "Past",
+		"Who was on call does not change any more. What is under way can be ended, and something else made for the rest."}
 	Changed = Kind{"changed", http.StatusPreconditionFailed, "Changed meanwhile",
 		"The version in If-Match is not the stored one: somebody else was faster. Read it again, and decide again."}
 	TooLarge = Kind{"too-large", http.StatusRequestEntityTooLarge, "Too large",
@@ -48,7 +50,7 @@ var (
 
 // Kinds lists all of them.
 func Kinds() []Kind {
-	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, InUse, Resolved, Taken, Nothing,
+	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, InUse, Resolved, Taken, Nothing, Past,
 		Changed, TooLarge, MediaTypeUnsupported, Validation, Internal, Unavailable, notAnAlert, notStored}
 }
 

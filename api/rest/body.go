@@ -22,6 +22,7 @@ const (
 // checkedBody is a body that was read: runtime.BindJSONBody takes the value from it.
 type checkedBody struct {
 	io.ReadCloser
+	text  []byte
 	value any
 }
 

@@ -31,7 +31,7 @@ func (c *contract) check(op *operation, w http.ResponseWriter, r *http.Request, 
 		r.Body = http.NoBody
 		if text != nil {
 			found.value(op.Body.Schema, value, "")
-			r.Body = checkedBody{io.NopCloser(bytes.NewReader(text)), value}
+			r.Body = checkedBody{io.NopCloser(bytes.NewReader(text)), text, value}
 		}
 	}
 	if len(found.fields) > 0 {
@@ -107,8 +107,11 @@ func (f *faults) param(p param, given []string) {
 		for _, text := range given {
 			of := faults{contract: f.contract}
 			var value any = text
-			if s.Type == "integer" {
+			switch {
+			case s.Type == "integer":
 				value = json.Number(text)
+			case s.Type == "boolean" && (text == "true" || text == "false"):
+				value = text == "true"
 			}
 			of.value(s, value, "")
 			for _, field := range of.fields {

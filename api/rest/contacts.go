@@ -107,8 +107,9 @@ func (h handlers) DeleteContact(ctx context.Context, r DeleteContactRequestObjec
 		if i < 0 {
 			return noContact(r.Handle, r.ID)
 		}
+		gone := p.Contacts[i]
 		p.Contacts = slices.Delete(p.Contacts, i, i+1)
-		return nil
+		return h.rosters.Keep(ctx, rosterdb.TrashedContact, fmt.Sprintf("%s/%d", r.Handle, r.ID), gone, h.caller.Name)
 	})
 	if err != nil {
 		return nil, err

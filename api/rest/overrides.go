@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"rouse/api/problem"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -75,12 +76,20 @@ func aboutOverride(slug string, id int64, err error) error {
 	return about(fmt.Sprintf("override %d of roster %s", id, slug), err)
 }
 
+// CreateOverride lets one that was to begin before now begin now: the past does not change (rule 16).
 func (h handlers) CreateOverride(ctx context.Context, r CreateOverrideRequestObject) (CreateOverrideResponseObject, error) {
-	o := overrideOf(*r.Body)
-	if err := h.validOverride(ctx, r.Slug, o); err != nil {
+	now, err := h.now(ctx)
+	if err != nil {
 		return nil, err
 	}
-	o, err := h.rosters.CreateOverride(ctx, rosters.RosterID(r.Slug), o)
+	o := overrideOf(*r.Body)
+	if err := h.validOverride(ctx, r.Slug, o, now); err != nil {
+		return nil, err
+	}
+	if o.From.Before(now) {
+		o.From = now.Truncate(time.Microsecond) // as the database keeps it
+	}
+	o, err = h.rosters.CreateOverride(ctx, rosters.RosterID(r.Slug), o)
 	if err != nil {
 		return nil, aboutRoster(r.Slug, writtenOverride(o, err))
 	}
@@ -88,13 +97,28 @@ func (h handlers) CreateOverride(ctx context.Context, r CreateOverrideRequestObj
 }
 
 func (h handlers) ReplaceOverride(ctx context.Context, r ReplaceOverrideRequestObject) (ReplaceOverrideResponseObject, error) {
+	now, err := h.now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	o := overrideOf(*r.Body)
 	o.ID = strconv.FormatInt(r.ID, 10)
-	if _, err := h.rosters.Override(ctx, rosters.RosterID(r.Slug), o.ID); err != nil {
+	stored, err := h.rosters.Override(ctx, rosters.RosterID(r.Slug), o.ID)
+	if err != nil {
 		return nil, aboutOverride(r.Slug, r.ID, err)
 	}
-	if err := h.validOverride(ctx, r.Slug, o); err != nil {
+	if err := h.validOverride(ctx, r.Slug, o, now); err != nil {
 		return nil, err
+	}
+	switch {
+	case !stored.To.After(now):
+		return nil, problem.Past.Because("Override %d of roster %s is over since %s; who was on call does not change any more.", r.ID, r.Slug, clock(stored.To))
+	case stored.From.After(now):
+		if o.From.Before(now) {
+			o.From = now.Truncate(time.Microsecond)
+		}
+	case !sameButEnd(o, stored):
+		return nil, problem.Past.Because("Override %d of roster %s is under way since %s: only its end can be changed. End it, and make another one.", r.ID, r.Slug, clock(stored.From))
 	}
 	if err := h.rosters.UpdateOverride(ctx, rosters.RosterID(r.Slug), o); err != nil {
 		return nil, aboutOverride(r.Slug, r.ID, writtenOverride(o, err))
@@ -102,13 +126,13 @@ func (h handlers) ReplaceOverride(ctx context.Context, r ReplaceOverrideRequestO
 	return ReplaceOverride200JSONResponse(overrideOut(o)), nil
 }
 
-// validOverride checks an override as part of its roster. One that is over cannot be made: the past
-// does not change (rule 16).
-func (h handlers) validOverride(ctx context.Context, slug string, o rosters.Override) error {
-	now, err := h.now(ctx)
-	if err != nil {
-		return err
-	}
+// sameButEnd reports whether two overrides differ in nothing but when they end.
+func sameButEnd(a, b rosters.Override) bool {
+	return a.From.Equal(b.From) && a.Kind == b.Kind && a.Rotation == b.Rotation && a.Replaces == b.Replaces && a.Person == b.Person
+}
+
+// validOverride checks an override as part of its roster. One that is over cannot be made.
+func (h handlers) validOverride(ctx context.Context, slug string, o rosters.Override, now time.Time) error {
 	stored, err := h.rosters.RosterDuring(ctx, rosters.RosterID(slug), now, farOff)
 	if err != nil {
 		return aboutRoster(slug, err)
@@ -143,10 +167,25 @@ func writtenOverride(o rosters.Override, err error) error {
 	return err
 }
 
+// DeleteOverride ends one that is under way, and deletes one that is to come.
 func (h handlers) DeleteOverride(ctx context.Context, r DeleteOverrideRequestObject) (DeleteOverrideResponseObject, error) {
-	err := h.rosters.DeleteOverride(ctx, rosters.RosterID(r.Slug), strconv.FormatInt(r.ID, 10))
+	now, err := h.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roster, id := rosters.RosterID(r.Slug), strconv.FormatInt(r.ID, 10)
+	o, err := h.rosters.Override(ctx, roster, id)
+	switch {
+	case err != nil:
+	case !o.To.After(now):
+		err = problem.Past.Because("Override %d of roster %s is over since %s; who was on call does not change any more.", r.ID, r.Slug, clock(o.To))
+	case o.From.Before(now):
+		err = h.rosters.EndOverride(ctx, roster, id, now)
+	default:
+		err = h.rosters.DeleteOverride(ctx, roster, id, h.caller.Name)
+	}
 	if err != nil {
 		return nil, aboutOverride(r.Slug, r.ID, err)
 	}
-	return DeleteOverride204Response{}, nil
+	return DeleteOverride200JSONResponse{}, nil
 }

@@ -49,6 +49,12 @@ type Attempt struct {
 	State string `json:"state"`
 }
 
+// Changed defines model for Changed.
+type Changed struct {
+	// Effects What comes of a change, from now until four weeks after it counts.
+	Effects Effects `json:"effects,omitempty,omitzero"`
+}
+
 // Contact defines model for Contact.
 type Contact struct {
 	// Address E.164 for sms and voice, +4915112345678; a topic for push.
@@ -71,10 +77,54 @@ type Contacts struct {
 // Day defines model for Day.
 type Day = string
 
+// Deleted defines model for Deleted.
+type Deleted struct {
+	DeletedAt time.Time `json:"deleted_at"`
+
+	// DeletedBy The key's name.
+	DeletedBy string `json:"deleted_by,omitempty,omitzero"`
+
+	// Effects What comes of a change, from now until four weeks after it counts.
+	Effects Effects     `json:"effects,omitempty,omitzero"`
+	ID      int64       `json:"id"`
+	Kind    DeletedKind `json:"kind"`
+
+	// Name Handle or slug; of what belongs to a person or roster, the owner's, a stroke and its id.
+	//
+	// Example: bitbucket-im/weekly
+	Name string `json:"name"`
+}
+
+// DeletedKind defines model for DeletedKind.
+type DeletedKind = string
+
+// DeletedList defines model for DeletedList.
+type DeletedList struct {
+	Items []Deleted `json:"items"`
+	Next  string    `json:"next,omitempty,omitzero"`
+}
+
 // Duration As Go writes it.
 //
 // Example: 5m
 type Duration = goDuration
+
+// Effects What comes of a change, from now until four weeks after it counts.
+type Effects struct {
+	// Changes When others are on call than were to be, in order; 200 at most.
+	Changes []Moved   `json:"changes"`
+	From    time.Time `json:"from,omitempty,omitzero"`
+
+	// GapsClosed When nobody was to be on call.
+	GapsClosed []Gap `json:"gaps_closed,omitempty,omitzero"`
+
+	// GapsOpened When nobody is on call any more.
+	GapsOpened []Gap `json:"gaps_opened,omitempty,omitzero"`
+
+	// More How many changes there are beyond those.
+	More int       `json:"more,omitempty,omitzero"`
+	To   time.Time `json:"to,omitempty,omitzero"`
+}
 
 // Escalation defines model for Escalation.
 type Escalation struct {
@@ -112,6 +162,15 @@ type Escalation struct {
 	// State waiting (for working hours), climbing, acknowledged, asking (its holder whether it is still in hand) or stopped.
 	State string `json:"state"`
 	Why   string `json:"why,omitempty,omitzero"`
+}
+
+// Gap defines model for Gap.
+type Gap struct {
+	From   time.Time `json:"from"`
+	Roster string    `json:"roster"`
+
+	// To Not included.
+	To time.Time `json:"to"`
 }
 
 // Hours Working hours, in which severity 3 may page; Monday to Friday from 09:00 to 17:00, if no windows are given.
@@ -240,6 +299,20 @@ type Level struct {
 	Wait Duration `json:"wait,omitempty,omitzero"`
 }
 
+// Moved defines model for Moved.
+type Moved struct {
+	// After Who is.
+	After []string `json:"after"`
+
+	// Before Who was to be on call.
+	Before []string  `json:"before"`
+	From   time.Time `json:"from"`
+	Roster string    `json:"roster"`
+
+	// To Not included.
+	To time.Time `json:"to"`
+}
+
 // NewKey defines model for NewKey.
 type NewKey struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -298,8 +371,10 @@ type OnDuty struct {
 
 // Override defines model for Override.
 type Override struct {
-	From time.Time `json:"from"`
-	ID   int64     `json:"id,omitempty,omitzero"`
+	// Effects In the answer to a change that puts others on call.
+	Effects Effects   `json:"effects,omitempty,omitzero"`
+	From    time.Time `json:"from"`
+	ID      int64     `json:"id,omitempty,omitzero"`
 
 	// Kind Replace (if it is missing) puts the person on call instead of somebody, or of everybody; add besides whoever is, an extra shift; take_off leaves somebody's place empty, or everybody's.
 	Kind OverrideKind `json:"kind,omitempty,omitzero"`
@@ -495,6 +570,9 @@ type Roster struct {
 	// EffectiveFrom From when on the rotations count; absent if they ever did.
 	EffectiveFrom time.Time `json:"effective_from,omitempty,omitzero"`
 
+	// Effects In the answer to a change that puts others on call.
+	Effects Effects `json:"effects,omitempty,omitzero"`
+
 	// Name The slug, if it is missing.
 	Name string `json:"name,omitempty,omitzero"`
 
@@ -525,6 +603,9 @@ type Rotation struct {
 
 	// Besides Further hand-overs (RDATE), in local time.
 	Besides []string `json:"besides,omitempty,omitzero"`
+
+	// Effects In the answer to a change that puts others on call.
+	Effects Effects `json:"effects,omitempty,omitzero"`
 
 	// Everyone All participants are on call in each shift, instead of taking turns.
 	Everyone bool `json:"everyone,omitempty,omitzero"`
@@ -709,8 +790,14 @@ type At = time.Time
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DryRun defines model for DryRun.
+type DryRun = bool
+
 // EffectiveFrom defines model for EffectiveFrom.
 type EffectiveFrom = time.Time
+
+// Force defines model for Force.
+type Force = bool
 
 // From defines model for From.
 type From = time.Time
@@ -719,6 +806,9 @@ type From = time.Time
 //
 // Example: ann
 type Handle = Slug
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
@@ -739,6 +829,26 @@ type RowID = int64
 
 // To defines model for To.
 type To = time.Time
+
+// ListDeletedParams defines parameters for ListDeleted.
+type ListDeletedParams struct {
+	Kind DeletedKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Cursor The `next` of the list so far.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// RestoreParams defines parameters for Restore.
+type RestoreParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
 
 // ListIncidentsParams defines parameters for ListIncidents.
 type ListIncidentsParams struct {
@@ -791,34 +901,79 @@ type ListPeopleParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CreatePersonParams defines parameters for CreatePerson.
+type CreatePersonParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // DeletePersonParams defines parameters for DeletePerson.
 type DeletePersonParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReplacePersonParams defines parameters for ReplacePerson.
 type ReplacePersonParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // CreateContactParams defines parameters for CreateContact.
 type CreateContactParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // DeleteContactParams defines parameters for DeleteContact.
 type DeleteContactParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReplaceContactParams defines parameters for ReplaceContact.
 type ReplaceContactParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListPoliciesParams defines parameters for ListPolicies.
@@ -830,16 +985,40 @@ type ListPoliciesParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CreatePolicyParams defines parameters for CreatePolicy.
+type CreatePolicyParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // DeletePolicyParams defines parameters for DeletePolicy.
 type DeletePolicyParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReplacePolicyParams defines parameters for ReplacePolicy.
 type ReplacePolicyParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListRostersParams defines parameters for ListRosters.
@@ -851,10 +1030,28 @@ type ListRostersParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CreateRosterParams defines parameters for CreateRoster.
+type CreateRosterParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // DeleteRosterParams defines parameters for DeleteRoster.
 type DeleteRosterParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReplaceRosterParams defines parameters for ReplaceRoster.
@@ -862,8 +1059,14 @@ type ReplaceRosterParams struct {
 	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
 	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
 
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // GetRosterOnCallParams defines parameters for GetRosterOnCall.
@@ -884,13 +1087,49 @@ type ListOverridesParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CreateOverrideParams defines parameters for CreateOverride.
+type CreateOverrideParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// DeleteOverrideParams defines parameters for DeleteOverride.
+type DeleteOverrideParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ReplaceOverrideParams defines parameters for ReplaceOverride.
+type ReplaceOverrideParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // CreateRotationParams defines parameters for CreateRotation.
 type CreateRotationParams struct {
 	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
 	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
 
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // DeleteRotationParams defines parameters for DeleteRotation.
@@ -898,8 +1137,17 @@ type DeleteRotationParams struct {
 	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
 	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
 
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReplaceRotationParams defines parameters for ReplaceRotation.
@@ -907,8 +1155,14 @@ type ReplaceRotationParams struct {
 	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
 	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
 
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListShiftsParams defines parameters for ListShifts.
@@ -926,16 +1180,40 @@ type ListServicesParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// CreateServiceParams defines parameters for CreateService.
+type CreateServiceParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // DeleteServiceParams defines parameters for DeleteService.
 type DeleteServiceParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ReplaceServiceParams defines parameters for ReplaceService.
 type ReplaceServiceParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListServiceKeysParams defines parameters for ListServiceKeys.
@@ -1021,6 +1299,12 @@ type RenameServiceKeyJSONRequestBody = KeyName
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListDeleted List what was deleted and can be restored
+	// (GET /v1/deleted)
+	ListDeleted(w http.ResponseWriter, r *http.Request, params ListDeletedParams)
+	// Restore Restore something that was deleted
+	// (POST /v1/deleted/{id}/restore)
+	Restore(w http.ResponseWriter, r *http.Request, id RowID, params RestoreParams)
 	// ListIncidents List incidents
 	// (GET /v1/incidents)
 	ListIncidents(w http.ResponseWriter, r *http.Request, params ListIncidentsParams)
@@ -1068,7 +1352,7 @@ type ServerInterface interface {
 	ListPeople(w http.ResponseWriter, r *http.Request, params ListPeopleParams)
 	// CreatePerson Create a person
 	// (POST /v1/people)
-	CreatePerson(w http.ResponseWriter, r *http.Request)
+	CreatePerson(w http.ResponseWriter, r *http.Request, params CreatePersonParams)
 	// DeletePerson Delete a person
 	// (DELETE /v1/people/{handle})
 	DeletePerson(w http.ResponseWriter, r *http.Request, handle Handle, params DeletePersonParams)
@@ -1098,7 +1382,7 @@ type ServerInterface interface {
 	ListPolicies(w http.ResponseWriter, r *http.Request, params ListPoliciesParams)
 	// CreatePolicy Create a policy
 	// (POST /v1/policies)
-	CreatePolicy(w http.ResponseWriter, r *http.Request)
+	CreatePolicy(w http.ResponseWriter, r *http.Request, params CreatePolicyParams)
 	// DeletePolicy Delete a policy
 	// (DELETE /v1/policies/{slug})
 	DeletePolicy(w http.ResponseWriter, r *http.Request, slug Slug, params DeletePolicyParams)
@@ -1113,7 +1397,7 @@ type ServerInterface interface {
 	ListRosters(w http.ResponseWriter, r *http.Request, params ListRostersParams)
 	// CreateRoster Create a roster with its rotations
 	// (POST /v1/rosters)
-	CreateRoster(w http.ResponseWriter, r *http.Request)
+	CreateRoster(w http.ResponseWriter, r *http.Request, params CreateRosterParams)
 	// DeleteRoster Delete a roster with its rotations and overrides
 	// (DELETE /v1/rosters/{slug})
 	DeleteRoster(w http.ResponseWriter, r *http.Request, slug Slug, params DeleteRosterParams)
@@ -1131,16 +1415,16 @@ type ServerInterface interface {
 	ListOverrides(w http.ResponseWriter, r *http.Request, slug Slug, params ListOverridesParams)
 	// CreateOverride Put somebody else on call for a span
 	// (POST /v1/rosters/{slug}/overrides)
-	CreateOverride(w http.ResponseWriter, r *http.Request, slug Slug)
+	CreateOverride(w http.ResponseWriter, r *http.Request, slug Slug, params CreateOverrideParams)
 	// DeleteOverride Delete an override
 	// (DELETE /v1/rosters/{slug}/overrides/{id})
-	DeleteOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	DeleteOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeleteOverrideParams)
 	// GetOverride Read an override
 	// (GET /v1/rosters/{slug}/overrides/{id})
 	GetOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
 	// ReplaceOverride Replace an override
 	// (PUT /v1/rosters/{slug}/overrides/{id})
-	ReplaceOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	ReplaceOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ReplaceOverrideParams)
 	// ListRevisions List what a roster's rotations were and will be
 	// (GET /v1/rosters/{slug}/revisions)
 	ListRevisions(w http.ResponseWriter, r *http.Request, slug Slug)
@@ -1167,7 +1451,7 @@ type ServerInterface interface {
 	ListServices(w http.ResponseWriter, r *http.Request, params ListServicesParams)
 	// CreateService Create a service
 	// (POST /v1/services)
-	CreateService(w http.ResponseWriter, r *http.Request)
+	CreateService(w http.ResponseWriter, r *http.Request, params CreateServiceParams)
 	// DeleteService Delete a service with its keys
 	// (DELETE /v1/services/{slug})
 	DeleteService(w http.ResponseWriter, r *http.Request, slug Slug, params DeleteServiceParams)
@@ -1202,6 +1486,128 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListDeleted operation middleware
+func (siw *ServerInterfaceWrapper) ListDeleted(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDeletedParams
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDeleted(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Restore operation middleware
+func (siw *ServerInterfaceWrapper) Restore(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RestoreParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Restore(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListIncidents operation middleware
 func (siw *ServerInterfaceWrapper) ListIncidents(w http.ResponseWriter, r *http.Request) {
@@ -1729,8 +2135,48 @@ func (siw *ServerInterfaceWrapper) ListPeople(w http.ResponseWriter, r *http.Req
 // CreatePerson operation middleware
 func (siw *ServerInterfaceWrapper) CreatePerson(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePersonParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreatePerson(w, r)
+		siw.Handler.CreatePerson(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1758,6 +2204,32 @@ func (siw *ServerInterfaceWrapper) DeletePerson(w http.ResponseWriter, r *http.R
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DeletePersonParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -1776,6 +2248,25 @@ func (siw *ServerInterfaceWrapper) DeletePerson(w http.ResponseWriter, r *http.R
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -1834,6 +2325,19 @@ func (siw *ServerInterfaceWrapper) ReplacePerson(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ReplacePersonParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -1852,6 +2356,25 @@ func (siw *ServerInterfaceWrapper) ReplacePerson(w http.ResponseWriter, r *http.
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -1910,6 +2433,19 @@ func (siw *ServerInterfaceWrapper) CreateContact(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params CreateContactParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -1928,6 +2464,25 @@ func (siw *ServerInterfaceWrapper) CreateContact(w http.ResponseWriter, r *http.
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -1969,6 +2524,32 @@ func (siw *ServerInterfaceWrapper) DeleteContact(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DeleteContactParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -1987,6 +2568,25 @@ func (siw *ServerInterfaceWrapper) DeleteContact(w http.ResponseWriter, r *http.
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2063,6 +2663,19 @@ func (siw *ServerInterfaceWrapper) ReplaceContact(w http.ResponseWriter, r *http
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ReplaceContactParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2081,6 +2694,25 @@ func (siw *ServerInterfaceWrapper) ReplaceContact(w http.ResponseWriter, r *http
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2144,8 +2776,48 @@ func (siw *ServerInterfaceWrapper) ListPolicies(w http.ResponseWriter, r *http.R
 // CreatePolicy operation middleware
 func (siw *ServerInterfaceWrapper) CreatePolicy(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreatePolicyParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreatePolicy(w, r)
+		siw.Handler.CreatePolicy(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2173,6 +2845,32 @@ func (siw *ServerInterfaceWrapper) DeletePolicy(w http.ResponseWriter, r *http.R
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DeletePolicyParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2191,6 +2889,25 @@ func (siw *ServerInterfaceWrapper) DeletePolicy(w http.ResponseWriter, r *http.R
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2249,6 +2966,19 @@ func (siw *ServerInterfaceWrapper) ReplacePolicy(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ReplacePolicyParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2267,6 +2997,25 @@ func (siw *ServerInterfaceWrapper) ReplacePolicy(w http.ResponseWriter, r *http.
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2330,8 +3079,48 @@ func (siw *ServerInterfaceWrapper) ListRosters(w http.ResponseWriter, r *http.Re
 // CreateRoster operation middleware
 func (siw *ServerInterfaceWrapper) CreateRoster(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateRosterParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateRoster(w, r)
+		siw.Handler.CreateRoster(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2359,6 +3148,32 @@ func (siw *ServerInterfaceWrapper) DeleteRoster(w http.ResponseWriter, r *http.R
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DeleteRosterParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2377,6 +3192,25 @@ func (siw *ServerInterfaceWrapper) DeleteRoster(w http.ResponseWriter, r *http.R
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2448,6 +3282,19 @@ func (siw *ServerInterfaceWrapper) ReplaceRoster(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2466,6 +3313,25 @@ func (siw *ServerInterfaceWrapper) ReplaceRoster(w http.ResponseWriter, r *http.
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2618,8 +3484,45 @@ func (siw *ServerInterfaceWrapper) CreateOverride(w http.ResponseWriter, r *http
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateOverrideParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateOverride(w, r, slug)
+		siw.Handler.CreateOverride(w, r, slug, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2653,8 +3556,58 @@ func (siw *ServerInterfaceWrapper) DeleteOverride(w http.ResponseWriter, r *http
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteOverrideParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.DeleteOverride(w, r, slug, id)
+		siw.Handler.DeleteOverride(w, r, slug, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2723,8 +3676,45 @@ func (siw *ServerInterfaceWrapper) ReplaceOverride(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceOverrideParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ReplaceOverride(w, r, slug, id)
+		siw.Handler.ReplaceOverride(w, r, slug, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2817,6 +3807,19 @@ func (siw *ServerInterfaceWrapper) CreateRotation(w http.ResponseWriter, r *http
 		return
 	}
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2835,6 +3838,25 @@ func (siw *ServerInterfaceWrapper) CreateRotation(w http.ResponseWriter, r *http
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2889,6 +3911,32 @@ func (siw *ServerInterfaceWrapper) DeleteRotation(w http.ResponseWriter, r *http
 		return
 	}
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2907,6 +3955,25 @@ func (siw *ServerInterfaceWrapper) DeleteRotation(w http.ResponseWriter, r *http
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -2996,6 +4063,19 @@ func (siw *ServerInterfaceWrapper) ReplaceRotation(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -3014,6 +4094,25 @@ func (siw *ServerInterfaceWrapper) ReplaceRotation(w http.ResponseWriter, r *htt
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -3132,8 +4231,48 @@ func (siw *ServerInterfaceWrapper) ListServices(w http.ResponseWriter, r *http.R
 // CreateService operation middleware
 func (siw *ServerInterfaceWrapper) CreateService(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateServiceParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateService(w, r)
+		siw.Handler.CreateService(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3161,6 +4300,32 @@ func (siw *ServerInterfaceWrapper) DeleteService(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DeleteServiceParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -3179,6 +4344,25 @@ func (siw *ServerInterfaceWrapper) DeleteService(w http.ResponseWriter, r *http.
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -3237,6 +4421,19 @@ func (siw *ServerInterfaceWrapper) ReplaceService(w http.ResponseWriter, r *http
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ReplaceServiceParams
 
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -3255,6 +4452,25 @@ func (siw *ServerInterfaceWrapper) ReplaceService(w http.ResponseWriter, r *http
 		}
 
 		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
 
 	}
 
@@ -3626,6 +4842,10 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/shifts", wrapper.ListShifts).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/deleted", wrapper.ListDeleted).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/deleted/{id}/restore", wrapper.Restore).Methods(http.MethodPost)
+
 	r.HandleFunc(options.BaseURL+"/v1/policies", wrapper.ListPolicies).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/policies", wrapper.CreatePolicy).Methods(http.MethodPost)
@@ -3686,6 +4906,93 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type ListDeletedRequestObject struct {
+	Params ListDeletedParams
+}
+
+type ListDeletedResponseObject interface {
+	VisitListDeletedResponse(w http.ResponseWriter) error
+}
+
+type ListDeleted200JSONResponse DeletedList
+
+func (response ListDeleted200JSONResponse) VisitListDeletedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDeleteddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDeleteddefaultApplicationProblemPlusJSONResponse) VisitListDeletedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreRequestObject struct {
+	ID     RowID `json:"id"`
+	Params RestoreParams
+}
+
+type RestoreResponseObject interface {
+	VisitRestoreResponse(w http.ResponseWriter) error
+}
+
+type Restore200ResponseHeaders struct {
+	Location string
+}
+
+type Restore200JSONResponse struct {
+	Body    Deleted
+	Headers Restore200ResponseHeaders
+}
+
+func (response Restore200JSONResponse) VisitRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoredefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RestoredefaultApplicationProblemPlusJSONResponse) VisitRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListIncidentsRequestObject struct {
 	Params ListIncidentsParams
@@ -4264,7 +5571,8 @@ func (response ListPeopledefaultApplicationProblemPlusJSONResponse) VisitListPeo
 }
 
 type CreatePersonRequestObject struct {
-	Body *CreatePersonJSONRequestBody
+	Params CreatePersonParams
+	Body   *CreatePersonJSONRequestBody
 }
 
 type CreatePersonResponseObject interface {
@@ -4713,7 +6021,8 @@ func (response ListPoliciesdefaultApplicationProblemPlusJSONResponse) VisitListP
 }
 
 type CreatePolicyRequestObject struct {
-	Body *CreatePolicyJSONRequestBody
+	Params CreatePolicyParams
+	Body   *CreatePolicyJSONRequestBody
 }
 
 type CreatePolicyResponseObject interface {
@@ -4931,7 +6240,8 @@ func (response ListRostersdefaultApplicationProblemPlusJSONResponse) VisitListRo
 }
 
 type CreateRosterRequestObject struct {
-	Body *CreateRosterJSONRequestBody
+	Params CreateRosterParams
+	Body   *CreateRosterJSONRequestBody
 }
 
 type CreateRosterResponseObject interface {
@@ -5190,8 +6500,9 @@ func (response ListOverridesdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type CreateOverrideRequestObject struct {
-	Slug Slug `json:"slug"`
-	Body *CreateOverrideJSONRequestBody
+	Slug   Slug `json:"slug"`
+	Params CreateOverrideParams
+	Body   *CreateOverrideJSONRequestBody
 }
 
 type CreateOverrideResponseObject interface {
@@ -5238,20 +6549,27 @@ func (response CreateOverridedefaultApplicationProblemPlusJSONResponse) VisitCre
 }
 
 type DeleteOverrideRequestObject struct {
-	Slug Slug  `json:"slug"`
-	ID   RowID `json:"id"`
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params DeleteOverrideParams
 }
 
 type DeleteOverrideResponseObject interface {
 	VisitDeleteOverrideResponse(w http.ResponseWriter) error
 }
 
-type DeleteOverride204Response struct {
-}
+type DeleteOverride200JSONResponse Changed
 
-func (response DeleteOverride204Response) VisitDeleteOverrideResponse(w http.ResponseWriter) error {
-	w.WriteHeader(204)
-	return nil
+func (response DeleteOverride200JSONResponse) VisitDeleteOverrideResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteOverridedefaultApplicationProblemPlusJSONResponse struct {
@@ -5312,9 +6630,10 @@ func (response GetOverridedefaultApplicationProblemPlusJSONResponse) VisitGetOve
 }
 
 type ReplaceOverrideRequestObject struct {
-	Slug Slug  `json:"slug"`
-	ID   RowID `json:"id"`
-	Body *ReplaceOverrideJSONRequestBody
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params ReplaceOverrideParams
+	Body   *ReplaceOverrideJSONRequestBody
 }
 
 type ReplaceOverrideResponseObject interface {
@@ -5499,12 +6818,18 @@ type DeleteRotationResponseObject interface {
 	VisitDeleteRotationResponse(w http.ResponseWriter) error
 }
 
-type DeleteRotation204Response struct {
-}
+type DeleteRotation200JSONResponse Changed
 
-func (response DeleteRotation204Response) VisitDeleteRotationResponse(w http.ResponseWriter) error {
-	w.WriteHeader(204)
-	return nil
+func (response DeleteRotation200JSONResponse) VisitDeleteRotationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteRotationdefaultApplicationProblemPlusJSONResponse struct {
@@ -5702,7 +7027,8 @@ func (response ListServicesdefaultApplicationProblemPlusJSONResponse) VisitListS
 }
 
 type CreateServiceRequestObject struct {
-	Body *CreateServiceJSONRequestBody
+	Params CreateServiceParams
+	Body   *CreateServiceJSONRequestBody
 }
 
 type CreateServiceResponseObject interface {
@@ -6085,6 +7411,12 @@ func (response RenameServiceKeydefaultApplicationProblemPlusJSONResponse) VisitR
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListDeleted List what was deleted and can be restored
+	// (GET /v1/deleted)
+	ListDeleted(ctx context.Context, request ListDeletedRequestObject) (ListDeletedResponseObject, error)
+	// Restore Restore something that was deleted
+	// (POST /v1/deleted/{id}/restore)
+	Restore(ctx context.Context, request RestoreRequestObject) (RestoreResponseObject, error)
 	// ListIncidents List incidents
 	// (GET /v1/incidents)
 	ListIncidents(ctx context.Context, request ListIncidentsRequestObject) (ListIncidentsResponseObject, error)
@@ -6295,6 +7627,59 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// ListDeleted operation middleware
+func (sh *strictHandler) ListDeleted(w http.ResponseWriter, r *http.Request, params ListDeletedParams) {
+	var request ListDeletedRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDeleted(ctx, request.(ListDeletedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDeleted")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDeletedResponseObject); ok {
+		if err := validResponse.VisitListDeletedResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Restore operation middleware
+func (sh *strictHandler) Restore(w http.ResponseWriter, r *http.Request, id RowID, params RestoreParams) {
+	var request RestoreRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Restore(ctx, request.(RestoreRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Restore")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RestoreResponseObject); ok {
+		if err := validResponse.VisitRestoreResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // ListIncidents operation middleware
@@ -6751,8 +8136,10 @@ func (sh *strictHandler) ListPeople(w http.ResponseWriter, r *http.Request, para
 }
 
 // CreatePerson operation middleware
-func (sh *strictHandler) CreatePerson(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreatePerson(w http.ResponseWriter, r *http.Request, params CreatePersonParams) {
 	var request CreatePersonRequestObject
+
+	request.Params = params
 
 	var body CreatePersonJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -7045,8 +8432,10 @@ func (sh *strictHandler) ListPolicies(w http.ResponseWriter, r *http.Request, pa
 }
 
 // CreatePolicy operation middleware
-func (sh *strictHandler) CreatePolicy(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreatePolicy(w http.ResponseWriter, r *http.Request, params CreatePolicyParams) {
 	var request CreatePolicyRequestObject
+
+	request.Params = params
 
 	var body CreatePolicyJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -7189,8 +8578,10 @@ func (sh *strictHandler) ListRosters(w http.ResponseWriter, r *http.Request, par
 }
 
 // CreateRoster operation middleware
-func (sh *strictHandler) CreateRoster(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateRoster(w http.ResponseWriter, r *http.Request, params CreateRosterParams) {
 	var request CreateRosterRequestObject
+
+	request.Params = params
 
 	var body CreateRosterJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -7361,10 +8752,11 @@ func (sh *strictHandler) ListOverrides(w http.ResponseWriter, r *http.Request, s
 }
 
 // CreateOverride operation middleware
-func (sh *strictHandler) CreateOverride(w http.ResponseWriter, r *http.Request, slug Slug) {
+func (sh *strictHandler) CreateOverride(w http.ResponseWriter, r *http.Request, slug Slug, params CreateOverrideParams) {
 	var request CreateOverrideRequestObject
 
 	request.Slug = slug
+	request.Params = params
 
 	var body CreateOverrideJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -7394,11 +8786,12 @@ func (sh *strictHandler) CreateOverride(w http.ResponseWriter, r *http.Request, 
 }
 
 // DeleteOverride operation middleware
-func (sh *strictHandler) DeleteOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
+func (sh *strictHandler) DeleteOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeleteOverrideParams) {
 	var request DeleteOverrideRequestObject
 
 	request.Slug = slug
 	request.ID = id
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.DeleteOverride(ctx, request.(DeleteOverrideRequestObject))
@@ -7448,11 +8841,12 @@ func (sh *strictHandler) GetOverride(w http.ResponseWriter, r *http.Request, slu
 }
 
 // ReplaceOverride operation middleware
-func (sh *strictHandler) ReplaceOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
+func (sh *strictHandler) ReplaceOverride(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ReplaceOverrideParams) {
 	var request ReplaceOverrideRequestObject
 
 	request.Slug = slug
 	request.ID = id
+	request.Params = params
 
 	var body ReplaceOverrideJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
@@ -7711,8 +9105,10 @@ func (sh *strictHandler) ListServices(w http.ResponseWriter, r *http.Request, pa
 }
 
 // CreateService operation middleware
-func (sh *strictHandler) CreateService(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) CreateService(w http.ResponseWriter, r *http.Request, params CreateServiceParams) {
 	var request CreateServiceRequestObject
+
+	request.Params = params
 
 	var body CreateServiceJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {

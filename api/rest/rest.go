@@ -32,6 +32,7 @@ type Config struct {
 // API answers requests whose caller is known.
 type API struct {
 	engine    pager.Engine
+	db        rosterdb.DB
 	rosters   rosterdb.Store
 	incidents enginedb.Store // services, policies and keys too
 	catchAll  engine.CatchAll
@@ -47,11 +48,12 @@ func New(c Config) *API {
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
 	}
-	return &API{engine: c.Engine, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, offset: c.Offset, log: c.Log}
+	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, offset: c.Offset, log: c.Log}
 }
 
 // Caller is who sent a request, as the key says.
 type Caller struct {
+	Key    int64            // its id
 	Name   string           // of the key
 	Person rosters.PersonID // whom the key acts as, or ""
 	Admin  bool             // may see addresses in full
@@ -71,11 +73,7 @@ func (a *API) Handle(method, path string, call Call) func(http.ResponseWriter, *
 			problem.Write(w, p)
 			return
 		}
-		options := StrictHTTPServerOptions{RequestErrorHandlerFunc: a.unreadable, ResponseErrorHandlerFunc: a.Fail}
-		call(&ServerInterfaceWrapper{
-			Handler:          NewStrictHandlerWithOptions(handlers{a, c}, nil, options),
-			ErrorHandlerFunc: a.unreadable,
-		}, w, r)
+		a.serve(w, r, c, call)
 	}
 }
 

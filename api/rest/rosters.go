@@ -350,11 +350,12 @@ func (h handlers) DeleteRotation(ctx context.Context, r DeleteRotationRequestObj
 		if len(stored.Rotations) == 1 {
 			return 0, problem.InUse.Because("Rotation %s is the only one of roster %s, in which nobody would be on call without it.", r.ID, r.Slug)
 		}
+		gone := stored.Rotations[i]
 		stored.Rotations = slices.Delete(stored.Rotations, i, i+1)
-		return -1, nil
+		return -1, h.rosters.Keep(ctx, rosterdb.TrashedRotation, r.Slug+"/"+r.ID, gone, h.caller.Name)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return DeleteRotation204Response{}, nil
+	return DeleteRotation200JSONResponse{}, nil
 }

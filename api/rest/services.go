@@ -24,7 +24,9 @@ func serviceOf(s Service, slug string) (engine.Service, error) {
 // days are the wire's names of weekdays, in time.Weekday's order.
 var days = []Day{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-func hoursOf(h Hours) rosters.Hours { return rosters.Hours{Zone: h.Zone, Windows: windowsOf(h.Windows)} }
+func hoursOf(h Hours) rosters.Hours {
+	return rosters.Hours{Zone: h.Zone, Windows: windowsOf(h.Windows)}
+}
 
 func hoursOut(h rosters.Hours) Hours { return Hours{Zone: h.Zone, Windows: windowsOut(h.Windows)} }
 

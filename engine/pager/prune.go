@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rouse/engine/enginedb"
+	"rouse/rosters/rosterdb"
 )
 
 // Keep is how long what grows is kept. Zero is for ever.
@@ -32,7 +33,7 @@ const (
 )
 
 // Pruned is how much was removed.
-type Pruned struct{ Seen, Originals, Strays, Incidents int64 }
+type Pruned struct{ Seen, Requests, Deleted, Originals, Strays, Incidents int64 }
 
 // PruneHourly removes what is no longer to be kept, until ctx ends. Any number of nodes may do it: one works
 // at a time.
@@ -59,6 +60,9 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 	removeIncidents := func(ctx context.Context, b enginedb.Prune) (int64, error) {
 		return db.PruneIncidents(ctx, b, p.cfg.KeyPrefix)
 	}
+	emptyTrash := func(ctx context.Context, _ enginedb.Prune) (int64, error) {
+		return rosterdb.New(p.cfg.DB).EmptyTrash(ctx)
+	}
 	var err error
 	for _, kind := range []struct {
 		name   string
@@ -68,6 +72,8 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 		n      *int64
 	}{
 		{"seen", keepSeen, pruneBatch, db.PruneSeen, &done.Seen},
+		{"requests", enginedb.RequestsKept, pruneBatch, db.PruneRequests, &done.Requests},
+		{"deleted", rosterdb.KeptFor, pruneBatch, emptyTrash, &done.Deleted},
 		{"originals", keep.Raw, pruneBatch, db.PruneRaw, &done.Originals},
 		{"strays", keep.Raw, pruneBatch, db.PruneStrays, &done.Strays},
 		{"incidents", keep.Incidents, pruneIncidents, removeIncidents, &done.Incidents},
@@ -82,7 +88,7 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 		}
 	}
 	if done != (Pruned{}) {
-		p.log.Info("pruned what was old", "callbacks", done.Seen, "originals_of_alerts", done.Originals,
+		p.log.Info("pruned what was old", "callbacks", done.Seen, "requests", done.Requests, "deleted", done.Deleted, "originals_of_alerts", done.Originals,
 			"alerts_without_incident", done.Strays, "incidents", done.Incidents)
 	}
 	if errors.Is(err, enginedb.ErrLocked) {

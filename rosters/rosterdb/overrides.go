@@ -128,22 +128,6 @@ func (s Store) EndOverride(ctx context.Context, roster rosters.RosterID, id stri
 	return nil
 }
 
-// DeleteOverride deletes an override.
-func (s Store) DeleteOverride(ctx context.Context, roster rosters.RosterID, id string) error {
-	row, err := rowID(id)
-	if err == nil {
-		var tag pgconn.CommandTag
-		tag, err = s.db.Exec(ctx, `delete from override where roster = $1 and id = $2`, roster, row)
-		if err == nil && tag.RowsAffected() == 0 {
-			err = ErrNotFound
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("deleting override %s of roster %s: %w", id, roster, err)
-	}
-	return nil
-}
-
 // rowID reads the number that an override's id is; anything else names no override.
 func rowID(id string) (int64, error) {
 	n, err := strconv.ParseInt(id, 10, 64)

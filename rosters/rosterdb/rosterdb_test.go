@@ -293,10 +293,10 @@ func TestAnOverrideIsWritten(t *testing.T) {
 		t.Error("an override with nobody was stored")
 	}
 
-	if err := s.DeleteOverride(ctx, "dba", o.ID); err != nil {
+	if err := s.DeleteOverride(ctx, "dba", o.ID, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeleteOverride(ctx, "dba", o.ID); !errors.Is(err, rosterdb.ErrNotFound) {
+	if err := s.DeleteOverride(ctx, "dba", o.ID, "test"); !errors.Is(err, rosterdb.ErrNotFound) {
 		t.Errorf("deleted twice: %v", err)
 	}
 }

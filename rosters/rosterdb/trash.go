@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,25 +19,36 @@ const KeptFor = 30 * 24 * time.Hour
 // TrashKind is what kind of thing was deleted.
 type TrashKind string
 
-// The kinds. Of an override the slug is that of its roster, a stroke and its id.
+// The kinds. Of what belongs to a person or a roster, the slug is the owner's, a stroke and its own id.
 const (
 	TrashedPerson   TrashKind = "person"
+	TrashedContact  TrashKind = "contact"
 	TrashedRoster   TrashKind = "roster"
+	TrashedRotation TrashKind = "rotation"
 	TrashedOverride TrashKind = "override"
 )
 
 // Trashed is something that was deleted and can be restored.
 type Trashed struct {
+	ID   int64
 	Kind TrashKind
 	Slug string
 	By   string
 	At   time.Time
 }
 
-// Trash lists what can be restored, the last deleted first.
-func (s Store) Trash(ctx context.Context, kind TrashKind, limit int) ([]Trashed, error) {
-	rows, _ := s.db.Query(ctx, `select kind, slug, deleted_by, deleted_at from trash
-		where ($1 = '' or kind = $1) and body is not null and deleted_at > now() - $2::interval order by id desc limit $3`, kind, KeptFor, limit)
+// Owned reads the slug of what belongs to another thing.
+func (t Trashed) Owned() (owner, id string) {
+	owner, id, _ = strings.Cut(t.Slug, "/")
+	return owner, id
+}
+
+// Trash lists what can be restored, of a kind or with "" of all, the last deleted first: those deleted before
+// the given one, or all with 0, at most limit.
+func (s Store) Trash(ctx context.Context, kind TrashKind, before int64, limit int) ([]Trashed, error) {
+	rows, _ := s.db.Query(ctx, `select id, kind, slug, deleted_by, deleted_at from trash
+		where ($1 = '' or kind = $1) and ($2 = 0 or id < $2) and body is not null and deleted_at > now() - $3::interval
+		order by id desc limit $4`, kind, before, KeptFor, limit)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Trashed])
 	if err != nil {
 		return nil, fmt.Errorf("listing what was deleted: %w", err)
@@ -101,23 +113,78 @@ func (s Store) DeleteRoster(ctx context.Context, id rosters.RosterID, version in
 }
 
 func throwAway(ctx context.Context, tx pgx.Tx, kind TrashKind, table, slug string, body any, by string) error {
-	if _, err := tx.Exec(ctx, `insert into trash (kind, slug, body, deleted_by) values ($1, $2, $3, $4)`, kind, slug, body, by); err != nil {
+	if err := New(tx).Keep(ctx, kind, slug, body, by); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `delete from `+table+` where id = $1`, slug)
 	return mapped(err, ErrInUse)
 }
 
-// RestorePerson brings a deleted person back, with the contacts. ErrNotFound if none was deleted within
-// KeptFor, ErrExists if there is one of that handle.
-func (s Store) RestorePerson(ctx context.Context, id rosters.PersonID) error {
-	return restore(ctx, s, TrashedPerson, string(id), func(tx Store, p rosters.Person) error { return tx.createPerson(ctx, p) })
+// Keep puts into the trash what is being deleted.
+func (s Store) Keep(ctx context.Context, kind TrashKind, slug string, body any, by string) error {
+	if _, err := s.db.Exec(ctx, `insert into trash (kind, slug, body, deleted_by) values ($1, $2, $3, $4)`, kind, slug, body, by); err != nil {
+		return fmt.Errorf("keeping what is deleted: %w", err)
+	}
+	return nil
+}
+
+// DeleteOverride deletes an override, for KeptFor restorably.
+func (s Store) DeleteOverride(ctx context.Context, roster rosters.RosterID, id string, by string) error {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		tied := New(tx)
+		o, err := tied.Override(ctx, roster, id)
+		if err != nil {
+			return err
+		}
+		if err := tied.Keep(ctx, TrashedOverride, string(roster)+"/"+id, o, by); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `delete from override where roster = $1 and id = $2::bigint`, roster, id)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("deleting override %s of roster %s: %w", id, roster, err)
+	}
+	return nil
+}
+
+// Unkeep takes something out of the trash, in the transaction that makes it anew, and reads it into body.
+func (s Store) Unkeep(ctx context.Context, id int64, body any) error {
+	var text []byte
+	err := s.db.QueryRow(ctx, `delete from trash where id = $1 and body is not null and deleted_at > now() - $2::interval returning body`, id, KeptFor).Scan(&text)
+	if err == nil {
+		err = json.Unmarshal(text, body)
+	}
+	if err != nil {
+		return fmt.Errorf("taking back what was deleted: %w", mapped(err, err))
+	}
+	return nil
+}
+
+// Deleted finds something in the trash.
+func (s Store) Deleted(ctx context.Context, id int64) (Trashed, error) {
+	rows, _ := s.db.Query(ctx, `select id, kind, slug, deleted_by, deleted_at from trash
+		where id = $1 and body is not null and deleted_at > now() - $2::interval`, id, KeptFor)
+	t, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Trashed])
+	if err != nil {
+		return t, fmt.Errorf("looking for what was deleted: %w", mapped(err, err))
+	}
+	return t, nil
+}
+
+// RestorePerson brings a deleted person back, with the contacts. ErrNotFound if it is not in the trash any
+// more, ErrExists if there is one of that handle.
+func (s Store) RestorePerson(ctx context.Context, id int64) error {
+	return restore(ctx, s, id, func(tx Store, p rosters.Person) error { return tx.createPerson(ctx, p) })
 }
 
 // RestoreRoster brings a deleted roster back, with all revisions and overrides. The errors are those of
 // RestorePerson, and MissingError for people who are gone and named by what is not over.
-func (s Store) RestoreRoster(ctx context.Context, id rosters.RosterID, by string) error {
-	return restore(ctx, s, TrashedRoster, string(id), func(tx Store, r rosters.Roster) error {
+func (s Store) RestoreRoster(ctx context.Context, id int64, by string) error {
+	return restore(ctx, s, id, func(tx Store, r rosters.Roster) error {
 		return s.rosterWritten(ctx, "restoring", r, tx.putBack(ctx, r, by))
 	})
 }
@@ -157,23 +224,16 @@ func (s Store) putBack(ctx context.Context, r rosters.Roster, by string) error {
 	return mapped(s.db.SendBatch(ctx, &b).Close(), errForeignKey)
 }
 
-// restore takes the last that was deleted out of the trash, and makes it anew.
-func restore[T any](ctx context.Context, s Store, kind TrashKind, slug string, remake func(Store, T) error) error {
+func restore[T any](ctx context.Context, s Store, id int64, remake func(Store, T) error) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		var body []byte
-		err := tx.QueryRow(ctx, `delete from trash where id = (select id from trash where kind = $1 and slug = $2 and body is not null
-			and deleted_at > now() - $3::interval order by id desc limit 1) returning body`, kind, slug, KeptFor).Scan(&body)
-		if err != nil {
-			return mapped(err, err)
-		}
 		var was T
-		if err := json.Unmarshal(body, &was); err != nil {
+		if err := New(tx).Unkeep(ctx, id, &was); err != nil {
 			return err
 		}
 		return remake(New(tx), was)
 	})
 	if err != nil {
-		return fmt.Errorf("restoring %s %s: %w", kind, slug, err)
+		return fmt.Errorf("restoring: %w", err)
 	}
 	return nil
 }

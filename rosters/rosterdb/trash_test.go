@@ -11,6 +11,21 @@ import (
 	"rouse/rosters/rosterdb"
 )
 
+// trashed finds what was deleted last, 4711 if it is not there any more.
+func trashed(t *testing.T, s rosterdb.Store, slug string) int64 {
+	t.Helper()
+	list, err := s.Trash(ctx, "", 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range list {
+		if found.Slug == slug {
+			return found.ID
+		}
+	}
+	return 4711
+}
+
 func TestADeletedRosterComesBackAsItWas(t *testing.T) {
 	s := store(t, "ann", "bob", "carla")
 	if err := s.CreateRoster(ctx, weekly, "test"); err != nil {
@@ -48,18 +63,18 @@ func TestADeletedRosterComesBackAsItWas(t *testing.T) {
 	if _, err := s.WholeRoster(ctx, "dba"); !errors.Is(err, rosterdb.ErrNotFound) {
 		t.Errorf("a deleted roster: %v", err)
 	}
-	list, err := s.Trash(ctx, rosterdb.TrashedRoster, 10)
+	list, err := s.Trash(ctx, rosterdb.TrashedRoster, 0, 10)
 	if err != nil || len(list) != 1 || list[0].Slug != "dba" || list[0].By != "ann" {
 		t.Errorf("got %+v, %v", list, err)
 	}
-	if err := s.RestoreRoster(ctx, "dba", "bob"); err != nil {
+	if err := s.RestoreRoster(ctx, trashed(t, s, "dba"), "bob"); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.WholeRoster(ctx, "dba")
 	if err != nil || !reflect.DeepEqual(after.Roster, before.Roster) {
 		t.Errorf("was %+v\n is %+v, %v", before.Roster, after.Roster, err)
 	}
-	if err := s.RestoreRoster(ctx, "dba", "bob"); !errors.Is(err, rosterdb.ErrNotFound) {
+	if err := s.RestoreRoster(ctx, trashed(t, s, "dba"), "bob"); !errors.Is(err, rosterdb.ErrNotFound) {
 		t.Errorf("restored twice: %v", err)
 	}
 }
@@ -76,17 +91,17 @@ func TestARosterComesBackOnlyWithItsPeople(t *testing.T) {
 	if err := s.DeletePerson(ctx, "carla", rosterdb.AnyVersion, now, "test"); err != nil {
 		t.Fatal(err)
 	}
-	missing, ok := errors.AsType[*rosterdb.MissingError](s.RestoreRoster(ctx, "dba", "test"))
+	missing, ok := errors.AsType[*rosterdb.MissingError](s.RestoreRoster(ctx, trashed(t, s, "dba"), "test"))
 	if !ok || !reflect.DeepEqual(missing.People, []rosters.PersonID{"carla"}) {
 		t.Errorf("got %v", missing)
 	}
-	if list, err := s.Trash(ctx, "", 10); err != nil || len(list) != 2 {
+	if list, err := s.Trash(ctx, "", 0, 10); err != nil || len(list) != 2 {
 		t.Errorf("after a restoration that failed there is %v, %v", list, err)
 	}
-	if err := s.RestorePerson(ctx, "carla"); err != nil {
+	if err := s.RestorePerson(ctx, trashed(t, s, "carla")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RestoreRoster(ctx, "dba", "test"); err != nil {
+	if err := s.RestoreRoster(ctx, trashed(t, s, "dba"), "test"); err != nil {
 		t.Error(err)
 	}
 }
@@ -111,7 +126,7 @@ func TestAHandleIsNobodyElsesAfterwards(t *testing.T) {
 	if n, err := s.EmptyTrash(ctx); n != 0 || err != nil {
 		t.Errorf("forgot %d that were deleted just now, %v", n, err)
 	}
-	if err := s.RestorePerson(ctx, "ann"); err != nil {
+	if err := s.RestorePerson(ctx, trashed(t, s, "ann")); err != nil {
 		t.Fatal(err)
 	}
 	if after, err := s.Person(ctx, "ann"); err != nil || !reflect.DeepEqual(after, before.Person) {
@@ -132,13 +147,13 @@ func TestWhatWasDeletedLongAgoIsForgotten(t *testing.T) {
 	if _, err := db.Exec(ctx, `update trash set deleted_at = now() - interval '30 days'`); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := s.Trash(ctx, "", 10); err != nil || len(list) != 0 {
+	if list, err := s.Trash(ctx, "", 0, 10); err != nil || len(list) != 0 {
 		t.Errorf("got %v, %v", list, err)
 	}
 	if n, err := s.EmptyTrash(ctx); n != 1 || err != nil {
 		t.Errorf("forgot %d, %v; want 1", n, err)
 	}
-	if err := s.RestorePerson(ctx, "ann"); !errors.Is(err, rosterdb.ErrNotFound) {
+	if err := s.RestorePerson(ctx, trashed(t, s, "ann")); !errors.Is(err, rosterdb.ErrNotFound) {
 		t.Errorf("restored what is forgotten: %v", err)
 	}
 	if err := s.CreatePerson(ctx, rosters.Person{ID: "ann"}); !errors.Is(err, rosterdb.ErrGone) {

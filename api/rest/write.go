@@ -1,0 +1,195 @@
+package rest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gorilla/mux"
+	"github.com/jackc/pgx/v5"
+
+	"rouse/api/problem"
+	"rouse/engine/enginedb"
+	"rouse/rosters/rosterdb"
+)
+
+// Change makes the handler of an operation that changes what is kept of people, rosters and services. All
+// of it is one transaction: the change, what is worked out of it, and the answer under its Idempotency-Key.
+// Of a dry run the transaction is given up.
+func (a *API) Change(method, path string, call Call) func(http.ResponseWriter, *http.Request, Caller) {
+	return func(w http.ResponseWriter, r *http.Request, c Caller) {
+		w.Header().Set("Cache-Control", "no-store")
+		contract := theContract()
+		r, p := contract.check(contract.Operations[method+" "+path], w, r, mux.Vars(r))
+		if p != nil {
+			problem.Write(w, p)
+			return
+		}
+		answer, err := a.change(r, c, path, call)
+		if err != nil {
+			a.Fail(w, r, err)
+			return
+		}
+		answer.write(w)
+	}
+}
+
+// answer is a response that is not given yet: what it stands for may not come about.
+type answer struct {
+	Status int             `json:"status"`
+	Head   http.Header     `json:"header,omitempty"` // beside what every answer has
+	Body   json.RawMessage `json:"body,omitempty"`
+}
+
+// recorder takes an answer down.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (rec *recorder) Header() http.Header { return rec.header }
+
+func (rec *recorder) WriteHeader(status int) {
+	if rec.status == 0 {
+		rec.status = status
+	}
+}
+
+func (rec *recorder) Write(b []byte) (int, error) {
+	rec.WriteHeader(http.StatusOK)
+	return rec.body.Write(b)
+}
+
+func (rec *recorder) answer() *answer {
+	return &answer{Status: rec.status, Head: rec.header, Body: json.RawMessage(bytes.TrimSpace(rec.body.Bytes()))}
+}
+
+func (a *answer) write(w http.ResponseWriter) {
+	for name, values := range a.Head {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.Status)
+	if len(a.Body) > 0 {
+		_, _ = w.Write(append(a.Body, '\n')) // the client is gone: nobody is left to tell
+	}
+}
+
+// errGivenUp rolls a transaction back whose answer counts all the same.
+var errGivenUp = errors.New("given up")
+
+func (a *API) change(r *http.Request, c Caller, path string, call Call) (given *answer, err error) {
+	ctx, query := r.Context(), r.URL.Query()
+	dry := query.Get("dry_run") == "true"
+	id := r.Header.Get("Idempotency-Key")
+	if dry {
+		id = ""
+	}
+	err = pgx.BeginFunc(ctx, a.db, func(tx pgx.Tx) error {
+		tied := a.on(tx)
+		if id != "" {
+			done, err := tied.incidents.BeginRequest(ctx, c.Key, id, digest(r))
+			if errors.Is(err, enginedb.ErrOther) {
+				return problem.Conflict.Because("The Idempotency-Key was used for another request within the last day. Choose another one.")
+			}
+			if err != nil {
+				return err
+			}
+			if done != nil {
+				given = &answer{}
+				return json.Unmarshal(done, given)
+			}
+		}
+		view, err := tied.view(ctx, r)
+		if err != nil {
+			return err
+		}
+		rec := &recorder{header: http.Header{}}
+		tied.serve(rec, r, c, call)
+		given = rec.answer()
+		if given.Status >= http.StatusMultipleChoices {
+			return errGivenUp
+		}
+		effects, err := view.effects(ctx, tied, r)
+		if err != nil {
+			return err
+		}
+		if dry {
+			if given, err = given.dry(effects); err != nil {
+				return err
+			}
+			return errGivenUp
+		}
+		if given, err = given.with(effects); err != nil || id == "" {
+			return err
+		}
+		kept, err := json.Marshal(given)
+		if err != nil {
+			return err
+		}
+		return tied.incidents.EndRequest(ctx, c.Key, id, kept)
+	})
+	if errors.Is(err, errGivenUp) {
+		err = nil
+	}
+	return given, err
+}
+
+// on is the API on a transaction.
+func (a *API) on(tx pgx.Tx) *API {
+	tied := *a
+	tied.db, tied.rosters, tied.incidents = tx, rosterdb.New(tx), enginedb.New(tx)
+	return &tied
+}
+
+// digest tells requests apart.
+func digest(r *http.Request) []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s\n%s\n", r.Method, r.URL.RequestURI(), r.Header.Get("If-Match"))
+	if body, ok := r.Body.(checkedBody); ok {
+		h.Write(body.text)
+	}
+	return h.Sum(nil)
+}
+
+// rehearsed is the document's Rehearsed, which no operation answers by its own word.
+type rehearsed struct {
+	DryRun  bool            `json:"dry_run"`
+	Status  int             `json:"status"`
+	Result  json.RawMessage `json:"result,omitempty"`
+	Effects Effects         `json:"effects"`
+}
+
+// dry is the answer of a dry run.
+func (a *answer) dry(e *Effects) (*answer, error) {
+	body, err := json.Marshal(rehearsed{DryRun: true, Status: a.Status, Result: a.Body, Effects: e.orNone()})
+	return &answer{Status: http.StatusOK, Head: http.Header{"Content-Type": {"application/json"}}, Body: body}, err
+}
+
+// with adds to an answer what comes of it, if anything does.
+func (a *answer) with(e *Effects) (*answer, error) {
+	if e == nil || len(a.Body) == 0 {
+		return a, nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(a.Body, &fields); err != nil {
+		return nil, err
+	}
+	var err error
+	if fields["effects"], err = json.Marshal(e); err != nil {
+		return nil, err
+	}
+	a.Body, err = json.Marshal(fields)
+	return a, err
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, c Caller, call Call) {
+	options := StrictHTTPServerOptions{RequestErrorHandlerFunc: a.unreadable, ResponseErrorHandlerFunc: a.Fail}
+	call(&ServerInterfaceWrapper{
+		Handler:          NewStrictHandlerWithOptions(handlers{a, c}, nil, options),
+		ErrorHandlerFunc: a.unreadable,
+	}, w, r)
+}
