@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"rouse/api/problem"
+	"rouse/api/rest"
 	"rouse/engine/enginedb"
 )
 
@@ -24,6 +25,16 @@ const (
 	intakes = access(enginedb.ScopeIntake)
 	admin   = access(enginedb.ScopeAdmin)
 )
+
+// Whoever has a key with the scope respond that is bound to a person: an owner or a member of the team that
+// owns what the request is about, or the person that it is about. Whoever has the scope admin may as well.
+const (
+	owner  = access(rest.NeedOwner)
+	member = access(rest.NeedMember)
+	self   = access(rest.NeedSelf)
+)
+
+var needs = map[access]rest.Need{owner: rest.NeedOwner, member: rest.NeedMember, self: rest.NeedSelf}
 
 // Whoever comes without a key.
 const (
@@ -39,6 +50,9 @@ var includes = map[access][]enginedb.Scope{
 	respond: {enginedb.ScopeRespond, enginedb.ScopeAdmin},
 	intakes: {enginedb.ScopeIntake, enginedb.ScopeAdmin},
 	admin:   {enginedb.ScopeAdmin},
+	owner:   {enginedb.ScopeRespond, enginedb.ScopeAdmin},
+	member:  {enginedb.ScopeRespond, enginedb.ScopeAdmin},
+	self:    {enginedb.ScopeRespond, enginedb.ScopeAdmin},
 }
 
 func permits(has []enginedb.Scope, needed access) bool {
@@ -47,7 +61,7 @@ func permits(has []enginedb.Scope, needed access) bool {
 
 // guard lets in whom the route lets in. It panics if the route does not say whom: there is no default.
 func (s *server) guard(rt route) http.HandlerFunc {
-	serve := rt.answer(s, rt.method, rt.path)
+	serve := rt.answer(s, rt)
 	_, needsKey := includes[rt.who]
 	if !needsKey && rt.who != public && rt.who != signed && rt.who != secret {
 		panic("api: " + rt.method + " " + rt.path + " does not say who may come")
@@ -77,7 +91,7 @@ func (s *server) guard(rt route) http.HandlerFunc {
 				return
 			}
 			if !permits(key.Scopes, rt.who) {
-				problem.Write(w, problem.Forbidden.Because("The key %s… may not do this: it needs the scope %s.", key.Prefix, rt.who))
+				problem.Write(w, problem.Forbidden.Because("The key %s… may not do this: it needs the scope %s.", key.Prefix, includes[rt.who][0]))
 				return
 			}
 		}

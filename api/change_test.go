@@ -122,7 +122,7 @@ func TestWhatIsDeletedCanBeRestored(t *testing.T) {
 			}
 		})
 	}
-	if got := d.as("admin", "GET", "/v1/deleted?kind=team", ""); got.status != 422 {
+	if got := d.as("admin", "GET", "/v1/deleted?kind=policy", ""); got.status != 422 {
 		t.Error(got.said())
 	}
 }

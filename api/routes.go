@@ -73,7 +73,7 @@ type route struct {
 }
 
 // answer makes the handler of a route.
-type answer func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key)
+type answer func(s *server, rt route) func(http.ResponseWriter, *http.Request, enginedb.Key)
 
 // calls are the operations of openapi.yaml.
 type calls = rest.ServerInterfaceWrapper
@@ -81,7 +81,8 @@ type calls = rest.ServerInterfaceWrapper
 // routes is the whole surface.
 func (s *server) routes(c Config) []route {
 	const people, person = "/v1/people", "/v1/people/{handle}"
-	const teams, team = "/v1/rosters", "/v1/rosters/{slug}"
+	const duties, duty = "/v1/rosters", "/v1/rosters/{slug}"
+	const teams, team = "/v1/teams", "/v1/teams/{slug}"
 	const policies, policy = "/v1/policies", "/v1/policies/{slug}"
 	const services, service = "/v1/services", "/v1/services/{slug}"
 	const incidents, incident = "/v1/incidents", "/v1/incidents/{key}"
@@ -99,56 +100,62 @@ func (s *server) routes(c Config) []route {
 		{"POST", incident + "/notes", respond, operation((*calls).AddNote)},
 
 		{"GET", "/v1/oncall", read, operation((*calls).ListOnCall)},
-		{"GET", team + "/oncall", read, operation((*calls).GetRosterOnCall)},
-		{"GET", team + "/shifts", read, operation((*calls).ListShifts)},
+		{"GET", duty + "/oncall", read, operation((*calls).GetRosterOnCall)},
+		{"GET", duty + "/shifts", read, operation((*calls).ListShifts)},
 
 		{"GET", people, read, operation((*calls).ListPeople)},
 		{"POST", people, admin, change((*calls).CreatePerson)},
 		{"GET", person, read, operation((*calls).GetPerson)},
-		{"PUT", person, admin, change((*calls).ReplacePerson)},
+		{"PUT", person, self, change((*calls).ReplacePerson)},
 		{"DELETE", person, admin, change((*calls).DeletePerson)},
 		{"GET", person + "/contacts", read, operation((*calls).ListContacts)},
-		{"POST", person + "/contacts", admin, change((*calls).CreateContact)},
+		{"POST", person + "/contacts", self, change((*calls).CreateContact)},
 		{"GET", person + "/contacts/{id}", read, operation((*calls).GetContact)},
-		{"PUT", person + "/contacts/{id}", admin, change((*calls).ReplaceContact)},
-		{"DELETE", person + "/contacts/{id}", admin, change((*calls).DeleteContact)},
+		{"PUT", person + "/contacts/{id}", self, change((*calls).ReplaceContact)},
+		{"DELETE", person + "/contacts/{id}", self, change((*calls).DeleteContact)},
 
-		{"GET", teams, read, operation((*calls).ListRosters)},
-		{"POST", teams, admin, change((*calls).CreateRoster)},
-		{"GET", team, read, operation((*calls).GetRoster)},
-		{"PUT", team, admin, change((*calls).ReplaceRoster)},
-		{"DELETE", team, admin, change((*calls).DeleteRoster)},
-		{"GET", team + "/revisions", read, operation((*calls).ListRevisions)},
-		{"GET", team + "/rotations", read, operation((*calls).ListRotations)},
-		{"POST", team + "/rotations", admin, change((*calls).CreateRotation)},
-		{"GET", team + "/rotations/{id}", read, operation((*calls).GetRotation)},
-		{"PUT", team + "/rotations/{id}", admin, change((*calls).ReplaceRotation)},
-		{"DELETE", team + "/rotations/{id}", admin, change((*calls).DeleteRotation)},
-		{"GET", team + "/overrides", read, operation((*calls).ListOverrides)},
-		{"POST", team + "/overrides", admin, change((*calls).CreateOverride)},
-		{"GET", team + "/overrides/{id}", read, operation((*calls).GetOverride)},
-		{"PUT", team + "/overrides/{id}", admin, change((*calls).ReplaceOverride)},
-		{"DELETE", team + "/overrides/{id}", admin, change((*calls).DeleteOverride)},
+		{"GET", duties, read, operation((*calls).ListRosters)},
+		{"POST", duties, owner, change((*calls).CreateRoster)},
+		{"GET", duty, read, operation((*calls).GetRoster)},
+		{"PUT", duty, owner, change((*calls).ReplaceRoster)},
+		{"DELETE", duty, owner, change((*calls).DeleteRoster)},
+		{"GET", duty + "/revisions", read, operation((*calls).ListRevisions)},
+		{"GET", duty + "/rotations", read, operation((*calls).ListRotations)},
+		{"POST", duty + "/rotations", owner, change((*calls).CreateRotation)},
+		{"GET", duty + "/rotations/{id}", read, operation((*calls).GetRotation)},
+		{"PUT", duty + "/rotations/{id}", owner, change((*calls).ReplaceRotation)},
+		{"DELETE", duty + "/rotations/{id}", owner, change((*calls).DeleteRotation)},
+		{"GET", duty + "/overrides", read, operation((*calls).ListOverrides)},
+		{"POST", duty + "/overrides", member, change((*calls).CreateOverride)},
+		{"GET", duty + "/overrides/{id}", read, operation((*calls).GetOverride)},
+		{"PUT", duty + "/overrides/{id}", member, change((*calls).ReplaceOverride)},
+		{"DELETE", duty + "/overrides/{id}", member, change((*calls).DeleteOverride)},
+
+		{"GET", teams, read, operation((*calls).ListTeams)},
+		{"POST", teams, admin, change((*calls).CreateTeam)},
+		{"GET", team, read, operation((*calls).GetTeam)},
+		{"PUT", team, owner, change((*calls).ReplaceTeam)},
+		{"DELETE", team, admin, change((*calls).DeleteTeam)},
 
 		{"GET", "/v1/deleted", admin, operation((*calls).ListDeleted)},
 		{"POST", "/v1/deleted/{id}/restore", admin, change((*calls).Restore)},
 
 		{"GET", policies, read, operation((*calls).ListPolicies)},
-		{"POST", policies, admin, change((*calls).CreatePolicy)},
+		{"POST", policies, owner, change((*calls).CreatePolicy)},
 		{"GET", policy, read, operation((*calls).GetPolicy)},
-		{"PUT", policy, admin, change((*calls).ReplacePolicy)},
-		{"DELETE", policy, admin, change((*calls).DeletePolicy)},
+		{"PUT", policy, owner, change((*calls).ReplacePolicy)},
+		{"DELETE", policy, owner, change((*calls).DeletePolicy)},
 
 		{"GET", services, read, operation((*calls).ListServices)},
-		{"POST", services, admin, change((*calls).CreateService)},
+		{"POST", services, owner, change((*calls).CreateService)},
 		{"GET", service, read, operation((*calls).GetService)},
-		{"PUT", service, admin, change((*calls).ReplaceService)},
-		{"DELETE", service, admin, change((*calls).DeleteService)},
-		{"GET", service + "/keys", admin, operation((*calls).ListServiceKeys)},
-		{"POST", service + "/keys", admin, operation((*calls).CreateServiceKey)},
-		{"GET", service + "/keys/{id}", admin, operation((*calls).GetServiceKey)},
-		{"PUT", service + "/keys/{id}", admin, operation((*calls).RenameServiceKey)},
-		{"DELETE", service + "/keys/{id}", admin, operation((*calls).RevokeServiceKey)},
+		{"PUT", service, owner, change((*calls).ReplaceService)},
+		{"DELETE", service, owner, change((*calls).DeleteService)},
+		{"GET", service + "/keys", owner, operation((*calls).ListServiceKeys)},
+		{"POST", service + "/keys", owner, change((*calls).CreateServiceKey)},
+		{"GET", service + "/keys/{id}", owner, operation((*calls).GetServiceKey)},
+		{"PUT", service + "/keys/{id}", owner, change((*calls).RenameServiceKey)},
+		{"DELETE", service + "/keys/{id}", owner, change((*calls).RevokeServiceKey)},
 
 		{"GET", "/v1/keys", admin, operation((*calls).ListKeys)},
 		{"POST", "/v1/keys", admin, operation((*calls).CreateKey)},
@@ -176,8 +183,8 @@ func (s *server) routes(c Config) []route {
 
 // operation answers by an operation of openapi.yaml, which has it under the same method and path.
 func operation(call rest.Call) answer {
-	return func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
-		handle := s.rest.Handle(method, path, call)
+	return func(s *server, rt route) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+		handle := s.rest.Handle(rt.method, rt.path, needs[rt.who], call)
 		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) {
 			handle(w, r, callerOf(k))
 		}
@@ -186,8 +193,8 @@ func operation(call rest.Call) answer {
 
 // change is operation for one that changes what admins keep.
 func change(call rest.Call) answer {
-	return func(s *server, method, path string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
-		handle := s.rest.Change(method, path, call)
+	return func(s *server, rt route) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+		handle := s.rest.Change(rt.method, rt.path, needs[rt.who], call)
 		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) { handle(w, r, callerOf(k)) }
 	}
 }
@@ -198,14 +205,14 @@ func callerOf(k enginedb.Key) rest.Caller {
 
 // sender answers whoever sends alerts.
 func sender(take func(http.ResponseWriter, *http.Request, engine.ServiceID)) answer {
-	return func(*server, string, string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+	return func(*server, route) func(http.ResponseWriter, *http.Request, enginedb.Key) {
 		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) { take(w, r, k.Service) }
 	}
 }
 
 // plain answers by a handler that asks for no key.
 func plain(h http.HandlerFunc) answer {
-	return func(*server, string, string) func(http.ResponseWriter, *http.Request, enginedb.Key) {
+	return func(*server, route) func(http.ResponseWriter, *http.Request, enginedb.Key) {
 		return func(w http.ResponseWriter, r *http.Request, _ enginedb.Key) { h(w, r) }
 	}
 }

@@ -91,8 +91,8 @@ func TestServiceValidate(t *testing.T) {
 		"a policy of no slug": {engine.Service{ID: "bitbucket", Policy: "a b"}, "/policy " + slug},
 		"a name too long": {engine.Service{ID: "bitbucket", Name: strings.Repeat("ä", 201)},
 			"/name must be at most 200 characters, without line ends or control characters"},
-		"hours that end before they begin": {engine.Service{ID: "bitbucket", Hours: rosters.Hours{Windows: []rosters.Window{{Days: []time.Weekday{1}, From: "17:00", To: "09:00"}}}},
-			"/hours/windows/0/to must be later than from, which is 17:00; for hours past midnight add a window from 00:00 on the next day"},
+		"hours on no day": {engine.Service{ID: "bitbucket", Hours: rosters.Hours{Windows: []rosters.Window{{From: "09:00", To: "17:00"}}}},
+			"/hours/windows/0/days must name 1 to 7 days"},
 	} {
 		if got := fields(c.svc.Validate()); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"sync"
 )
 
@@ -23,6 +24,11 @@ type operation struct {
 	Scope  string  `json:"scope"`
 	Params []param `json:"params,omitempty"`
 	Body   *body   `json:"body,omitempty"`
+}
+
+// takes reports whether there is a parameter of a name.
+func (op *operation) takes(name string) bool {
+	return slices.ContainsFunc(op.Params, func(p param) bool { return p.Name == name })
 }
 
 type param struct {

@@ -43,6 +43,8 @@ func (h handlers) Restore(ctx context.Context, r RestoreRequestObject) (RestoreR
 	switch t.Kind {
 	case rosterdb.TrashedPerson:
 		place, err = "/v1/people/"+t.Slug, aboutPerson(t.Slug, h.rosters.RestorePerson(ctx, t.ID))
+	case rosterdb.TrashedTeam:
+		place, err = "/v1/teams/"+t.Slug, aboutTeam(t.Slug, h.rosters.RestoreTeam(ctx, t.ID))
 	case rosterdb.TrashedRoster:
 		place, err = "/v1/rosters/"+t.Slug, aboutRoster(t.Slug, named(h.rosters.RestoreRoster(ctx, t.ID, h.caller.Name)))
 	case rosterdb.TrashedContact:
@@ -110,7 +112,7 @@ func (h handlers) restoreOverride(ctx context.Context, slug string, id int64) (p
 	if o.From.Before(now) {
 		o.From = now.Truncate(time.Microsecond)
 	}
-	o, err = h.rosters.CreateOverride(ctx, rosters.RosterID(slug), o)
+	o, err = h.rosters.CreateOverride(ctx, rosters.RosterID(slug), o, h.caller.Person)
 	if err != nil {
 		return "", aboutRoster(slug, named(writtenOverrideAgain(o, err)))
 	}

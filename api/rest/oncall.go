@@ -91,7 +91,7 @@ func (h handlers) rostersAsked(ctx context.Context, p ListOnCallParams) (ids []r
 		return []rosters.RosterID{rosters.RosterID(p.Roster)}, "", err
 	}
 	limit := h.limit(p.Limit)
-	ids, err = h.rosters.RosterIDs(ctx, rosters.RosterID(p.Cursor), limit+1)
+	ids, err = h.rosters.RosterIDs(ctx, "", rosters.RosterID(p.Cursor), limit+1)
 	ids, next = part(ids, limit, func(id rosters.RosterID) string { return string(id) })
 	return ids, next, err
 }

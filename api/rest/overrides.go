@@ -89,7 +89,7 @@ func (h handlers) CreateOverride(ctx context.Context, r CreateOverrideRequestObj
 	if o.From.Before(now) {
 		o.From = now.Truncate(time.Microsecond) // as the database keeps it
 	}
-	o, err = h.rosters.CreateOverride(ctx, rosters.RosterID(r.Slug), o)
+	o, err = h.rosters.CreateOverride(ctx, rosters.RosterID(r.Slug), o, h.caller.Person)
 	if err != nil {
 		return nil, aboutRoster(r.Slug, writtenOverride(o, err))
 	}

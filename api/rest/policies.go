@@ -11,6 +11,7 @@ import (
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/rosters"
+	"rouse/rosters/rosterdb"
 )
 
 // policyOf is a policy of the wire as the cores have it.
@@ -44,7 +45,7 @@ func targetOut(t engine.Target) Target {
 }
 
 func policyOut(p enginedb.Policy) Policy {
-	return Policy{Slug: string(p.ID), Name: p.Name,
+	return Policy{Slug: string(p.ID), Name: p.Name, Team: string(p.Team),
 		Levels: mapped(p.Levels, func(l engine.Level) Level {
 			return Level{Targets: mapped(l.Targets, targetOut), Wait: Duration(l.Wait)}
 		}),
@@ -88,7 +89,7 @@ func writtenPolicy(p engine.Policy, err error) error {
 
 func (h handlers) ListPolicies(ctx context.Context, r ListPoliciesRequestObject) (ListPoliciesResponseObject, error) {
 	limit := h.limit(r.Params.Limit)
-	found, err := h.incidents.Policies(ctx, engine.PolicyID(r.Params.Cursor), limit+1)
+	found, err := h.incidents.Policies(ctx, rosters.TeamID(r.Params.Team), engine.PolicyID(r.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +109,9 @@ func (h handlers) CreatePolicy(ctx context.Context, r CreatePolicyRequestObject)
 	}
 	if err := h.incidents.CreatePolicy(ctx, p); err != nil {
 		return nil, writtenPolicy(p, err)
+	}
+	if err := h.give(ctx, rosterdb.OwnedPolicy, string(p.ID)); err != nil {
+		return nil, err
 	}
 	stored, err := h.readPolicy(ctx, string(p.ID))
 	if err != nil {
@@ -135,6 +139,9 @@ func (h handlers) ReplacePolicy(ctx context.Context, r ReplacePolicyRequestObjec
 	}
 	if err := h.incidents.UpdatePolicy(ctx, p, version); err != nil {
 		return nil, writtenPolicy(p, err)
+	}
+	if err := h.give(ctx, rosterdb.OwnedPolicy, string(p.ID)); err != nil {
+		return nil, err
 	}
 	stored, err := h.readPolicy(ctx, r.Slug)
 	if err != nil {

@@ -62,15 +62,19 @@ type Caller struct {
 // Call is an operation of the document: a method expression of ServerInterfaceWrapper.
 type Call func(*ServerInterfaceWrapper, http.ResponseWriter, *http.Request)
 
-// Handle makes the handler of an operation, for the method and path under which the document has it.
-// The router must be mux, and the caller one who may do this.
-func (a *API) Handle(method, path string, call Call) func(http.ResponseWriter, *http.Request, Caller) {
+// Handle makes the handler of an operation, for the method and path under which the document has it, and
+// for callers who are what is needed. The router must be mux, and the caller's key have the scope.
+func (a *API) Handle(method, path string, need Need, call Call) func(http.ResponseWriter, *http.Request, Caller) {
 	return func(w http.ResponseWriter, r *http.Request, c Caller) {
 		w.Header().Set("Cache-Control", "no-store")
 		contract := theContract()
 		r, p := contract.check(contract.Operations[method+" "+path], w, r, mux.Vars(r))
 		if p != nil {
 			problem.Write(w, p)
+			return
+		}
+		if err := a.may(r.Context(), c, need, r); err != nil {
+			a.Fail(w, r, err)
 			return
 		}
 		a.serve(w, r, c, call)
@@ -81,6 +85,7 @@ func (a *API) Handle(method, path string, call Call) func(http.ResponseWriter, *
 type handlers struct {
 	*API
 	caller Caller
+	team   *rosters.TeamID // that the body gives something to; nil: it does not say
 }
 
 var _ StrictServerInterface = handlers{}

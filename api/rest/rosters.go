@@ -40,7 +40,7 @@ func utc(t time.Time) time.Time {
 }
 
 func rosterOut(r rosterdb.Roster) Roster {
-	return Roster{Slug: string(r.ID), Name: r.Name, Rotations: mapped(r.Rotations, rotationOut), Revision: r.Revision, EffectiveFrom: utc(r.Since),
+	return Roster{Slug: string(r.ID), Name: r.Name, Team: string(r.Team), Rotations: mapped(r.Rotations, rotationOut), Revision: r.Revision, EffectiveFrom: utc(r.Since),
 		Version: r.Version, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 }
 
@@ -74,7 +74,7 @@ func writtenRoster(r rosters.Roster, err error) error {
 
 func (h handlers) ListRosters(ctx context.Context, r ListRostersRequestObject) (ListRostersResponseObject, error) {
 	limit := h.limit(r.Params.Limit)
-	ids, err := h.rosters.RosterIDs(ctx, rosters.RosterID(r.Params.Cursor), limit+1)
+	ids, err := h.rosters.RosterIDs(ctx, rosters.TeamID(r.Params.Team), rosters.RosterID(r.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +96,9 @@ func (h handlers) CreateRoster(ctx context.Context, r CreateRosterRequestObject)
 	}
 	if err := h.rosters.CreateRoster(ctx, roster, h.caller.Name); err != nil {
 		return nil, writtenRoster(roster, err)
+	}
+	if err := h.give(ctx, rosterdb.OwnedRoster, string(roster.ID)); err != nil {
+		return nil, err
 	}
 	stored, err := h.readRoster(ctx, string(roster.ID))
 	if err != nil {
@@ -139,6 +142,9 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 	})
 	if err != nil {
 		return nil, writtenRoster(roster, err)
+	}
+	if err := h.give(ctx, rosterdb.OwnedRoster, r.Slug); err != nil {
+		return nil, err
 	}
 	stored, err := h.readRoster(ctx, r.Slug)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/rosters"
+	"rouse/rosters/rosterdb"
 )
 
 // serviceOf is a service of the wire as the cores have it.
@@ -46,7 +47,7 @@ func windowsOut(windows []rosters.Window) (out []Window) {
 }
 
 func serviceOut(s enginedb.Service) Service {
-	return Service{Slug: string(s.ID), Name: s.Name, Policy: string(s.Policy), Hours: hoursOut(s.Hours),
+	return Service{Slug: string(s.ID), Name: s.Name, Team: string(s.Team), Policy: string(s.Policy), Hours: hoursOut(s.Hours),
 		Version: s.Version, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC()}
 }
 
@@ -62,7 +63,7 @@ func aboutService(slug string, err error) error { return about("service "+slug, 
 
 func (h handlers) ListServices(ctx context.Context, r ListServicesRequestObject) (ListServicesResponseObject, error) {
 	limit := h.limit(r.Params.Limit)
-	found, err := h.incidents.Services(ctx, engine.ServiceID(r.Params.Cursor), limit+1)
+	found, err := h.incidents.Services(ctx, rosters.TeamID(r.Params.Team), engine.ServiceID(r.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +83,9 @@ func (h handlers) CreateService(ctx context.Context, r CreateServiceRequestObjec
 	}
 	if err := h.incidents.CreateService(ctx, s); err != nil {
 		return nil, writtenService(s, err)
+	}
+	if err := h.give(ctx, rosterdb.OwnedService, string(s.ID)); err != nil {
+		return nil, err
 	}
 	stored, err := h.readService(ctx, string(s.ID))
 	if err != nil {
@@ -109,6 +113,9 @@ func (h handlers) ReplaceService(ctx context.Context, r ReplaceServiceRequestObj
 	}
 	if err := h.incidents.UpdateService(ctx, s, version); err != nil {
 		return nil, writtenService(s, err)
+	}
+	if err := h.give(ctx, rosterdb.OwnedService, string(s.ID)); err != nil {
+		return nil, err
 	}
 	stored, err := h.readService(ctx, r.Slug)
 	if err != nil {

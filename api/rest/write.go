@@ -19,16 +19,17 @@ import (
 // Change makes the handler of an operation that changes what is kept of people, rosters and services. All
 // of it is one transaction: the change, what is worked out of it, and the answer under its Idempotency-Key.
 // Of a dry run the transaction is given up.
-func (a *API) Change(method, path string, call Call) func(http.ResponseWriter, *http.Request, Caller) {
+func (a *API) Change(method, path string, need Need, call Call) func(http.ResponseWriter, *http.Request, Caller) {
 	return func(w http.ResponseWriter, r *http.Request, c Caller) {
 		w.Header().Set("Cache-Control", "no-store")
 		contract := theContract()
-		r, p := contract.check(contract.Operations[method+" "+path], w, r, mux.Vars(r))
+		op := contract.Operations[method+" "+path]
+		r, p := contract.check(op, w, r, mux.Vars(r))
 		if p != nil {
 			problem.Write(w, p)
 			return
 		}
-		answer, err := a.change(r, c, path, call)
+		answer, err := a.change(r, c, need, op, call)
 		if err != nil {
 			a.Fail(w, r, err)
 			return
@@ -81,11 +82,11 @@ func (a *answer) write(w http.ResponseWriter) {
 // errGivenUp rolls a transaction back whose answer counts all the same.
 var errGivenUp = errors.New("given up")
 
-func (a *API) change(r *http.Request, c Caller, path string, call Call) (given *answer, err error) {
+func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call Call) (given *answer, err error) {
 	ctx, query := r.Context(), r.URL.Query()
 	dry := query.Get("dry_run") == "true"
 	id := r.Header.Get("Idempotency-Key")
-	if dry {
+	if dry || !op.takes("Idempotency-Key") {
 		id = ""
 	}
 	err = pgx.BeginFunc(ctx, a.db, func(tx pgx.Tx) error {
@@ -102,6 +103,9 @@ func (a *API) change(r *http.Request, c Caller, path string, call Call) (given *
 				given = &answer{}
 				return json.Unmarshal(done, given)
 			}
+		}
+		if err := tied.may(ctx, c, need, r); err != nil {
+			return err
 		}
 		view, err := tied.view(ctx, r)
 		if err != nil {
@@ -189,7 +193,7 @@ func (a *answer) with(e *Effects) (*answer, error) {
 func (a *API) serve(w http.ResponseWriter, r *http.Request, c Caller, call Call) {
 	options := StrictHTTPServerOptions{RequestErrorHandlerFunc: a.unreadable, ResponseErrorHandlerFunc: a.Fail}
 	call(&ServerInterfaceWrapper{
-		Handler:          NewStrictHandlerWithOptions(handlers{a, c}, nil, options),
+		Handler:          NewStrictHandlerWithOptions(handlers{a, c, postedTeam(r)}, nil, options),
 		ErrorHandlerFunc: a.unreadable,
 	}, w, r)
 }

@@ -39,7 +39,7 @@ func readDuty(ctx context.Context, cfg config, db postgres) (d duty, err error) 
 	}
 	d.to, d.catchAll, d.usable = d.from.Add(week), cfg.catchAll, cfg.usable()
 	const limit = 10_000
-	ids, err := who.RosterIDs(ctx, "", limit)
+	ids, err := who.RosterIDs(ctx, "", "", limit)
 	if err != nil {
 		return d, err
 	}
@@ -50,7 +50,7 @@ func readDuty(ctx context.Context, cfg config, db postgres) (d duty, err error) 
 	for _, s := range stored {
 		d.rosters = append(d.rosters, s.Roster)
 	}
-	policies, err := what.Policies(ctx, "", limit)
+	policies, err := what.Policies(ctx, "", "", limit)
 	if err != nil {
 		return d, err
 	}

@@ -34,6 +34,7 @@ func (e *MissingError) Error() string {
 // Stamp is what the database keeps of a row beside its content. Version goes up with each change.
 type Stamp struct {
 	Version              int
+	Team                 rosters.TeamID // that owns it, or ""
 	CreatedAt, UpdatedAt time.Time
 }
 

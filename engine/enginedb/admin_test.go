@@ -58,11 +58,11 @@ func TestAPolicyComesBackAsStored(t *testing.T) {
 	if err := s.UpdatePolicy(ctx, changed, 1); !errors.Is(err, enginedb.ErrVersion) {
 		t.Errorf("an update of version 1: %v", err)
 	}
-	all, err := s.Policies(ctx, "", 10)
+	all, err := s.Policies(ctx, "", "", 10)
 	if err != nil || len(all) != 1 || all[0].Version != 2 || !reflect.DeepEqual(all[0].Policy, changed) {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	if all, err = s.Policies(ctx, "bitbucket", 10); err != nil || len(all) != 0 {
+	if all, err = s.Policies(ctx, "", "bitbucket", 10); err != nil || len(all) != 0 {
 		t.Errorf("after the last: %+v, %v", all, err)
 	}
 	if err := s.DeletePolicy(ctx, "bitbucket", 2); err != nil {
@@ -116,7 +116,7 @@ func TestAServiceComesBackAsStored(t *testing.T) {
 	if err := s.UpdateService(ctx, svc, 1); err != nil {
 		t.Fatal(err)
 	}
-	all, err := s.Services(ctx, "", 10)
+	all, err := s.Services(ctx, "", "", 10)
 	if err != nil || len(all) != 2 || all[0].Version != 2 || !reflect.DeepEqual(all[0].Service, svc) || all[1].ID != "jira" {
 		t.Errorf("got %+v, %v", all, err)
 	}

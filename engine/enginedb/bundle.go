@@ -86,11 +86,13 @@ func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
 		})
 }
 
-// Postpone lets what is queued for an address wait for so much longer.
+// Postpone lets what is queued for an address wait for so much longer; only next contacts, if that is all
+// that was found there: a first page that fell due since waits no longer for it.
 func (s Store) Postpone(ctx context.Context, w Waiting, by time.Duration) error {
 	_, err := s.db.Exec(ctx, `update attempt set lease_until = clock_timestamp() + $3::interval
-		where state = 'queued' and claimed_at is null and channel = $1 and address = $2 and lease_until < clock_timestamp()`,
-		string(w.Channel), w.Address, by)
+		where state = 'queued' and claimed_at is null and channel = $1 and address = $2 and lease_until < clock_timestamp()
+			and ($4 or reason = $5)`,
+		string(w.Channel), w.Address, by, w.First, string(engine.ReasonNextContact))
 	if err != nil {
 		return fmt.Errorf("letting a message wait: %w", err)
 	}
@@ -104,7 +106,7 @@ func (s Store) Postpone(ctx context.Context, w Waiting, by time.Duration) error 
 //
 // ErrNotFound says that there is nothing, or that somebody else is at it; ErrLocked that somebody holds all
 // of its incidents: it leaves those that are locked, and waits only for the first one, as long as wait says.
-func (s Store) ClaimWaiting(ctx context.Context, w Waiting, token []byte, lease, offset, wait time.Duration, fits func(Claim) int) (c Claim, err error) {
+func (s Store) ClaimWaiting(ctx context.Context, w Waiting, token []byte, lease Lease, wait time.Duration, fits func(Claim) int) (c Claim, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		b := bundler{ctx: ctx, tx: tx, to: w, token: token, lease: lease, fits: fits}
 		mine := false
@@ -117,7 +119,7 @@ func (s Store) ClaimWaiting(ctx context.Context, w Waiting, token []byte, lease,
 				return err
 			}
 		}
-		if err := b.load(offset); err != nil {
+		if err := b.load(); err != nil {
 			return err
 		}
 		c, err = b.choose()
@@ -141,7 +143,7 @@ type bundler struct {
 	tx    pgx.Tx
 	to    Waiting
 	token []byte
-	lease time.Duration
+	lease Lease
 	fits  func(Claim) int
 	found []left
 }
@@ -181,7 +183,7 @@ func (b *bundler) queueUp(wait time.Duration) error {
 
 // load reads what waits and locks its incidents, but for those that somebody else holds. What a worker lost
 // comes first, then the worst.
-func (b *bundler) load(offset time.Duration) error {
+func (b *bundler) load() error {
 	rows, err := b.tx.Query(b.ctx, `select a.incident, a.no, a.generation, clock_timestamp() + $3::interval, a.claimed_at, a.nonce, a.channel, a.address,
 			page.code, page.ask, page.person, coalesce(person.language, ''), i.key, i.severity, i.summary, i.service, e.role, e.why, i.opened_at,
 			a.no = 1, a.unwanted, a.bundle, extract(epoch from clock_timestamp() - a.lease_until)::float8
@@ -189,9 +191,9 @@ func (b *bundler) load(offset time.Duration) error {
 		join page on page.incident = a.incident and page.no = a.page
 		join escalation e on e.incident = a.incident and e.no = page.escalation
 		left join person on person.id = page.person
-		where `+waiting+`
+		where `+waiting+` and not `+isStopped("$5", "$6")+`
 		order by a.claimed_at nulls last, i.severity, i.opened_at, i.id, a.no limit $4 for update of i skip locked`,
-		string(b.to.Channel), b.to.Address, offset, 2*MaxBundle)
+		string(b.to.Channel), b.to.Address, b.lease.Offset, 2*MaxBundle, b.lease.Pulse, engine.LongStop)
 	if err != nil {
 		return err
 	}
@@ -244,10 +246,10 @@ func (b *bundler) choose() (Claim, error) {
 // again takes up a message that a worker lost: under its nonce, and with all that it told, so that it can
 // be looked up at its provider.
 func (b *bundler) again(nonce string, some []left) (c Claim, err error) {
-	if allUnwanted(some) {
-		return c, b.withdraw(some)
-	}
 	if some[0].bundle == "" {
+		if allUnwanted(some) {
+			return c, b.withdraw(some)
+		}
 		return b.take(some, "")
 	}
 	known, live, missing, err := b.rest(nonce, len(some))
@@ -259,10 +261,13 @@ func (b *bundler) again(nonce string, some []left) (c Claim, err error) {
 	case missing && some[0].over < straggle:
 		return c, nil // somebody holds one of its incidents, for a moment as a rule
 	case missing:
-		// Never claimed, as far as anybody remembers: the message may come twice.
-		_, err := b.tx.Exec(b.ctx, `update attempt set bundle = '', claimed_at = null where (incident, no) in (select incident, no from attempt
+		// Each goes out by itself, after its provider was asked for it: the message may come twice. Whoever
+		// had them, and only slept, has them no more.
+		_, err := b.tx.Exec(b.ctx, `update attempt set bundle = '', generation = generation + 1 where (incident, no) in (select incident, no from attempt
 			where bundle = $1 and state in ('queued', 'sending') for update skip locked)`, nonce)
 		return c, err
+	case allUnwanted(some): // and there are no others
+		return c, b.withdraw(some)
 	}
 	leads := slices.IndexFunc(some, func(l left) bool { return l.Nonce == nonce })
 	if leads < 0 { // withdrawn, and its message not sent
@@ -328,7 +333,7 @@ func allUnwanted(some []left) bool {
 func (b *bundler) take(some []left, bundle string, known ...Known) (c Claim, err error) {
 	taken, err := b.update(some, `state = 'sending', lease_until = clock_timestamp() + $6::interval, claimed_at = coalesce(claimed_at, $7),
 			bundle = $8, tokens = case when a.incident = $9 and a.no = $10 then array_append(tokens, $11) else tokens end`,
-		b.lease, some[0].Claimed, bundle, some[0].Incident, some[0].Attempt, b.token)
+		b.lease.For, some[0].Claimed, bundle, some[0].Incident, some[0].Attempt, b.token)
 	if err != nil {
 		return c, err
 	}

@@ -64,18 +64,18 @@ const Patience = time.Second
 //
 // It takes the incident's lock, so that it either comes before an acknowledgement or sees it. While
 // somebody else holds it, it gives ErrLocked instead of waiting with a connection in its hand.
-func (s Store) Claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration) (Claim, error) {
-	return s.claim(ctx, ref, token, lease, offset, "for update skip locked")
+func (s Store) Claim(ctx context.Context, ref AttemptRef, token []byte, lease Lease) (Claim, error) {
+	return s.claim(ctx, ref, token, lease, "for update skip locked")
 }
 
 // ClaimInTurn is Claim, but waits for the lock: where many want it one after the other, who does not
 // stand in the queue never gets it. After wait it gives ErrLocked.
-func (s Store) ClaimInTurn(ctx context.Context, ref AttemptRef, token []byte, lease, offset, wait time.Duration) (c Claim, err error) {
+func (s Store) ClaimInTurn(ctx context.Context, ref AttemptRef, token []byte, lease Lease, wait time.Duration) (c Claim, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select set_config('lock_timeout', $1, true)`, fmt.Sprintf("%dms", wait.Milliseconds())); err != nil {
 			return fmt.Errorf("limiting the wait for a lock: %w", err)
 		}
-		c, err = New(tx).claim(ctx, ref, token, lease, offset, "for update")
+		c, err = New(tx).claim(ctx, ref, token, lease, "for update")
 		return err
 	})
 	if isLockTimeout(err) {
@@ -90,8 +90,8 @@ func isLockTimeout(err error) bool {
 	return errors.As(err, &pg) && pg.Code == "55P03" // lock_not_available
 }
 
-func (s Store) claim(ctx context.Context, ref AttemptRef, token []byte, lease, offset time.Duration, mode string) (Claim, error) {
-	found, err := s.claims(ctx, []Take{{ref, token}}, lease, offset, mode)
+func (s Store) claim(ctx context.Context, ref AttemptRef, token []byte, lease Lease, mode string) (Claim, error) {
+	found, err := s.claims(ctx, []Take{{ref, token}}, lease, mode)
 	if err != nil {
 		return Claim{}, err
 	}
@@ -101,6 +101,11 @@ func (s Store) claim(ctx context.Context, ref AttemptRef, token []byte, lease, o
 	return found[0], nil
 }
 
+// Lease is for how long attempts are claimed, by the clock with the Offset. Nothing is claimed after a long
+// stop by the clock that the pulse is kept by, which is the one with the offset Pulse: what waits is told of
+// the stop first.
+type Lease struct{ For, Offset, Pulse time.Duration }
+
 // Take is an attempt to be claimed, and the hash of the secret that its buttons will carry.
 type Take struct {
 	AttemptRef
@@ -109,11 +114,11 @@ type Take struct {
 
 // Claims is Claim for several attempts at once: those that cannot be claimed, for whatever reason, are
 // left out.
-func (s Store) Claims(ctx context.Context, takes []Take, lease, offset time.Duration) ([]Claim, error) {
-	return s.claims(ctx, takes, lease, offset, "for update skip locked")
+func (s Store) Claims(ctx context.Context, takes []Take, lease Lease) ([]Claim, error) {
+	return s.claims(ctx, takes, lease, "for update skip locked")
 }
 
-func (s Store) claims(ctx context.Context, takes []Take, lease, offset time.Duration, mode string) ([]Claim, error) {
+func (s Store) claims(ctx context.Context, takes []Take, lease Lease, mode string) ([]Claim, error) {
 	var incidents []int64
 	var no, generation []int
 	var tokens [][]byte
@@ -122,7 +127,8 @@ func (s Store) claims(ctx context.Context, takes []Take, lease, offset time.Dura
 		tokens = append(tokens, t.Token)
 	}
 	// The clock is read after the locks were given: the count makes it wait for all of them.
-	rows, _ := s.db.Query(ctx, `with inc as materialized (select * from incident where id = any($1) and stopped_at is null order by id `+mode+`),
+	rows, _ := s.db.Query(ctx, `with inc as materialized (select * from incident where id = any($1) and stopped_at is null
+			and not `+isStopped("$7", "$8")+` order by id `+mode+`),
 		t as materialized (select clock_timestamp() + $6::interval as now from (select count(*) from inc) x),
 		take as materialized (select r.*, a.claimed_at as before
 			from unnest($1::bigint[], $2::int[], $3::int[], $4::bytea[]) r (incident, no, generation, token)
@@ -138,7 +144,7 @@ func (s Store) claims(ctx context.Context, takes []Take, lease, offset time.Dura
 		join page on page.incident = a.incident and page.no = a.page
 		join escalation on escalation.incident = a.incident and escalation.no = page.escalation
 		left join person on person.id = page.person`,
-		incidents, no, generation, tokens, lease, offset)
+		incidents, no, generation, tokens, lease.For, lease.Offset, lease.Pulse, engine.LongStop)
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Claim, err error) {
 		return c, row.Scan(&c.Incident, &c.Attempt, &c.Generation, &c.Claimed, (*zeronull.Timestamptz)(&c.Before), &c.Nonce, &c.Channel,
 			&c.Address, &c.Code, &c.Ask, &c.Person, &c.Language, &c.Key, &c.Severity, &c.Summary, &c.Service, &c.Role, &c.Why,

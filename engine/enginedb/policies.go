@@ -37,9 +37,10 @@ func (s Store) StoredPolicy(ctx context.Context, id engine.PolicyID) (Policy, er
 	return found[0], nil
 }
 
-// Policies reads policies in the order of their slugs, those after the given one, at most limit.
-func (s Store) Policies(ctx context.Context, after engine.PolicyID, limit int) ([]Policy, error) {
-	found, err := s.policies(ctx, `where p.id in (select id from policy where id > $1 order by id limit $2)`, after, limit)
+// Policies reads policies in the order of their slugs, those after the given one, at most limit; of a team,
+// or with "" all.
+func (s Store) Policies(ctx context.Context, team rosters.TeamID, after engine.PolicyID, limit int) ([]Policy, error) {
+	found, err := s.policies(ctx, `where p.id in (select id from policy where id > $1 and ($3 = '' or team = $3) order by id limit $2)`, after, limit, team)
 	if err != nil {
 		return nil, fmt.Errorf("listing policies: %w", err)
 	}
@@ -58,7 +59,7 @@ func (s Store) policies(ctx context.Context, where string, args ...any) ([]Polic
 
 func selectPolicies(where string) string {
 	const targets = `from policy_target t where t.policy = l.policy and t.level = l.position order by t.position`
-	return `select p.id, p.name, p.ack_expiry, p.version, p.created_at, p.updated_at, l.position is not null, coalesce(l.wait, '0'),
+	return `select p.id, p.name, p.ack_expiry, p.version, coalesce(p.team, ''), p.created_at, p.updated_at, l.position is not null, coalesce(l.wait, '0'),
 			array(select coalesce(t.person, '') ` + targets + `), array(select coalesce(t.roster, '') ` + targets + `)
 		from policy p left join policy_level l on l.policy = p.id ` + where + ` order by p.id, l.position`
 }
@@ -71,7 +72,7 @@ func collectPolicies(rows pgx.Rows) ([]Policy, error) {
 	var l engine.Level
 	var people []rosters.PersonID
 	var teams []rosters.RosterID
-	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &expiry, &p.Version, &p.CreatedAt, &p.UpdatedAt, &hasLevel, &l.Wait, &people, &teams}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &expiry, &p.Version, &p.Team, &p.CreatedAt, &p.UpdatedAt, &hasLevel, &l.Wait, &people, &teams}, func() error {
 		if len(policies) == 0 || policies[len(policies)-1].ID != p.ID {
 			p.AckExpiry = nil
 			if err := json.Unmarshal(expiry, &p.AckExpiry); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"rouse/engine"
+	"rouse/rosters"
 )
 
 // Service is a service as stored.
@@ -18,11 +19,11 @@ type Service struct {
 	Stamp
 }
 
-const serviceColumns = `id, name, coalesce(policy, ''), hours, version, created_at, updated_at`
+const serviceColumns = `id, name, coalesce(policy, ''), hours, version, coalesce(team, ''), created_at, updated_at`
 
 func scanService(row pgx.CollectableRow) (svc Service, err error) {
 	var hours []byte
-	err = row.Scan(&svc.ID, &svc.Name, &svc.Policy, &hours, &svc.Version, &svc.CreatedAt, &svc.UpdatedAt)
+	err = row.Scan(&svc.ID, &svc.Name, &svc.Policy, &hours, &svc.Version, &svc.Team, &svc.CreatedAt, &svc.UpdatedAt)
 	if err != nil {
 		return svc, err
 	}
@@ -45,9 +46,10 @@ func (s Store) StoredService(ctx context.Context, id engine.ServiceID) (Service,
 	return svc, nil
 }
 
-// Services reads services in the order of their slugs, those after the given one, at most limit.
-func (s Store) Services(ctx context.Context, after engine.ServiceID, limit int) ([]Service, error) {
-	rows, _ := s.db.Query(ctx, `select `+serviceColumns+` from service where id > $1 order by id limit $2`, after, limit)
+// Services reads services in the order of their slugs, those after the given one, at most limit; of a team,
+// or with "" all.
+func (s Store) Services(ctx context.Context, team rosters.TeamID, after engine.ServiceID, limit int) ([]Service, error) {
+	rows, _ := s.db.Query(ctx, `select `+serviceColumns+` from service where id > $1 and ($3 = '' or team = $3) order by id limit $2`, after, limit, team)
 	found, err := pgx.CollectRows(rows, scanService)
 	if err != nil {
 		return nil, fmt.Errorf("listing services: %w", err)

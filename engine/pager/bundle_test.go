@@ -184,6 +184,47 @@ func TestALostBundleThatNobodyWantsIsWithdrawn(t *testing.T) {
 	}
 }
 
+// A message that tells of several is withdrawn only if nobody wants any of it: somebody who answered the
+// first of it meanwhile, while the others are held, takes nothing from them.
+func TestABundleIsNotWithdrawnForItsFirstPart(t *testing.T) {
+	t.Parallel()
+	h := newStorm(t)
+	m, all := h.stuck(3, true)
+	h.bobAcknowledges(engine.Key(m.Key))
+	unlock := h.lock(`select from incident where key <> '` + m.Key + `' and key in ('` + string(all[0]) + `', '` + string(all[1]) + `', '` + string(all[2]) + `') for update`)
+	h.exec(`update attempt set generation = generation + 1, lease_until = clock_timestamp() - interval '1 millisecond'`) // it cannot renew it
+	time.Sleep(time.Second)                                                                                              // two sweeps
+	if state := ask[string](h, `select a.state from attempt a join incident i on i.id = a.incident where i.key = $1`, m.Key); state == "withdrawn" {
+		t.Error("the part that was answered is withdrawn, and the message can be found no more")
+	}
+	unlock()
+	h.untilQuiet()
+	if n := len(h.phones.sentTo("ann")); n != 1 {
+		t.Errorf("Ann got %d pushes, want the one that the provider has", n)
+	}
+}
+
+// Rule 12: only next contacts are told to wait.
+func TestAFirstPageIsNotPutOffWithNextContacts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.pushed("db-1")
+	h.pushed("db-2")
+	h.stop()
+	h.exec(`update attempt set state = 'queued', claimed_at = null, lease_until = clock_timestamp() - interval '1 second',
+		reason = case when incident = 1 then 'next contact' else reason end`)
+	for first, want := range map[bool]string{false: "1", true: "1 2"} {
+		h.exec(`update attempt set lease_until = clock_timestamp() - interval '1 second'`)
+		w := enginedb.Waiting{Channel: rosters.Push, Address: "ann", First: first}
+		if err := enginedb.New(h.db).Postpone(t.Context(), w, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		if got := ask[string](h, `select string_agg(incident::text, ' ' order by incident) from attempt where lease_until > clock_timestamp()`); got != want {
+			t.Errorf("with a first page found there: %v; put off are those of incidents %q, want %q", first, got, want)
+		}
+	}
+}
+
 // F11: somebody holds one of the incidents of a bundle that a worker lost, and does not let go. The others
 // are told at last, and the one when it is free.
 func TestAHeldIncidentDoesNotKeepALostBundle(t *testing.T) {
@@ -192,12 +233,20 @@ func TestAHeldIncidentDoesNotKeepALostBundle(t *testing.T) {
 	_, all := h.stuck(3, false)
 	unlock := h.lock(`select from incident where key = '` + string(all[1]) + `' for update`)
 	h.exec(`update attempt set generation = generation + 1, lease_until = clock_timestamp() - interval '1 millisecond'`) // it cannot renew it
-	if m := h.phones.expect(t, "ann", 2); len(keys(m)) != 2 {
-		t.Errorf("the second message is about %v, want the two that are free", keys(m))
+	// Each by itself: the provider may have the message that told all three, and is asked for each.
+	told := []string{h.phones.expect(t, "ann", 2).Key, h.phones.expect(t, "ann", 3).Key}
+	want := []string{string(all[0]), string(all[2])}
+	slices.Sort(told)
+	slices.Sort(want)
+	if !slices.Equal(told, want) {
+		t.Errorf("told were %v, want the two that are free, %v", told, want)
+	}
+	if n := ask[int](h, `select count(*) from attempt where state in ('queued', 'sending') and claimed_at is null`); n != 0 {
+		t.Errorf("%d are as if nobody had ever sent them", n)
 	}
 	unlock()
-	if m := h.phones.expect(t, "ann", 3); m.Key != string(all[1]) {
-		t.Errorf("the third message is about %v, want %s", keys(m), all[1])
+	if m := h.phones.expect(t, "ann", 4); m.Key != string(all[1]) {
+		t.Errorf("the last message is about %v, want %s", keys(m), all[1])
 	}
 }
 
@@ -328,7 +377,7 @@ func TestOneNodeAtATimeGathersForAnAddress(t *testing.T) {
 	h.stop()
 	h.exec(`update attempt set state = 'queued', claimed_at = null, lease_until = clock_timestamp()`)
 	claim := func() (enginedb.Claim, error) {
-		return enginedb.New(h.db).ClaimWaiting(t.Context(), enginedb.Waiting{Channel: rosters.Push, Address: "ann"}, []byte("x"), time.Minute, 0, 0,
+		return enginedb.New(h.db).ClaimWaiting(t.Context(), enginedb.Waiting{Channel: rosters.Push, Address: "ann"}, []byte("x"), enginedb.Lease{For: time.Minute}, 0,
 			func(c enginedb.Claim) int { return len(c.Others) })
 	}
 	unlock := h.lock(`select pg_advisory_xact_lock(hashtextextended('push ann', 0))`)

@@ -19,6 +19,11 @@ type taking struct {
 // claimWithin is how long claims that share a statement may take.
 const claimWithin = 5 * time.Second
 
+// lease is what a worker of this node takes attempts for.
+func (p *Pager) lease() enginedb.Lease {
+	return enginedb.Lease{For: lease, Offset: p.Offset(), Pulse: p.cfg.Offset}
+}
+
 // claim takes an attempt, together with others that are claimed at the same time. While somebody else is at
 // work on its incident it waits for its turn, in a queue that takes up few connections, for a moment, and
 // then leaves the attempt to the next sweep.
@@ -45,7 +50,7 @@ func (p *Pager) claimTogether(some []*taking) {
 		takes = append(takes, t.take)
 	}
 	asked := time.Now()
-	found, err := enginedb.New(p.cfg.DB).Claims(ctx, takes, lease, p.Offset())
+	found, err := enginedb.New(p.cfg.DB).Claims(ctx, takes, p.lease())
 	claims := make(map[enginedb.AttemptRef]enginedb.Claim, len(found))
 	for _, c := range found {
 		claims[c.AttemptRef] = c
@@ -65,7 +70,7 @@ func (p *Pager) claimTogether(some []*taking) {
 func (p *Pager) claimAlone(ctx context.Context, ref enginedb.AttemptRef, hash []byte) (*claimed, error) {
 	for try := 1; ; try++ {
 		asked := time.Now()
-		c, err := enginedb.New(p.cfg.DB).Claim(ctx, ref, hash, lease, p.Offset())
+		c, err := enginedb.New(p.cfg.DB).Claim(ctx, ref, hash, p.lease())
 		if err == nil {
 			return p.holds(c, asked), nil
 		}
@@ -75,7 +80,7 @@ func (p *Pager) claimAlone(ctx context.Context, ref enginedb.AttemptRef, hash []
 		select {
 		case p.turns <- struct{}{}:
 			asked = time.Now()
-			c, err = enginedb.New(p.cfg.DB).ClaimInTurn(ctx, ref, hash, lease, p.Offset(), claimWait)
+			c, err = enginedb.New(p.cfg.DB).ClaimInTurn(ctx, ref, hash, p.lease(), claimWait)
 			<-p.turns
 			if err == nil {
 				return p.holds(c, asked), nil

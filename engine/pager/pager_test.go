@@ -286,7 +286,7 @@ func TestAfterAnAcknowledgementNothingIsSent(t *testing.T) {
 	if _, err := h.Acknowledge(t.Context(), pager.From{Key: "HOT-1", Person: "bob"}, "rest"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := enginedb.New(h.db).Claim(t.Context(), enginedb.AttemptRef{Incident: inc.ID, Attempt: 1, Generation: 1}, []byte("x"), time.Second, 0)
+	_, err := enginedb.New(h.db).Claim(t.Context(), enginedb.AttemptRef{Incident: inc.ID, Attempt: 1, Generation: 1}, []byte("x"), enginedb.Lease{For: time.Second})
 	if !errors.Is(err, enginedb.ErrNotFound) {
 		t.Errorf("the attempt could be claimed after the acknowledgement: %v", err)
 	}

@@ -324,8 +324,38 @@ func TestAQueuedSendOfAStoppedIncidentIsNotClaimed(t *testing.T) {
 	h.stopped()
 	h.exec(`update attempt set state = 'queued'`)
 	ref := enginedb.AttemptRef{Incident: 1, Attempt: 1, Generation: 1}
-	if _, err := enginedb.New(h.db).Claim(t.Context(), ref, []byte("x"), time.Second, 0); !errors.Is(err, enginedb.ErrNotFound) {
+	if _, err := enginedb.New(h.db).Claim(t.Context(), ref, []byte("x"), enginedb.Lease{For: time.Second}); !errors.Is(err, enginedb.ErrNotFound) {
 		t.Errorf("claiming it gave %v, want that there is nothing to be sent", err)
+	}
+}
+
+// Nor by a worker that wakes up before anybody has noticed that all slept.
+func TestNothingIsClaimedBeforeAStopIsNoticed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.pushed("db-1")
+	h.stop()
+	h.exec(`update attempt set state = 'queued', claimed_at = null, lease_until = clock_timestamp()`)
+	db, lease := enginedb.New(h.db), enginedb.Lease{For: time.Second}
+	claims := map[string]func() error{
+		"from the queue": func() error {
+			_, err := db.Claim(t.Context(), enginedb.AttemptRef{Incident: 1, Attempt: 1, Generation: 1}, []byte("x"), lease)
+			return err
+		},
+		"from the sweep": func() error {
+			_, err := db.ClaimWaiting(t.Context(), enginedb.Waiting{Channel: rosters.Push, Address: "ann"}, []byte("x"), lease, 0, func(enginedb.Claim) int { return 0 })
+			return err
+		},
+	}
+	h.exec(`update pulse set at = clock_timestamp() - interval '6 minutes'`)
+	for name, claim := range claims {
+		if err := claim(); !errors.Is(err, enginedb.ErrNotFound) && !errors.Is(err, enginedb.ErrLocked) {
+			t.Errorf("%s, six minutes after time was last kept, claiming gave %v", name, err)
+		}
+	}
+	h.exec(`update pulse set at = clock_timestamp() - interval '4 minutes'`)
+	if err := claims["from the sweep"](); err != nil {
+		t.Errorf("four minutes are no stop, and claiming gave %v", err)
 	}
 }
 

@@ -148,11 +148,11 @@ func (p *Pager) claimWaiting(ctx context.Context, w enginedb.Waiting, hash []byt
 	defer p.storm.end(to)
 	db := enginedb.New(p.cfg.DB)
 	asked := time.Now()
-	c, err := db.ClaimWaiting(ctx, w, hash, lease, p.Offset(), 0, p.fits)
+	c, err := db.ClaimWaiting(ctx, w, hash, p.lease(), 0, p.fits)
 	if errors.Is(err, enginedb.ErrLocked) { // as in claim
 		p.turns <- struct{}{}
 		asked = time.Now()
-		c, err = db.ClaimWaiting(ctx, w, hash, lease, p.Offset(), claimWait, p.fits)
+		c, err = db.ClaimWaiting(ctx, w, hash, p.lease(), claimWait, p.fits)
 		<-p.turns
 	}
 	if err != nil {

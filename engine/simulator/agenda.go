@@ -26,6 +26,7 @@ const (
 	sweeping
 	swept
 	takenOver
+	choosing
 	tickDue
 	tickDecided
 	tickCommitted
@@ -47,6 +48,7 @@ var pointNames = [points]string{
 	"starting", "reading an alert", "deciding about an alert", "committing an alert", "answering an alert's sender",
 	"taking up a job", "sending what it claimed", "renewing a lease", "hearing what a provider has", "hearing from a provider",
 	"deciding about a report", "committing a report", "ending a send", "sweeping", "carrying out a sweep", "sending what it took over",
+	"choosing what goes out together",
 	"ticking", "deciding about a tick", "committing a tick", "ending a tick", "reading a receipt", "deciding about a receipt",
 	"committing a receipt", "answering a receipt", "reading an answer", "deciding about an answer", "committing an answer",
 	"telling a person", "hanging up", "writing that a call is over",

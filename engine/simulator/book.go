@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"rouse/engine"
@@ -13,8 +14,10 @@ type book struct {
 	claims   []attemptRef    // as they were granted
 	ended    []bool          // by attempt: its end was committed once
 	closed   []time.Duration // by page: when its end was first committed, 0 while it is open
-	unwanted []time.Duration // by attempt: when it was first committed that nobody wants it, 0 while it is wanted
-	forced   bool            // the engine was not told something
+	unwanted []time.Duration // by attempt: since when nobody wants what was sent, or it failed, else 0
+	forced   bool            // something was written since the last commit, and the engine was not told
+	stops    int             // how many of the stops it was told of, or need not be
+	missed   bool            // it was held when the others were told
 	ladders  []climbed       // by escalation
 	toldWhy  bool            // the timeline says why nobody is paged
 }
@@ -25,20 +28,23 @@ type climbed struct {
 	visited []time.Duration // by level: when it was last paged, or seen to have nobody
 }
 
-// holds reports whether a provider has an attempt.
-func (b *book) holds(p *provider, attempt int) bool {
-	for _, k := range b.calls {
-		if k.provider == p && k.by.ref.attempt == attempt && k.landed > 0 {
-			return true
+// tells finds an attempt among those that a call told, -1 if it did not.
+func (k *call) tells(r *incidentRow, attempt int) int { return k.by.index(r, attempt) }
+
+// calls lists the calls that told an attempt.
+func (r *incidentRow) calls(attempt int) (calls []*call) {
+	for _, k := range r.book.calls {
+		if k.tells(r, attempt) >= 0 {
+			calls = append(calls, k)
 		}
 	}
-	return false
+	return calls
 }
 
 // arrived counts the messages of an attempt that providers have.
-func (b *book) arrived(attempt int) (n int) {
-	for _, k := range b.calls {
-		if k.by.ref.attempt == attempt && k.landed > 0 {
+func (r *incidentRow) arrived(attempt int) (n int) {
+	for _, k := range r.book.calls {
+		if k.landed > 0 && k.tells(r, attempt) >= 0 {
 			n++
 		}
 	}
@@ -46,18 +52,24 @@ func (b *book) arrived(attempt int) (n int) {
 }
 
 // landed is when a provider last took an attempt.
-func (b *book) landed(attempt int) (at time.Duration) {
-	for _, k := range b.calls {
-		if k.by.ref.attempt == attempt {
+func (r *incidentRow) landed(attempt int) (at time.Duration) {
+	for _, k := range r.book.calls {
+		if k.tells(r, attempt) >= 0 {
 			at = max(at, k.landed)
 		}
 	}
 	return at
 }
 
-// interrupted reports whether it stayed open what became of a call: nobody heard, or could write down what
-// was heard.
-func (k *call) interrupted() bool { return !k.reported && (!k.heard || k.taken) }
+// interrupted reports whether it stayed open, for an attempt that it told, what became of a call: nobody
+// heard, or could write down what was heard.
+func (k *call) interrupted(r *incidentRow, attempt int) bool {
+	written := false
+	if i := k.tells(r, attempt); i >= 0 {
+		written = slices.Contains(k.reported, i)
+	}
+	return !written && (!k.heard || k.taken)
+}
 
 // grown makes room for number n, counted from 1.
 func grown[T any](s []T, n int) []T {

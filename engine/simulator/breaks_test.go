@@ -3,6 +3,9 @@ package simulator
 import (
 	"slices"
 	"testing"
+	"time"
+
+	"rouse/engine"
 )
 
 // A simulator that cannot fail proves nothing: each of these bugs in the shell is noticed, and by an
@@ -12,44 +15,84 @@ func TestEveryBreakIsNoticed(t *testing.T) {
 		what   string
 		broken breaks
 		by     []string // the invariants that may be the first to notice
+		from   uint64   // the seed to begin with, for what would take long to come by: -most finds another
 	}{
-		{"sweeps take nothing over", breaks{noTakeover: true}, []string{"in time", "prompt"}},
-		{"the queue loses every job", breaks{losesJobs: true}, []string{"calm", "let go"}},
-		{"the queue loses every job, and sweeps take nothing over", breaks{losesJobs: true, noTakeover: true}, []string{"in time", "prompt"}},
-		{"sweeps let no time pass", breaks{noTicks: true}, []string{"in time", "prompt"}},
-		{"sweeps do not look at leases", breaks{takesOverHeld: true}, []string{"fencing"}},
-		{"sweeps do not count the generation up", breaks{sameGeneration: true}, []string{"fencing"}},
-		{"sweeps give out again what nobody wants", breaks{takesOverUnwanted: true}, []string{"peace", "final"}},
-		// Alone it is not noticed: but for the sweep's care nothing is queued and unwanted.
-		{"and workers take it", breaks{takesOverUnwanted: true, claimsUnwanted: true}, []string{"silence", "peace"}},
-		{"claims do not look at the state", breaks{claimsAnyState: true}, []string{"fencing"}},
-		{"claims do not look at the generation", breaks{claimsAnyGeneration: true}, []string{"fencing"}},
-		{"leases are renewed for any generation", breaks{renewsAnyGeneration: true}, []string{"fencing"}},
-		{"reports are taken from any generation", breaks{reportsAnyGeneration: true}, []string{"fencing"}},
-		{"workers do not look at their clock", breaks{sendsWithoutLease: true}, []string{"leases"}},
-		{"workers do not ask providers", breaks{neverLooks: true}, []string{"asked first"}},
-		{"workers do not ask whether a message is wanted", breaks{neverAsksWanted: true}, []string{"silence"}},
-		{"workers call everything sent", breaks{callsAllSent: true}, []string{"final"}},
-		{"calls are not hung up", breaks{hangsUpNobody: true}, []string{"let go"}},
-		{"sends are handed over before the commit", breaks{handsOverBeforeCommit: true}, []string{"calm", "hung up"}},
-		{"senders are answered before the commit", breaks{answersBeforeCommit: true}, []string{"accepted"}},
-		{"people are answered before the commit", breaks{tellsBeforeCommit: true}, []string{"told is stored"}},
-		{"repeated answers are acted on", breaks{forgetsSeen: true}, []string{"acted on once"}},
-		{"two open an incident for one trouble", breaks{noUniqueIndex: true}, []string{"one incident"}},
-		{"the deadline is stored once", breaks{staleDeadline: true}, []string{"deadline"}},
-		{"rosters are asked once", breaks{staleRosters: true}, []string{"right people", "level by level"}},
-		{"transactions do not wait for one another", breaks{ignoresLocks: true}, []string{"deadline", "duplicates", "fencing", "an end"}},
-		{"open pages are not loaded", breaks{leavesOutPages: true}, []string{"deadline", "peace"}},
+		{"sweeps take nothing over", breaks{noTakeover: true}, []string{"in time", "prompt"}, 0},
+		{"the queue loses every job", breaks{losesJobs: true}, []string{"calm", "let go"}, 0},
+		{"the queue loses every job, and sweeps take nothing over", breaks{losesJobs: true, noTakeover: true}, []string{"in time", "prompt"}, 0},
+		{"sweeps let no time pass", breaks{noTicks: true}, []string{"in time", "prompt"}, 0},
+		{"sweeps do not look at leases", breaks{takesOverHeld: true}, []string{"fencing"}, 0},
+		{"sweeps do not count the generation up", breaks{sameGeneration: true}, []string{"fencing"}, 0},
+		{"sweeps give out again what nobody wants", breaks{takesOverUnwanted: true}, []string{"silence"}, 0},
+		{"claims look neither at the state nor at the generation", breaks{claimsAnyState: true}, []string{"fencing"}, 0},
+		{"leases are renewed for any generation", breaks{renewsAnyGeneration: true}, []string{"fencing"}, 0},
+		{"reports are taken from any generation", breaks{reportsAnyGeneration: true}, []string{"fencing"}, 0},
+		{"workers do not look at their clock", breaks{sendsWithoutLease: true}, []string{"leases"}, 0},
+		{"workers do not ask providers", breaks{neverLooks: true}, []string{"asked first"}, 0},
+		{"workers do not ask whether a message is wanted", breaks{neverAsksWanted: true}, []string{"silence"}, 0},
+		{"workers call everything sent", breaks{callsAllSent: true}, []string{"final"}, 0},
+		{"calls are not hung up", breaks{hangsUpNobody: true}, []string{"let go"}, 0},
+		{"sends are handed over before the commit", breaks{handsOverBeforeCommit: true}, []string{"calm", "hung up"}, 0},
+		{"senders are answered before the commit", breaks{answersBeforeCommit: true}, []string{"accepted"}, 0},
+		{"people are answered before the commit", breaks{tellsBeforeCommit: true}, []string{"told is stored"}, 0},
+		{"repeated answers are acted on", breaks{forgetsSeen: true}, []string{"acted on once"}, 0},
+		{"two open an incident for one trouble", breaks{noUniqueIndex: true}, []string{"one incident"}, 0},
+		{"the deadline is stored once", breaks{staleDeadline: true}, []string{"deadline"}, 0},
+		{"rosters are asked once", breaks{staleRosters: true}, []string{"right people", "level by level"}, 0},
+		{"transactions do not wait for one another", breaks{ignoresLocks: true}, []string{"deadline", "duplicates", "fencing", "one incident", "after a stop", "an end"}, 0},
+		{"open pages are not loaded", breaks{leavesOutPages: true}, []string{"deadline", "peace"}, 0},
+		{"after a look nobody asks whether a message is wanted", breaks{trustsItsLook: true}, []string{"silence", "leases"}, 260},
+
+		{"nobody is told of a stop", breaks{tellsNoStop: true}, []string{"after a stop"}, 0},
+		{"who was told of a stop is told again", breaks{tellsStopsAgain: true}, []string{"after a stop"}, 0},
+		{"only what is overdue is told of a stop", breaks{tellsTheOverdue: true}, []string{"after a stop"}, 0},
+		{"short stops are told", breaks{countsShortStops: true}, []string{"after a stop"}, 0},
+		{"only sweeps notice a stop", breaks{neverAsksForStops: true}, []string{"after a stop"}, 510},
+		{"the queue's jobs are sent before their incident is told of a stop", breaks{claimsStopped: true}, []string{"after a stop"}, 460},
+		{"claims do not look whether a stop has been noticed", breaks{claimsAsleep: true}, []string{"after a stop"}, 6190},
+
+		{"a stop is told as a mere tick", breaks{ticksAfterStops: true}, []string{"after a stop", "right people", "level by level"}, 0},
+		{"a stop is told as one of no length", breaks{putsNothingOff: true}, []string{"after a stop"}, 0},
+
+		{"only the first attempt of a message is reported", breaks{reportsTheFirst: true}, []string{"calm"}, 270},
+		{"news is taken for the first attempt of a message", breaks{newsOfTheFirst: true}, []string{"one fate"}, 0},
+		{"answers are taken for the first attempt of a message", breaks{answersTheFirst: true}, []string{"all that it names"}, 0},
+		{"who takes a message over does not know what it told", breaks{forgetsBundles: true}, []string{"asked first", "all that it names", "one fate"}, 0},
+		{"what is known to be sent is sent again", breaks{sendsWhatIsKnown: true}, []string{"duplicates", "asked first"}, 0},
+		{"what was read is not looked at again before it is taken", breaks{takesUnseen: true}, []string{"fencing"}, 370},
+		{"messages to one place are one, whomever they are for", breaks{bundlesAnybody: true}, []string{"together"}, 880},
+		{"a call is hung up when one of its pages is answered", breaks{hangsUpSomeWanted: true}, []string{"hung up"}, 0},
+		{"a message is given up, and what told it is told with others", breaks{partsForgotten: true}, []string{"final"}, 517885},
+		{"a message is given up, and a worker that still has it may go on", breaks{partsUncounted: true}, []string{"one fate", "all that it names"}, 41310},
+		{"what nobody wants is withdrawn before the rest of its message is there", breaks{withdrawsAPart: true}, []string{"asked first", "all that it names"}, 3890},
 	} {
 		t.Run(b.what, func(t *testing.T) {
-			f := firstFailure(b.broken, 1500)
+			f := firstFailure(b.broken, max(b.from, 1), *most)
 			if f == nil {
-				t.Fatal("not noticed in 1500 nights")
+				t.Fatalf("not noticed in %d nights", *most)
 			}
 			if !slices.Contains(b.by, f.Invariant) {
 				t.Errorf("noticed by %q, want one of %q: %s", f.Invariant, b.by, f.What)
 			}
 			t.Logf("seed %d: %s: %s", f.Seed, f.Invariant, f.What)
 		})
+	}
+}
+
+// Whoever was to wait with next contacts may not be one: a contact that took the place of one that failed
+// fell due after the sweep had looked.
+func TestOnlyNextContactsWait(t *testing.T) {
+	for _, broken := range []breaks{{}, {postponesAll: true}} {
+		s := &sim{dice: newDice(1), world: world{base: beginnings[0]}, broken: broken}
+		r := &incidentRow{committed: true}
+		for i, why := range []engine.Reason{engine.ReasonNextContact, engine.ReasonContactFailed} {
+			r.attempts = append(r.attempts, attemptRow{leaseUntil: s.clock().Add(-time.Millisecond),
+				Attempt: engine.Attempt{No: i + 1, Address: "ann's sms", State: engine.Queued, Reason: why}})
+		}
+		s.rows = []*incidentRow{r}
+		(&node{s: s}).postpone(waiting{address: "ann's sms"}, laterGap)
+		if noticed := s.failure != nil; noticed != broken.postponesAll {
+			t.Errorf("%+v: %v", broken, s.failure)
+		}
 	}
 }

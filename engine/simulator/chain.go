@@ -24,6 +24,20 @@ const (
 	failedReceipt
 )
 
+// receiptOf is what an attempt's state says of its message.
+func receiptOf(st engine.AttemptState) receipt {
+	switch st {
+	case engine.Sent:
+		return sentReceipt
+	case engine.Delivered:
+		return deliveredReceipt
+	case engine.Failed:
+		return failedReceipt
+	default:
+		return unknown
+	}
+}
+
 // state is what is reported of it: pager.notify and pager.failed call failed what has no known end.
 func (r receipt) state() engine.AttemptState {
 	switch r {
@@ -42,6 +56,16 @@ type provider struct {
 	canBeAsked bool // notifiers.Finder
 }
 
+// holds reports whether the provider has a message.
+func (p *provider) holds(m nonce) bool {
+	for _, k := range m.row.book.calls {
+		if k.provider == p && k.by.nonce() == m && k.landed > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // call is one message on its way to a provider. What it knows outlives its caller.
 type call struct {
 	by       *sending
@@ -50,7 +74,8 @@ type call struct {
 	heard    bool          // the caller knows what became of it
 	taken    bool          // as it was heard
 	landed   time.Duration // when the provider took it; zero: it did not, or not yet
-	reported bool          // that it was taken is committed
+	reported []int         // by index in by.tells: of which it is committed that it was taken
+	since    time.Duration // when the first of them was
 }
 
 // question is one lookup at a provider.
@@ -68,7 +93,8 @@ type chain struct {
 	over      bool
 }
 
-// notify asks all providers that can be asked first, if an earlier worker may have sent the message.
+// notify asks all providers that can be asked first, if an earlier worker may have sent the message, and
+// then once more whether it is wanted.
 func (c *chain) notify(again bool) {
 	if again {
 		c.lookFrom(0)
@@ -90,6 +116,10 @@ func (c *chain) lookFrom(i int) {
 			return
 		}
 	}
+	if !c.x.s.broken.trustsItsLook && !c.x.stillWanted() { // looking took a while
+		c.end(failedReceipt)
+		return
+	}
 	c.call()
 }
 
@@ -102,7 +132,7 @@ func (c *chain) look(p *provider, then func(found, sure bool)) {
 	s.after(s.dice.between(10*time.Millisecond, 150*time.Millisecond), func() {
 		x.asked = append(x.asked, question{p, s.now})
 		sure := !s.dice.chance(s.faults.lookupFails)
-		found := sure && x.row.book.holds(p, x.ref.attempt)
+		found := sure && p.holds(x.nonce())
 		x.n.afterIn(life, s.dice.between(10*time.Millisecond, 150*time.Millisecond), providerAsked, func() {
 			if c.over {
 				return

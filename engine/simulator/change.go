@@ -39,21 +39,46 @@ type change struct {
 	node     *node
 	life     int
 	now      time.Time
+	stopped  time.Time // since when nobody kept time for the incident, zero if somebody does
 	before   engine.Incident
-	after    engine.Incident
-	effects  []engine.Effect
+	after    engine.Incident // as the events so far have made it
+	steps    []step
 	asked    time.Duration // when the database was last asked for something in it
 	settled  int           // the attempt whose row it has written to
 	alert    int           // the alert that it keeps
-	seen     int           // the answer that it marks as acted on
+	seen     seen          // the answer that it marks as acted on
 	reporter *sending      // the worker whose report it is
-	answer   *answer
+	reports  attemptRef    // what it is about
+	answer   *part
 	opens    bool // it makes the incident's row
 	over     bool // committed or rolled back
 }
 
+// step is one event of a change.
+type step struct {
+	*change
+	event         engine.Event
+	before, after engine.Incident
+	effects       []engine.Effect
+}
+
+// notes reports whether the timeline has something to say of it.
+func (st step) notes() bool {
+	return slices.ContainsFunc(st.effects, func(ef engine.Effect) bool { _, ok := ef.(engine.Note); return ok })
+}
+
 // handle is pager.handle: lock, step, save, hand the sends to the queue, commit.
 func (s *sim) handle(n *node, h happening) {
+	n.awake(h.ending, func(ok bool) {
+		if !ok {
+			h.then(failed)
+			return
+		}
+		s.begins(n, h)
+	})
+}
+
+func (s *sim) begins(n *node, h happening) {
 	c := &change{happening: h, node: n, life: n.life}
 	switch {
 	case s.databaseIsAway():
@@ -98,7 +123,9 @@ func (s *sim) grant(c *change) {
 	c.now, c.asked = s.clock(), s.now
 	if !c.opens {
 		c.before = c.row.load(c.named)
+		c.stopped = c.row.stoppedAt
 	}
+	c.after = c.before
 	s.bear(c)
 	c.node.afterIn(c.life, s.latency(), c.deciding, func() { s.decide(c) })
 }
@@ -109,6 +136,9 @@ func (s *sim) decide(c *change) {
 		c.then(failed)
 		return
 	}
+	if !c.stopped.IsZero() { // it is told of a stop before anything else (rule 18)
+		s.step(c, engine.Resumed{Stopped: c.now.Sub(c.stopped)})
+	}
 	if c.first != nil {
 		if o := c.first(c); o != goOn {
 			s.release(c)
@@ -116,17 +146,28 @@ func (s *sim) decide(c *change) {
 			return
 		}
 	}
-	c.after, c.effects = engine.Step(c.before, c.event, s.env(c.now))
+	s.step(c, c.event)
 	if s.broken.handsOverBeforeCommit {
 		s.carry(c)
 	}
-	s.tellDecision(c)
 	took := s.latency()
 	c.asked = s.now
 	if s.faults.slowCommit > 0 && s.dice.chance(s.faults.slowCommit) {
 		took = s.dice.between(500*time.Millisecond, 4*time.Second)
 	}
 	c.node.after(took, c.committing, func() { s.commit(c) })
+}
+
+func (s *sim) step(c *change, ev engine.Event) {
+	st := step{change: c, event: ev, before: c.after}
+	if _, ok := ev.(engine.Resumed); ok && s.broken.ticksAfterStops {
+		ev = engine.Tick{}
+	} else if ok && s.broken.putsNothingOff {
+		ev = engine.Resumed{}
+	}
+	st.after, st.effects = engine.Step(c.after, ev, s.env(c.now))
+	c.after, c.steps = st.after, append(c.steps, st)
+	s.tellDecision(&st)
 }
 
 func (s *sim) commit(c *change) {
@@ -159,13 +200,16 @@ func (s *sim) write(c *change) {
 	if c.alert != 0 {
 		s.kept[c.alert] = kept{true, r}
 	}
-	if c.seen != 0 {
+	if c.seen != (seen{}) {
 		s.seen = append(s.seen, c.seen)
 	}
 	if c.settled != 0 {
 		r.attempts[c.settled-1].providerID = true
 	}
 	s.save(r, c.before, c.after)
+	if slices.ContainsFunc(c.steps, step.notes) {
+		s.noted = c.now
+	}
 	s.tally.Decisions++
 	s.checkCommit(c)
 	if !s.broken.handsOverBeforeCommit {
@@ -199,17 +243,29 @@ func (s *sim) release(c *change) {
 
 // carry is pager.carry: what is to be sent or hung up goes to the queue, with the commit.
 func (s *sim) carry(c *change) {
-	for _, ef := range c.effects {
-		switch ef := ef.(type) {
-		case engine.Send:
-			if _, _, a := c.after.Attempt(ef.Attempt); a.State == engine.Queued { // else answered in the same step
-				s.queue(func(n *node) { n.send(c.row, attemptRef{ef.Attempt, 1}) })
+	for _, st := range c.steps {
+		for _, ef := range st.effects {
+			switch ef := ef.(type) {
+			case engine.Send:
+				s.handOver(c, ef.Attempt)
+			case engine.Withdraw:
+				s.queue(func(n *node) { n.withdraw(c.row, ef.Attempt) })
+			case engine.Note: // saved with the incident
 			}
-		case engine.Withdraw:
-			s.queue(func(n *node) { n.withdraw(c.row, ef.Attempt) })
-		case engine.Note: // saved with the incident
 		}
 	}
+}
+
+// handOver is pager.jobsFor: what is to be sent together, in a storm and after a stop, is left to sweeps.
+func (s *sim) handOver(c *change, attempt int) {
+	_, _, a := c.after.Attempt(attempt)
+	if a.State != engine.Queued || !c.stopped.IsZero() || !c.node.storm.calm(&attemptRow{Attempt: *a}, s.now) { // not queued: answered in the same step
+		return
+	}
+	if row := c.row.attempt(attempt); row != nil {
+		row.handed = true
+	}
+	s.queue(func(n *node) { n.send(c.row, attemptRef{attempt, 1}) })
 }
 
 // queue is River: a job is fetched by some node. It may be late, come twice, or be lost with its node, and
@@ -232,7 +288,7 @@ func (s *sim) fetch(after time.Duration, work func(n *node)) {
 	s.after(after, func() {
 		n := s.nodes[s.dice.below(len(s.nodes))]
 		if !n.works() || s.databaseIsAway() {
-			s.fetch(500*time.Millisecond, work) // the next poll
+			s.fetch(s.patiently(500*time.Millisecond), work) // the next poll
 			return
 		}
 		work(n)
@@ -266,13 +322,24 @@ func (s *sim) databaseGoes(until time.Duration) {
 			s.release(r.holder)
 		}
 	}
+	for _, b := range s.bundlings {
+		b.over = true
+	}
+}
+
+// seen names an answer that its provider may repeat, and the page that it is about: none for the first of
+// those that a message told.
+type seen struct {
+	id   int
+	row  *incidentRow
+	page int
 }
 
 // actedOn is enginedb.Seen: whether an answer that its provider may repeat was acted on.
-func (s *sim) actedOn(c *change, id int) bool {
-	if id == 0 {
+func (s *sim) actedOn(c *change, once seen) bool {
+	if once.id == 0 {
 		return false
 	}
-	c.seen = id
-	return slices.Contains(s.seen, id) && !s.broken.forgetsSeen
+	c.seen = once
+	return slices.Contains(s.seen, once) && !s.broken.forgetsSeen
 }

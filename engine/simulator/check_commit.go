@@ -11,29 +11,41 @@ import (
 func (s *sim) checkCommit(c *change) {
 	s.checkDeadline(c)
 	s.checkReport(c)
-	s.checkOne(c)
+	s.checkStop(c)
+	for i := range c.steps {
+		s.checkStep(&c.steps[i])
+	}
 	for i := range c.after.Escalations {
 		e := &c.after.Escalations[i]
-		was := c.before.Escalation(e.No)
 		s.checkAlive(c, e)
-		s.checkClimb(c, was, e)
-		s.checkPaged(c, was, e)
-		s.checkDeclined(c, was, e)
 		s.checkPeace(e)
 		s.checkContacts(c, e)
-		s.checkHolder(c, was, e)
 	}
-	if c.after.Status == engine.Resolved && (c.after.AttemptN > c.before.AttemptN || !c.after.Deadline().IsZero()) {
-		s.fail("peace", "%s is resolved, and goes on", c.row.inc.Key)
-	}
-	if c.seen != 0 && slices.Index(s.seen, c.seen) < len(s.seen)-1 {
+	if c.seen != (seen{}) && slices.Index(s.seen, c.seen) < len(s.seen)-1 {
 		s.fail("acted on once", "%s was acted on before", describe(c.event))
 	}
 	s.record(c)
 }
 
+// checkStep looks at what followed from one event.
+func (s *sim) checkStep(c *step) {
+	s.checkOne(c)
+	if c.after.Status == engine.Resolved && (c.after.AttemptN > c.before.AttemptN || !c.after.Deadline().IsZero()) {
+		s.fail("peace", "%s is resolved, and goes on", c.row.inc.Key)
+	}
+	for i := range c.after.Escalations {
+		e := &c.after.Escalations[i]
+		was := c.before.Escalation(e.No)
+		s.checkClimb(c, was, e)
+		s.checkPaged(c, was, e)
+		s.checkDeclined(c, was, e)
+		s.checkHolder(c, was, e)
+		s.checkResumed(c, was, e)
+	}
+}
+
 // checkOne: one trouble has one open incident, and an alert that joins it pages nobody if it is no worse.
-func (s *sim) checkOne(c *change) {
+func (s *sim) checkOne(c *step) {
 	if _, alerted := c.event.(engine.Alerted); !alerted {
 		return
 	}
@@ -97,7 +109,7 @@ func expires(e *engine.Escalation, sev engine.Severity) bool {
 }
 
 // checkHolder: only who has answered holds an escalation, and nobody takes it from who holds it.
-func (s *sim) checkHolder(c *change, was, e *engine.Escalation) {
+func (s *sim) checkHolder(c *step, was, e *engine.Escalation) {
 	if e.Holder == "" || was != nil && was.Holder == e.Holder {
 		return
 	}
@@ -116,7 +128,10 @@ func (s *sim) record(c *change) {
 	b.unwanted = grown(b.unwanted, len(c.row.attempts))
 	for i := range c.row.attempts {
 		b.ended[i] = b.ended[i] || ended(c.row.attempts[i].State)
-		if b.unwanted[i] == 0 && c.row.attempts[i].Unwanted {
+		switch a := &c.row.attempts[i]; {
+		case !a.Unwanted && a.State != engine.Failed, a.unsent(): // wanted, perhaps by news that came late, or not to be hung up yet
+			b.unwanted[i] = 0
+		case b.unwanted[i] == 0:
 			b.unwanted[i] = s.now
 		}
 	}
@@ -134,16 +149,24 @@ func (s *sim) record(c *change) {
 			b.ladders[i].since = s.now
 		}
 	}
-	for _, ef := range c.effects {
-		if n, ok := ef.(engine.Note); ok && (n.Reason == engine.ReasonNobody || n.Reason == engine.ReasonOutsideHours) {
-			b.toldWhy = true
+	for _, st := range c.steps {
+		for _, ef := range st.effects {
+			if n, ok := ef.(engine.Note); ok && (n.Reason == engine.ReasonNobody || n.Reason == engine.ReasonOutsideHours) {
+				b.toldWhy = true
+			}
 		}
 	}
 	if c.reporter != nil {
 		for _, k := range b.calls {
-			k.reported = k.reported || k.by == c.reporter && k.heard && k.taken
+			if k.by == c.reporter && k.heard && k.taken {
+				if len(k.reported) == 0 {
+					k.since = s.now
+				}
+				k.reported = append(k.reported, k.tells(c.row, c.reports.attempt))
+			}
 		}
 	}
+	b.forced, b.missed = false, false
 	if c.answer != nil {
 		c.answer.stored = true
 	}

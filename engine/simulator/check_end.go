@@ -8,12 +8,12 @@ import (
 )
 
 // promptly is how long after the faults everything that was overdue is done, and late how late a sweep may
-// then be. inTime is how long anything waits while a node is fit: two others that sleep may have the
-// incident's row for idleInChange each, one after the other.
+// then be: what waits for less than atLeast is not put off. inTime is how long anything waits while a node
+// is fit: two others that sleep may have the incident's row for idleInChange each, one after the other.
 const (
 	promptly = 10 * time.Second
-	late     = time.Second
-	inTime   = 15 * time.Second
+	late     = time.Second + atLeast
+	inTime   = 11 * time.Second
 )
 
 // checkPrompt: soon after the faults nothing is overdue, neither a deadline nor an attempt nor a call to
@@ -97,15 +97,13 @@ func (s *sim) checkEveryLevel(r *incidentRow, e *engine.Escalation) {
 func (s *sim) checkFinal(r *incidentRow, a *attemptRow) {
 	queued := a.QueuedAt.Sub(s.world.base) - s.skew
 	called, took := false, false
-	for _, k := range r.book.calls {
-		if k.by.ref.attempt == a.No {
-			called, took = true, took || k.landed > 0
-		}
+	for _, k := range r.calls(a.No) {
+		called, took = true, took || k.landed > 0
 	}
 	p := r.page(a.No)
 	switch {
 	case !ended(a.State):
-		if queued < s.ends-5*time.Second {
+		if queued < s.ends-5*time.Second-s.patienceWith(a) {
 			s.fail("final", "attempt %d of %s is %s since %s", a.No, r.inc.Key, a.State, queued)
 		}
 	case a.State == engine.Sent && !took:
@@ -120,10 +118,7 @@ func (s *sim) checkFinal(r *incidentRow, a *attemptRow) {
 // checkLetGo: no call still rings that nobody needs, if there was time to hang it up after the faults.
 func (s *sim) checkLetGo(r *incidentRow, a *attemptRow) {
 	out := a.State == engine.Sent || a.State == engine.Delivered
-	if a.forced { // it has no time of sending, and no sweep finds it: only the queue hangs it up
-		return
-	}
-	if !a.Unwanted || a.Channel != rosters.Voice || !out || a.hungUp || r.book.unwanted[a.No-1] > s.ends-promptly {
+	if !a.Unwanted || a.Channel != rosters.Voice || !out || a.hungUp || s.unneeded(r, a.No) > s.ends-promptly {
 		return
 	}
 	if placed := a.SentAt.Sub(s.world.base) - s.skew; placed+hangUpWithin > s.heals+promptly {
@@ -134,9 +129,9 @@ func (s *sim) checkLetGo(r *incidentRow, a *attemptRow) {
 // checkMessages: of an attempt no more messages arrive than one and those whose sending was interrupted;
 // in a calm night, exactly one.
 func (s *sim) checkMessages(r *incidentRow, attempt int) {
-	arrived, interrupted := r.book.arrived(attempt), 0
-	for _, k := range r.book.calls {
-		if k.by.ref.attempt == attempt && k.interrupted() && k.begun < s.ends-5*time.Second {
+	arrived, interrupted := r.arrived(attempt), 0
+	for _, k := range r.calls(attempt) {
+		if k.interrupted(r, attempt) && k.begun < s.ends-5*time.Second {
 			interrupted++
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 // checkClimb: a ladder skips no level but one on which nobody could be paged at that moment, and begins
 // again only after its end.
-func (s *sim) checkClimb(c *change, was, e *engine.Escalation) {
+func (s *sim) checkClimb(c *step, was, e *engine.Escalation) {
 	if e.State != engine.Climbing && e.State != engine.Waiting {
 		return
 	}
@@ -27,7 +27,7 @@ func (s *sim) checkClimb(c *change, was, e *engine.Escalation) {
 	case e.Round == was.Round && was.Level < 0 && e.Level < 0:
 		return
 	case e.Round == was.Round:
-		if from = was.Level + 1; c.after.Severity < c.before.Severity { // the level may have begun anew
+		if from = was.Level + 1; c.after.Severity < c.before.Severity || c.anew(was) { // the level may have begun anew
 			from = max(was.Level, 0)
 		}
 		if e.Level >= 0 && e.Level < was.Level {
@@ -35,7 +35,11 @@ func (s *sim) checkClimb(c *change, was, e *engine.Escalation) {
 		}
 	case e.Round == was.Round+1:
 		if was.Level >= 0 {
-			s.passedOver(c, was, e, was.Level+1, len(e.Ladder.Levels))
+			next := was.Level + 1
+			if c.anew(was) {
+				next = was.Level
+			}
+			s.passedOver(c, was, e, next, len(e.Ladder.Levels))
 		}
 		if c.now.Before(was.RoundAt.Add(engine.LadderRest)) {
 			s.fail("level by level", "escalation %d begins again %s after it began", e.No, c.now.Sub(was.RoundAt))
@@ -47,7 +51,7 @@ func (s *sim) checkClimb(c *change, was, e *engine.Escalation) {
 }
 
 // passedOver: nobody on these levels could be paged.
-func (s *sim) passedOver(c *change, was, e *engine.Escalation, from, end int) {
+func (s *sim) passedOver(c *step, was, e *engine.Escalation, from, end int) {
 	for l := from; l < end; l++ {
 		declined := slices.Clone(e.Declined)
 		if was != nil {
@@ -86,7 +90,7 @@ func (s *sim) pageable(e *engine.Escalation, level int, declined []rosters.Perso
 
 // checkPaged: who is paged was on call at that moment, could be reached and had not declined, and nobody
 // who was is left out. Severity 3 pages within working hours only.
-func (s *sim) checkPaged(c *change, was, e *engine.Escalation) {
+func (s *sim) checkPaged(c *step, was, e *engine.Escalation) {
 	var got []rosters.PersonID
 	for i := range e.Pages {
 		p := &e.Pages[i]
@@ -99,7 +103,7 @@ func (s *sim) checkPaged(c *change, was, e *engine.Escalation) {
 		}
 	}
 	begins := e.State == engine.Climbing && e.Level >= 0 &&
-		(was == nil || was.State != engine.Climbing || was.Level != e.Level || was.Round != e.Round || len(got) > 0)
+		(was == nil || was.State != engine.Climbing || was.Level != e.Level || was.Round != e.Round || len(got) > 0 || c.anew(was))
 	if !begins {
 		if len(got) > 0 {
 			s.fail("right people", "%v are paged, and escalation %d is %s", got, e.No, e.State)
@@ -121,7 +125,7 @@ func working(at time.Time) bool {
 }
 
 // checkDeclined: who declines the level that is being paged moves the ladder on.
-func (s *sim) checkDeclined(c *change, was, e *engine.Escalation) {
+func (s *sim) checkDeclined(c *step, was, e *engine.Escalation) {
 	a, ok := c.event.(engine.Answer)
 	if !ok || !a.Decline || was == nil || was.State != engine.Climbing || !slices.Contains(c.before.Judge(a).Escalations, e.No) {
 		return

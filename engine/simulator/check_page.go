@@ -60,6 +60,7 @@ func (s *sim) checkNext(c *change, p *engine.Page) {
 		s.fail("contacts", "contact %d of page %d is due at %s, and %s is stored", p.Next+1, p.No, s.when(p.NextAt), s.when(d))
 	}
 	last := p.Attempts[len(p.Attempts)-1]
+	// What was forced has no time by which there should be a receipt: the engine was not told.
 	receipts := last.Channel == rosters.SMS || last.Channel == rosters.Voice
 	switch {
 	case last.State == engine.Failed:

@@ -12,21 +12,25 @@ const (
 	hungUpIn = 3 * time.Second // how long a call that nobody needs may ring on in a calm night
 )
 
-// checkClaim: an attempt is claimed only by who it was given to, and never while another worker's lease
-// runs; not once it ended, and not after an answer.
-func (s *sim) checkClaim(r *incidentRow, a *attemptRow, ref attemptRef) {
+// checkTake: an attempt is claimed only by who it was given to, and never while another worker's lease
+// runs; not once it ended, and not after an answer, unless it goes with what is still wanted. In a calm night
+// nobody takes over what the queue has.
+func (s *sim) checkTake(x *sending, i int, begun bool) {
+	t := &x.tells[i]
+	r, a, ref := t.row, t.attempt(), t.ref
 	b := &r.book
+	late := a.State == engine.Queued && a.handed && a.leaseUntil.Before(s.clock())
 	switch {
-	case a.generation != ref.generation:
+	case x.takenOver && a.generation >= ref.generation && !s.broken.sameGeneration, !x.takenOver && a.generation != ref.generation:
 		s.fail("fencing", "attempt %d is claimed under generation %d, and is given to %d", a.No, ref.generation, a.generation)
 	case a.State == engine.Sending && a.leaseUntil.After(s.clock()):
 		s.fail("fencing", "attempt %d is claimed from a worker whose lease runs", a.No)
 	case len(b.ended) >= a.No && b.ended[a.No-1]:
 		s.fail("duplicates", "attempt %d is claimed though it has ended", a.No)
-	case b.closed[a.page-1] != 0:
-		s.fail("silence", "attempt %d is claimed after its page was answered", a.No)
-	case r.inc.Status == engine.Resolved:
-		s.fail("peace", "attempt %d is claimed, and %s is resolved", a.No, r.inc.Key)
+	case x.unneeded() != 0 && x.known == unknown:
+		s.fail("silence", "attempt %s is claimed after its page was answered", x)
+	case s.calm && x.takenOver && (begun || late):
+		s.fail("calm", "attempt %d has to be taken over", a.No)
 	}
 	for _, earlier := range b.claims {
 		if earlier == ref {
@@ -34,6 +38,21 @@ func (s *sim) checkClaim(r *incidentRow, a *attemptRow, ref attemptRef) {
 		}
 	}
 	b.claims = append(b.claims, ref)
+	s.checkAwake(r, a)
+	s.checkWait(r, a)
+}
+
+// unneeded is since when every page that the message tells is closed, 0 if one is open.
+func (x *sending) unneeded() (at time.Duration) {
+	for i := range x.tells {
+		t := &x.tells[i]
+		closed := t.row.book.closed[t.attempt().page-1]
+		if closed == 0 {
+			return 0
+		}
+		at = max(at, closed)
+	}
+	return at
 }
 
 // checkRenewal: a worker whose generation is over keeps no lease.
@@ -43,68 +62,68 @@ func (s *sim) checkRenewal(a *attemptRow, ref attemptRef) {
 	}
 }
 
-// checkTakeover: nobody takes an attempt from a worker whose lease runs, and in a calm night nobody takes
-// one at all.
-func (s *sim) checkTakeover(a *attemptRow) {
-	switch {
-	case a.State == engine.Sending && a.leaseUntil.After(s.clock()):
-		s.fail("fencing", "attempt %d is taken from a worker whose lease runs", a.No)
-	case s.calm:
-		s.fail("calm", "attempt %d has to be taken over", a.No)
+// checkNews: what was heard of an attempt never goes back.
+func (s *sim) checkNews(r *incidentRow, a *attemptRow, to engine.AttemptState) {
+	if rank(to) < rank(a.State) {
+		s.fail("news", "attempt %d of %s goes from %s to %s", a.No, r.inc.Key, a.State, to)
 	}
 }
 
-// checkNews: what was heard of an attempt never goes back.
-func (s *sim) checkNews(r *incidentRow, a *attemptRow, to engine.AttemptState) {
-	rank := func(st engine.AttemptState) int {
-		switch st {
-		case engine.Sent:
-			return 1
-		case engine.Failed:
-			return 2
-		case engine.Delivered:
-			return 3
-		default:
-			return 0
-		}
-	}
-	if rank(to) < rank(a.State) && !a.forced { // enginedb.Force takes no lock, and Save may write over it
-		s.fail("news", "attempt %d of %s goes from %s to %s", a.No, r.inc.Key, a.State, to)
+// rank orders what may be heard of an attempt.
+func rank(st engine.AttemptState) int {
+	switch st {
+	case engine.Sent:
+		return 1
+	case engine.Failed:
+		return 2
+	case engine.Delivered:
+		return 3
+	default:
+		return 0
 	}
 }
 
 // checkReport: a worker whose generation is over writes nothing.
 func (s *sim) checkReport(c *change) {
-	if x := c.reporter; x != nil && c.row.attempt(x.ref.attempt).generation != x.ref.generation {
-		s.fail("fencing", "generation %d reports attempt %d, which generation %d has", x.ref.generation, x.ref.attempt, c.row.attempt(x.ref.attempt).generation)
+	if c.reporter == nil {
+		return
+	}
+	if has := c.row.attempt(c.reports.attempt).generation; has != c.reports.generation {
+		s.fail("fencing", "generation %d reports attempt %d, which generation %d has", c.reports.generation, c.reports.attempt, has)
 	}
 }
 
 // checkCall looks at a send that is about to begin.
 func (s *sim) checkCall(x *sending, p *provider) {
-	b, a := &x.row.book, x.row.attempt(x.ref.attempt)
 	if !x.fresh {
 		s.fail("silence", "attempt %s is sent once more, and nobody looked whether it is wanted", x)
 	}
 	x.fresh = false
-	slept := x.n.stoppedUntil > x.looked || x.looked == 0 // or its database did not answer
-	if at := b.closed[a.page-1]; at != 0 && (at < x.looked || s.now > at+silentIn && !slept) {
+	slept := x.looked == x.claimedAt && x.n.stoppedUntil > x.looked && s.now <= x.held+lease-renewEvery
+	slept = slept || x.looked == 0 // its database did not answer
+	if at := x.unneeded(); at != 0 && (at < x.looked || s.now > at+silentIn && !slept) {
 		s.fail("silence", "attempt %s is sent, and its page was answered at %s", x, at)
 	}
 	switch over := s.now > x.held+lease; {
-	case over && x.n.stoppedUntil > x.begins: // it slept since it last looked, and cannot know
+	case over && (x.looked == s.now || x.looked == 0): // nobody else had it by then, or it could not ask
 		s.tally.Late++
 	case over:
 		s.fail("leases", "attempt %s is sent under a lease that was over at %s", x, x.held+lease)
 	}
-	for _, k := range b.calls {
-		if k.by.ref.attempt != a.No {
-			continue
-		}
+	for i := range x.tells {
+		s.checkAgain(x, &x.tells[i], p)
+	}
+}
+
+// checkAgain: what was reported is not sent again, and what may have been sent is asked for first.
+func (s *sim) checkAgain(x *sending, t *told, p *provider) {
+	for _, k := range t.row.calls(t.ref.attempt) {
+		same := k.by.nonce() == x.nonce()
 		switch {
-		case k.by == x && k.reported:
-			s.fail("duplicates", "attempt %s is sent after its worker reported it sent", x)
-		case k.provider == p && p.canBeAsked && k.interrupted() && !x.askedSince(k):
+		case same && len(k.reported) > 0 && (k.by == x || k.since < x.claimedAt):
+			s.fail("duplicates", "attempt %s is sent after it was reported that the message is", x)
+		case k.begun < t.attempt().parted: // nobody remembers
+		case k.provider == p && p.canBeAsked && k.interrupted(t.row, t.ref.attempt) && !(same && x.askedSince(k)):
 			s.fail("asked first", "attempt %s is sent, and %s was not asked whether it has the message of %s", x, p.name, k.begun)
 		}
 	}
@@ -124,16 +143,30 @@ func (x *sending) askedSince(k *call) bool {
 	return false
 }
 
-// checkHangUp: no call is hung up that is still wanted.
+// checkHangUp: no call is hung up that is still wanted for anything that it told.
 func (s *sim) checkHangUp(r *incidentRow, a *attemptRow) {
-	if !a.Unwanted {
-		s.fail("hung up", "attempt %d of %s is hung up, and is still wanted", a.No, r.inc.Key)
+	for _, t := range s.toldBy(r.message(a.No)) {
+		o := t.row.attempt(t.attempt)
+		if !o.Unwanted && (o.State == engine.Sending || o.State == engine.Sent || o.State == engine.Delivered) {
+			s.fail("hung up", "attempt %d of %s is hung up, and attempt %d of %s is still wanted", a.No, r.inc.Key, o.No, t.row.inc.Key)
+		}
 	}
+}
+
+// unneeded is since when nothing is wanted that a call told.
+func (s *sim) unneeded(r *incidentRow, attempt int) (at time.Duration) {
+	for _, t := range s.toldBy(r.message(attempt)) {
+		if o := t.row.attempt(t.attempt); !o.Unwanted && o.State != engine.Failed && o.State != engine.Withdrawn {
+			return s.ends // until then
+		}
+		at = max(at, t.row.book.unwanted[t.attempt-1])
+	}
+	return at
 }
 
 // checkHungUp: where nothing goes wrong it does not ring long.
 func (s *sim) checkHungUp(r *incidentRow, a *attemptRow) {
-	if since := max(r.book.unwanted[a.No-1], r.book.landed(a.No)); s.calm && !a.hungUp && s.now-since > hungUpIn {
+	if since := max(s.unneeded(r, a.No), r.landed(a.No)); s.calm && !a.hungUp && s.now-since > hungUpIn {
 		s.fail("calm", "attempt %d of %s rings for %s, and nobody needs it", a.No, r.inc.Key, s.now-since)
 	}
 }
@@ -147,11 +180,11 @@ func (s *sim) checkAccepted(a *alert) {
 }
 
 // checkTold: who was told that it is theirs holds it by what is committed.
-func (s *sim) checkTold(a *answer, v engine.Verdict) {
-	switch v.Outcome {
+func (s *sim) checkTold(p *part) {
+	switch p.verdict.Outcome {
 	case engine.OutcomeAcknowledged, engine.OutcomeManager, engine.OutcomeStillOn, engine.OutcomeDeclined, engine.OutcomeHandedBack:
-		if !a.stored {
-			s.fail("told is stored", "%s is told %q, and nothing is committed", describe(a.event), v.Outcome)
+		if !p.stored {
+			s.fail("told is stored", "%s is told %q, and nothing is committed", describe(p.event), p.verdict.Outcome)
 		}
 	}
 }

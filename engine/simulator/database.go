@@ -13,7 +13,7 @@ const (
 	hangUpWithin   = 4 * time.Minute
 	hangUpAgain    = 3 * time.Second
 	lockTimeout    = 3 * time.Second
-	idleInChange   = 5 * time.Second // idle_in_transaction_session_timeout
+	idleInChange   = 3 * time.Second // idle_in_transaction_session_timeout
 	noticesAtOnce  = 5 * time.Millisecond
 	connectionLost = 200 * time.Millisecond // until a caller sees that there is no database
 )
@@ -28,21 +28,21 @@ const (
 )
 
 // claim takes a queued attempt: enginedb.Claim with whyNoClaim. first is whether no worker had it before.
-func (s *sim) claim(r *incidentRow, ref attemptRef) (got found, first bool) {
-	a := r.attempt(ref.attempt)
+func (s *sim) claim(x *sending) (got found, first bool) {
+	t, b := x.lead(), s.broken
+	r, a := t.row, t.attempt()
 	if a == nil {
 		return notFound, false
 	}
-	b := s.broken
-	fits := (a.State == engine.Queued || b.claimsAnyState && a.State == engine.Sending) && (!a.Unwanted || b.claimsUnwanted) &&
-		(a.generation == ref.generation || b.claimsAnyGeneration)
+	fits := (a.State == engine.Queued || b.claimsAnyState && a.State == engine.Sending) && !a.Unwanted &&
+		(a.generation == t.ref.generation || b.claimsAnyState) && (r.stoppedAt.IsZero() || b.claimsStopped) && (!s.isStopped() || b.claimsAsleep)
 	if !fits {
 		return notFound, false
 	}
 	if r.holder != nil && !b.ignoresLocks {
 		return isLocked, false
 	}
-	s.checkClaim(r, a, ref)
+	s.checkTake(x, 0, false)
 	first = a.claimedAt.IsZero()
 	a.State, a.leaseUntil = engine.Sending, s.clock().Add(lease)
 	if first {
@@ -52,22 +52,30 @@ func (s *sim) claim(r *incidentRow, ref attemptRef) (got found, first bool) {
 	return ours, first
 }
 
-// wanted is enginedb.Wanted.
-func (s *sim) wanted(r *incidentRow, ref attemptRef) bool {
-	a := r.attempt(ref.attempt)
-	return a.generation == ref.generation && a.State == engine.Sending && !a.Unwanted
+// wanted is enginedb.Wanted: whether any of what the message tells is.
+func (s *sim) wanted(x *sending) bool {
+	for i := range x.tells {
+		a := x.tells[i].attempt()
+		if a.generation == x.tells[i].ref.generation && a.State == engine.Sending && !a.Unwanted {
+			return true
+		}
+	}
+	return false
 }
 
-// renew is enginedb.Renew.
-func (s *sim) renew(r *incidentRow, ref attemptRef) bool {
-	a := r.attempt(ref.attempt)
-	if a.State != engine.Sending || a.generation != ref.generation && !s.broken.renewsAnyGeneration {
-		return false
+// renew is enginedb.Renew: false if nothing is held any more.
+func (s *sim) renew(x *sending) (held bool) {
+	for i := range x.tells {
+		t := &x.tells[i]
+		a := t.attempt()
+		if a.State != engine.Sending || a.generation != t.ref.generation && !s.broken.renewsAnyGeneration {
+			continue
+		}
+		s.checkRenewal(a, t.ref)
+		a.leaseUntil = s.clock().Add(lease)
+		t.row.moved, held = true, true
 	}
-	s.checkRenewal(a, ref)
-	a.leaseUntil = s.clock().Add(lease)
-	r.moved = true
-	return true
+	return held
 }
 
 // settle is enginedb.Settle: 0 rows, and the worker is stale. It holds the attempt's row until the commit.
@@ -82,64 +90,70 @@ func (s *sim) settle(c *change, ref attemptRef) bool {
 }
 
 // force is enginedb.Force.
-func (s *sim) force(r *incidentRow, ref attemptRef, state engine.AttemptState) {
-	a := r.attempt(ref.attempt)
-	if a.generation == ref.generation && a.State == engine.Sending {
-		s.checkNews(r, a, state)
-		a.State, a.providerID, a.forced, r.book.forced, r.moved = state, true, true, true, true
+func (s *sim) force(t *told, state engine.AttemptState) {
+	a := t.attempt()
+	if a.generation != t.ref.generation || a.State != engine.Sending {
+		return
+	}
+	s.checkNews(t.row, a, state)
+	a.State, a.providerID, a.forced, t.row.book.forced, t.row.moved = state, true, true, true, true
+	if a.SentAt.IsZero() {
+		a.SentAt = s.clock()
 	}
 }
 
-// leftOver is an attempt that a sweep has found.
-type leftOver struct {
-	row *incidentRow
-	ref attemptRef
-}
-
-// sweepUnsent takes over what was left queued, or in the hands of a worker whose lease is over:
-// enginedb.queueUnsent.
-func (s *sim) sweepUnsent() (unsent []leftOver) {
-	now := s.clock()
-	for _, r := range s.rows {
-		for i := range r.attempts {
-			a := &r.attempts[i]
-			over := a.leaseUntil.Before(now) || s.broken.takesOverHeld && a.State == engine.Sending
-			if !r.committed || a.State != engine.Queued && a.State != engine.Sending || !over || a.locked != nil || s.broken.noTakeover {
-				continue
-			}
-			r.moved = true
-			s.checkTakeover(a)
-			if !s.broken.sameGeneration {
-				a.generation++
-			}
-			a.leaseUntil, a.State = now.Add(patience), engine.Queued
-			if a.Unwanted && !s.broken.takesOverUnwanted {
-				a.State = engine.Withdrawn
-				continue
-			}
-			unsent = append(unsent, leftOver{r, attemptRef{a.No, a.generation}})
-		}
-	}
-	return unsent
+// ringingCall is a call that a sweep has found.
+type ringingCall struct {
+	row     *incidentRow
+	attempt int
 }
 
 // sweepRinging finds calls that nobody needs and nobody has hung up: enginedb.queueRinging.
-func (s *sim) sweepRinging() (ringing []leftOver) {
+func (s *sim) sweepRinging() (ringing []ringingCall) {
 	now := s.clock()
 	for _, r := range s.rows {
 		for i := range r.attempts {
-			if a := &r.attempts[i]; r.committed && a.ringing(now) && a.leaseUntil.Before(now) && a.locked == nil {
+			if a := &r.attempts[i]; r.committed && s.rings(a, now) && a.leaseUntil.Before(now) && a.locked == nil {
 				a.leaseUntil, r.moved = now.Add(hangUpAgain), true
-				ringing = append(ringing, leftOver{r, attemptRef{a.No, a.generation}})
+				ringing = append(ringing, ringingCall{r, a.No})
 			}
 		}
 	}
 	return ringing
 }
 
-func (a *attemptRow) ringing(now time.Time) bool {
+// rings reports whether a call is to be hung up.
+func (s *sim) rings(a *attemptRow, now time.Time) bool {
 	return a.Unwanted && a.Channel == rosters.Voice && (a.State == engine.Sent || a.State == engine.Delivered) && !a.hungUp &&
-		a.SentAt.After(now.Add(-hangUpWithin))
+		a.SentAt.After(now.Add(-hangUpWithin)) && !s.wantedBeside(a)
+}
+
+// wantedBeside is the condition that a message told another attempt that is still wanted.
+func (s *sim) wantedBeside(a *attemptRow) bool {
+	if a.bundle == (nonce{}) {
+		return false
+	}
+	for _, r := range s.rows {
+		for i := range r.attempts {
+			if o := &r.attempts[i]; o.bundle == a.bundle && !o.Unwanted && (o.State == engine.Sending || o.State == engine.Sent || o.State == engine.Delivered) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// toldBy is enginedb.ToldBy: what a message told, as far as is known, the attempt that leads it first.
+func (s *sim) toldBy(m nonce) []nonce {
+	all := []nonce{m}
+	for _, r := range s.rows {
+		for i := range r.attempts {
+			if own := (nonce{r, i + 1}); own != m && r.attempts[i].bundle == m {
+				all = append(all, own)
+			}
+		}
+	}
+	return all
 }
 
 // sweepDue lists the incidents whose deadline has passed: enginedb.Sweep.

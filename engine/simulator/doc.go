@@ -1,6 +1,7 @@
 // Package simulator takes the engine through nights that go wrong, by the million: the real engine.Step
 // and Deadline, with a model of the shell around them, two or three nodes on one database that crash
-// between any two effects, stop and wake up, lose their database, their queue and their providers.
+// between any two effects, stop and wake up, lose their database, their queue and their providers, and now
+// and then stand still all together, for seconds or for hours.
 //
 // A run is a small world drawn from a seed and is the same each time. Time is virtual, there is no
 // goroutine, clock or network in it. First everything goes wrong that the seed says, for some minutes;
@@ -28,20 +29,31 @@
 //   - an answer of their own: only who has answered holds an escalation, and nobody takes it from them.
 //   - told is stored: who was told that it is theirs holds it by what is committed.
 //   - acted on once: an answer that its provider repeats counts once.
-//   - fencing: under one generation one worker holds an attempt, and nobody takes it from one whose lease
-//     runs; a worker whose generation is over writes nothing and keeps no lease.
+//   - fencing: under one generation one worker holds an attempt, in one message, and nobody takes it from
+//     one whose lease runs; a worker whose generation is over writes nothing and keeps no lease.
 //   - news: what was heard of an attempt never goes back.
-//   - silence: no send begins after an answer that was committed before the worker last looked, nor later
-//     than a second after any answer, but by a worker that slept, or could not ask.
-//   - leases: no send begins under a lease that is over, but one by a worker that slept since it last
-//     looked at its clock (Tally.Late).
-//   - duplicates: no send begins after one that was reported, and of an attempt no more messages arrive
-//     than one and those whose sending was interrupted.
+//   - silence: no send begins once all that the message tells was answered before the worker last looked,
+//     nor later than a second after such an answer, but by a worker that could not ask, or that slept between
+//     its claim and its first send, for no longer than it believes its lease.
+//   - leases: no send begins under a lease that is over, unless the worker has just been told that it still
+//     has the message, or could not ask (Tally.Late).
+//   - duplicates: no send begins after one of the same message that was reported for anything that it told,
+//     and of an attempt no more messages arrive than one and those whose sending was interrupted.
 //   - asked first: no provider that can be asked is sent a message again before it was asked.
-//   - hung up: no call is hung up that is still wanted.
-//   - in time: while some node is fit nothing waits longer than fifteen seconds, whatever became of the others.
-//   - calm: where nothing goes wrong every message arrives once, under the first generation, and calls that
-//     nobody needs are hung up within three seconds.
+//   - together: what one message tells is for one person at one place.
+//   - one fate: news of a message is known of all that it told.
+//   - all that it names: an answer to a message answers everything that the message named.
+//   - first pages first: only next contacts are told to wait longer than two seconds for others.
+//   - hung up: no call is hung up that is still wanted for anything that it told.
+//   - after a stop: an incident that waited for something through a long stop is told of it before anything
+//     else happens to it, once, and of no stop that was none; nothing that waited is claimed before. Then its
+//     level is paged anew and has its full wait, a holder who was being asked is asked anew, and what is put
+//     off is later by as long as nobody kept time. "level by level" and "right people" see to it that no
+//     level is skipped and nobody left out, and "peace" that nothing is sent for what was resolved meanwhile.
+//   - in time: while some node is fit nothing waits longer than eleven seconds, whatever became of the others.
+//   - calm: where nothing goes wrong every message arrives once, from its first worker, nothing waits longer
+//     for others than rule 12 allows, but for phones that ring, and calls that nobody needs are hung up within
+//     three seconds.
 //
 // After the faults:
 //
@@ -64,10 +76,13 @@
 // Every function that stands for one of the shell names it, as "pager.claim". The rules of the database's
 // statements are in database.go. A transaction holds its incident's row from its first statement to its
 // commit, reads at its beginning and writes at its end, so that the statements which take no such lock
-// come in between. Left out are pool sizes and limits per sweep, breakers and Retry-After, codes that
-// collide, spoken and written texts, and the rosters' calendar: who is on call is a list of hand-overs.
+// come in between. What goes out together is chosen in such a transaction, too (bundle.go). Sweeps that
+// find nothing are left out: what they write, that time is kept, is made up for before the next event
+// (stop.go), from which also follows when nobody kept time, in truth.
 //
-// An event of the sweeper's own has its place in overdue (sweeper.go), which says what a passed deadline
-// is told to the engine as. Messages that go out as one have theirs in notify (send.go), where a worker
-// that holds an attempt begins to send it.
+// A bundle of which somebody holds a part for long is given up (Tally.Parted): its parts then go out by
+// themselves, may come twice, and an answer to the first message answers less than it named.
+//
+// Left out are pool sizes and limits per sweep, breakers and Retry-After, codes that
+// collide, spoken and written texts, and the rosters' calendar: who is on call is a list of hand-overs.
 package simulator

@@ -50,8 +50,6 @@ type breaks struct {
 	noTicks               bool // sweeps let no time pass
 	staleDeadline         bool // the deadline is stored once
 	claimsAnyState        bool // claims what another worker is sending
-	claimsAnyGeneration   bool // claims do not look at the generation
-	claimsUnwanted        bool // claims do not look whether anybody still wants the message
 	renewsAnyGeneration   bool // leases are renewed whoever has the attempt
 	reportsAnyGeneration  bool // reports are taken whoever has the attempt
 	callsAllSent          bool // a worker reports "sent" whatever it heard
@@ -68,4 +66,31 @@ type breaks struct {
 	ignoresLocks          bool // transactions do not wait for one another
 	leavesOutPages        bool // open pages are not loaded
 	hangsUpNobody         bool // calls that nobody needs ring on
+
+	trustsItsLook bool // after a look at the providers nobody asks whether a message is wanted
+
+	// Stops.
+	tellsNoStop       bool // nobody is told of a stop
+	tellsStopsAgain   bool // who was told of a stop is told again
+	tellsTheOverdue   bool // only what is overdue is told of a stop
+	countsShortStops  bool // short stops are told
+	neverAsksForStops bool // only sweeps notice a stop
+	claimsStopped     bool // the queue's jobs are sent before their incident is told of a stop
+	claimsAsleep      bool // claims do not look whether a stop has been noticed
+	ticksAfterStops   bool // a stop is told as a mere tick
+	putsNothingOff    bool // a stop is told as one of no length
+
+	// Bundles.
+	reportsTheFirst   bool // only the first attempt of a message is reported
+	newsOfTheFirst    bool // a provider's news is taken for the first attempt of a message
+	answersTheFirst   bool // an answer is taken for the first attempt of a message
+	forgetsBundles    bool // who takes a message over does not know what it told
+	sendsWhatIsKnown  bool // a message is sent again though a part of it is reported
+	takesUnseen       bool // what was read is not looked at again before it is taken
+	bundlesAnybody    bool // messages to one place are one, whomever they are for
+	hangsUpSomeWanted bool // a call is hung up when one of its pages is answered
+	partsForgotten    bool // what told a message that is given up is sent anew, with others
+	partsUncounted    bool // a message is given up, and a worker that still has it may go on
+	withdrawsAPart    bool // what nobody wants is withdrawn before all that its message told is there
+	postponesAll      bool // what fell due since a sweep looked waits with what it found
 }

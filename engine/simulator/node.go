@@ -12,6 +12,9 @@ type node struct {
 	life         int // counts its starts: what an earlier life had planned never happens
 	up           bool
 	begun        time.Duration // when it started
+	started      bool          // it takes part
+	kept         time.Duration // when it last knew that time is kept
+	storm        storm
 	leaving      bool          // it was told to end, and takes up nothing new
 	stoppedUntil time.Duration // nothing of it moves before
 	sweepAt      time.Duration // it does not sweep before
@@ -42,7 +45,7 @@ func (n *node) afterUnless(moot *bool, d time.Duration, p point, do func()) {
 }
 
 // works reports whether the node takes up something new.
-func (n *node) works() bool { return n.up && !n.leaving && n.stoppedUntil <= n.s.now }
+func (n *node) works() bool { return n.up && n.started && !n.leaving && n.stoppedUntil <= n.s.now }
 
 func (n *node) rest(r *incidentRow) *rest {
 	for len(n.rests) <= r.no {
@@ -60,6 +63,14 @@ func (s *sim) perform(e event) {
 	}
 	if n.life != e.life || e.moot != nil && *e.moot {
 		return
+	}
+	if s.armed > 0 {
+		if s.armed--; s.armed == 0 {
+			s.stand()
+		}
+		if n.life != e.life {
+			return
+		}
 	}
 	if n.stoppedUntil > s.now {
 		n.asleep = append(n.asleep, e)
@@ -84,7 +95,7 @@ func (s *sim) perform(e event) {
 func (s *sim) kill(n *node, down time.Duration) {
 	s.tally.Kills++
 	n.life++
-	n.up = false
+	n.up, n.started = false, false
 	for _, r := range s.rows {
 		if r.holder != nil && r.holder.node == n {
 			s.release(r.holder)
@@ -98,14 +109,37 @@ func (s *sim) kill(n *node, down time.Duration) {
 	})
 }
 
-// begin is pager.Start.
+// begin is pager.Start, which is tried again until there is a database.
 func (n *node) begin() {
-	*n = node{s: n.s, name: n.name, life: n.life, up: true, begun: n.s.now, jitter: n.s.jitter()}
-	n.after(n.s.latency(), start, func() {
-		n.s.tell(n, "starts")
-		if n.s.now >= n.s.away {
-			n.s.checkRepair(n.s.repair())
+	s := n.s
+	if s.now < s.dark && s.halt.how != noDatabase {
+		life := n.life
+		s.after(s.patiently(s.dice.between(0, time.Second)), func() {
+			if n.life == life && !n.up {
+				n.begin()
+			}
+		})
+		return
+	}
+	*n = node{s: s, name: n.name, life: n.life, up: true, begun: s.now, jitter: s.jitter(), storm: newStorm()}
+	n.after(s.latency(), start, n.start)
+}
+
+func (n *node) start() {
+	s := n.s
+	again := func() { n.after(s.patiently(s.dice.between(200*time.Millisecond, time.Second)), start, n.start) }
+	if s.now < s.away {
+		again()
+		return
+	}
+	s.checkRepair(s.repair())
+	n.awake(start, func(ok bool) {
+		if !ok {
+			again()
+			return
 		}
+		s.tell(n, "starts")
+		n.started, n.begun = true, s.now
 	})
 }
 

@@ -1,18 +1,30 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"rouse/engine"
 	"rouse/rosters"
 )
 
-// answer is one thing that a person does about an incident, until they are told that it is done.
+// answer is one thing that a person does about an incident, or about a message, until they are told that it
+// is done.
 type answer struct {
 	row     *incidentRow
 	event   engine.Event
-	id      int  // unique to what its provider may repeat (pager.From.Event); 0: a button, or REST
-	repeats bool // the person, or the provider, asks again when nobody answers
+	to      *call // the message that is answered, if any
+	id      int   // unique to what its provider may repeat (pager.From.Event); 0: a button, or REST
+	repeats bool  // the person, or the provider, asks again when nobody answers
+}
+
+// part is what an answer says about one incident.
+type part struct {
+	row     *incidentRow
+	event   engine.Event
+	once    seen
+	verdict engine.Verdict
+	outcome outcome
 	stored  bool // it is committed that it is theirs
 }
 
@@ -26,7 +38,7 @@ func (s *sim) reach(k *call) {
 	if !decline && !d.chance(f.acknowledges) {
 		return
 	}
-	r, no := k.by.row, k.by.ref.attempt
+	r, no := k.by.lead().row, k.by.lead().ref.attempt
 	p := r.page(no)
 	a := engine.Answer{Person: p.Person, Decline: decline, Page: p.No, Attempt: no, Via: "push"}
 	in, id := d.between(time.Second, 2*time.Minute), 0
@@ -36,9 +48,9 @@ func (s *sim) reach(k *call) {
 	case rosters.Voice: // while it rings
 		in, a.Via, id = d.between(3*time.Second, 20*time.Second), "voice", s.nextID()
 	}
-	s.after(in, func() { s.say(&answer{row: r, event: a, id: id, repeats: true}, 0) })
+	s.after(in, func() { s.say(&answer{row: r, event: a, to: k, id: id, repeats: true}, 0) })
 	if id != 0 && d.chance(f.receiptTwice) {
-		s.after(in+d.between(0, time.Minute), func() { s.say(&answer{row: r, event: a, id: id, repeats: true}, 0) })
+		s.after(in+d.between(0, time.Minute), func() { s.say(&answer{row: r, event: a, to: k, id: id, repeats: true}, 0) })
 	}
 }
 
@@ -66,41 +78,94 @@ func (s *sim) say(a *answer, try int) {
 		}
 	})
 	n.after(s.latency(), answerRead, func() {
-		n.answer(a, func(o outcome, v engine.Verdict) {
+		n.answer(a, func(parts []*part) {
 			told = true
-			if o == failed && a.repeats {
+			if slices.ContainsFunc(parts, func(p *part) bool { return p.outcome == failed }) && a.repeats {
 				s.after(s.dice.between(time.Second, 4*time.Second), func() { s.say(a, try+1) })
 			}
-			s.told(n, a, o, v)
+			s.told(n, a, parts)
 		})
 	})
 }
 
-// answer is pager.answer, and pager.onKey for what is not an answer.
-func (n *node) answer(a *answer, reply func(outcome, engine.Verdict)) {
+// answer is pager.answer: an answer to a message is one about each page that it told, each in a transaction
+// of its own.
+func (n *node) answer(a *answer, reply func([]*part)) {
+	parts := n.s.meant(a)
+	left := len(parts)
+	for _, p := range parts {
+		n.answerOne(a, p, func(o outcome) {
+			p.outcome = o
+			if left--; left == 0 {
+				reply(parts)
+			}
+		})
+	}
+}
+
+// meant is pager.meant: the pages that an answer is about.
+func (s *sim) meant(a *answer) (parts []*part) {
+	if a.to == nil {
+		return []*part{{row: a.row, event: a.event, once: seen{id: a.id}}}
+	}
+	ev, _ := a.event.(engine.Answer)
+	m := a.to.by.nonce()
+	own := m.row.attempt(m.attempt).bundle
+	alone := ev.Via == "push" && own != m // enginedb.PageWithTokens
+	if ev.Via == "sms" {
+		alone = s.lastText(m) == (nonce{})
+	}
+	if alone || s.broken.answersTheFirst {
+		return []*part{{row: a.row, event: a.event, once: seen{id: a.id}}}
+	}
+	for i, t := range s.toldBy(m) {
+		p := t.row.page(t.attempt)
+		q := &part{row: t.row, event: engine.Answer{Person: p.Person, Decline: ev.Decline, Page: p.No, Attempt: t.attempt, Via: ev.Via}, once: seen{id: a.id}}
+		if i > 0 {
+			q.once.row, q.once.page = t.row, p.No
+		}
+		parts = append(parts, q)
+	}
+	return parts
+}
+
+// lastText is enginedb.PageByCode: the bundle of the last text that quoted the page's code, if it was one.
+func (s *sim) lastText(m nonce) (last nonce) {
+	var at time.Time
+	for _, no := range m.row.page(m.attempt).attempts {
+		a := m.row.attempt(no)
+		quoted := a.bundle == (nonce{}) || a.bundle == (nonce{m.row, no})
+		if a.Channel == rosters.SMS && !a.claimedAt.IsZero() && quoted && a.claimedAt.After(at) {
+			last, at = a.bundle, a.claimedAt
+		}
+	}
+	return last
+}
+
+// answerOne is pager.answerOne, and pager.onKey for what is not an answer.
+func (n *node) answerOne(a *answer, p *part, then func(outcome)) {
 	s := n.s
-	var v engine.Verdict
-	h := happening{row: a.row, event: a.event, deciding: answerDecided, committing: answerCommitted, ending: answerAnswered,
-		then: func(o outcome) { reply(o, v) }}
-	ev, isAnswer := a.event.(engine.Answer)
+	h := happening{row: p.row, event: p.event, deciding: answerDecided, committing: answerCommitted, ending: answerAnswered, then: then}
+	ev, isAnswer := p.event.(engine.Answer)
 	if isAnswer {
 		h.named.page = ev.Page
 	}
 	h.first = func(c *change) outcome {
-		s.tell(n, "hears: %s", describe(a.event))
+		s.tell(n, "hears about %s: %s", p.row.inc.Key, describe(p.event))
 		if !isAnswer {
-			if _, ends := a.event.(engine.Ended); c.before.Status == engine.Resolved && !ends {
+			if _, ends := p.event.(engine.Ended); c.after.Status == engine.Resolved && !ends {
 				return refused // pager.refuseResolved
 			}
 			return goOn
 		}
-		v = c.before.Judge(ev)
-		if s.actedOn(c, a.id) {
+		p.verdict = c.after.Judge(ev)
+		if s.actedOn(c, p.once) {
 			return refused // pager.ErrSeen, with the reply that the answer would get now
 		}
-		c.answer = a
+		c.answer = p
 		if s.broken.tellsBeforeCommit {
-			s.told(n, a, committed, v)
+			p.outcome = committed
+			s.told(n, a, []*part{p})
 		}
 		return goOn
 	}
@@ -108,14 +173,17 @@ func (n *node) answer(a *answer, reply func(outcome, engine.Verdict)) {
 }
 
 // told is a person reading the reply.
-func (s *sim) told(n *node, a *answer, o outcome, v engine.Verdict) {
-	ev, isAnswer := a.event.(engine.Answer)
-	if !isAnswer || o != committed {
-		return
+func (s *sim) told(n *node, a *answer, parts []*part) {
+	s.checkAnswered(a, parts)
+	for _, p := range parts {
+		ev, isAnswer := p.event.(engine.Answer)
+		if !isAnswer || p.outcome != committed {
+			continue
+		}
+		s.tally.Answers++
+		s.tell(n, "tells %s about %s: %s", ev.Person, p.row.inc.Key, p.verdict.Outcome)
+		s.checkTold(p)
 	}
-	s.tally.Answers++
-	s.tell(n, "tells %s: %s", ev.Person, v.Outcome)
-	s.checkTold(a, v)
 }
 
 // command is what somebody does without having been paged.

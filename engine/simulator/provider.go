@@ -20,7 +20,7 @@ const (
 
 var reactionNames = [...]string{"taken", "refused", "refused here", "refused for now", "an error of its own", "nothing"}
 
-func (x *sending) channel() rosters.Channel { return x.row.attempt(x.ref.attempt).Channel }
+func (x *sending) channel() rosters.Channel { return x.lead().attempt().Channel }
 
 // call sends the message to the provider whose turn it is.
 func (c *chain) call() {
@@ -30,10 +30,15 @@ func (c *chain) call() {
 		return
 	}
 	k := &call{by: x, provider: p, begun: s.now}
-	x.row.book.calls = append(x.row.book.calls, k)
+	for i := range x.tells {
+		b := &x.tells[i].row.book
+		if len(b.calls) == 0 || b.calls[len(b.calls)-1] != k { // else paged in two roles at once
+			b.calls = append(b.calls, k)
+		}
+	}
 	s.tally.Sends++
-	s.tell(x.n, "calls %s with attempt %s, %s to %s", p.name, x, x.channel(), x.row.page(x.ref.attempt).Person)
-	a, lands, answers := s.react(x.row.attempt(x.ref.attempt).Address)
+	s.tell(x.n, "calls %s with attempt %s, %s to %s", p.name, x, x.channel(), x.lead().row.page(x.lead().ref.attempt).Person)
+	a, lands, answers := s.react(x.lead().attempt().Address)
 	if lands > 0 {
 		s.after(lands, func() { s.land(k) })
 	}
@@ -81,9 +86,11 @@ func (s *sim) react(address string) (a reaction, lands, answers time.Duration) {
 // land is the provider having the message: it reaches a phone, and sooner or later there is a receipt.
 func (s *sim) land(k *call) {
 	k.landed = s.now
-	b := &k.by.row.book
-	if b.arrived(k.by.ref.attempt) > 1 {
-		s.tally.Duplicates++
+	for _, t := range k.by.tells {
+		if t.row.arrived(t.ref.attempt) > 1 {
+			s.tally.Duplicates++
+			break
+		}
 	}
 	s.tell(nil, "%s has attempt %s", k.provider.name, k.by)
 	s.receipts(k)
@@ -136,16 +143,44 @@ func (s *sim) callback(k *call, r receipt, in time.Duration, try int) {
 			again()
 			return
 		}
-		row, ref := k.by.row, attemptRef{attempt: k.by.ref.attempt}
-		n.after(s.latency(), receiptRead, func() {
-			s.tell(n, "reads a receipt: attempt %d of %s is %s", ref.attempt, row.inc.Key, r.state())
-			s.reportTo(n, row, ref, r, nil, receiptDecided, func(o outcome) {
-				if o == failed {
-					again()
-				}
-			})
-		})
+		n.after(s.latency(), receiptRead, func() { n.receipt(k, r, again) })
 	})
+}
+
+// receipt is pager.Report: news about a message is news about all that it told.
+func (n *node) receipt(k *call, r receipt, again func()) {
+	s := n.s
+	told := s.toldBy(k.by.nonce())
+	left, bad := len(told), false
+	for i, t := range told {
+		if i > 0 && s.broken.newsOfTheFirst {
+			left--
+			continue
+		}
+		s.tell(n, "reads a receipt: attempt %d of %s is %s", t.attempt, t.row.inc.Key, r.state())
+		s.reportTo(n, t.row, attemptRef{attempt: t.attempt}, r, nil, receiptDecided, func(o outcome) {
+			left, bad = left-1, bad || o == failed
+			if left > 0 {
+				return
+			}
+			if bad {
+				again()
+			} else {
+				s.checkFate(k, r)
+			}
+			if r != sentReceipt && k.by.channel() == rosters.Voice && !s.databaseIsAway() {
+				n.callOver(told)
+			}
+		})
+	}
+}
+
+// callOver is pager.callOver.
+func (n *node) callOver(told []nonce) {
+	for _, t := range told {
+		t.row.attempt(t.attempt).hungUp, t.row.moved = true, true
+	}
+	n.storm.free(told[0].row.attempt(told[0].attempt).Address)
 }
 
 // withdraw is pager.withdraw: a call that nobody needs any more is hung up.
@@ -153,8 +188,8 @@ func (n *node) withdraw(r *incidentRow, attempt int) {
 	s := n.s
 	n.after(s.latency(), hangingUp, func() {
 		a := r.attempt(attempt)
-		if s.databaseIsAway() || !a.providerID { // not with a provider yet: its report asks again
-			return
+		if s.databaseIsAway() || !a.providerID || s.wantedBeside(a) && !s.broken.hangsUpSomeWanted {
+			return // not with a provider yet: its report asks again; nor over: who answers the rest of it asks again
 		}
 		s.checkHangUp(r, a)
 		if s.dice.chance(s.faults.hangUpFails) || s.broken.hangsUpNobody {
@@ -163,9 +198,10 @@ func (n *node) withdraw(r *incidentRow, attempt int) {
 		n.after(s.dice.between(20*time.Millisecond, 300*time.Millisecond), hungUp, func() {
 			if !s.databaseIsAway() {
 				s.tell(n, "has hung up attempt %d of %s", attempt, r.inc.Key)
-				a := r.attempt(attempt)
-				s.checkHungUp(r, a)
-				a.hungUp, r.moved = true, true
+				s.checkHungUp(r, r.attempt(attempt))
+				for _, t := range s.toldBy(r.message(attempt)) {
+					t.row.attempt(t.attempt).hungUp, t.row.moved = true, true
+				}
 			}
 		})
 	})

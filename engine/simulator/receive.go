@@ -29,7 +29,7 @@ func (s *sim) post(a *alert) {
 	}
 	n := s.nodes[s.dice.below(len(s.nodes))]
 	if !n.works() {
-		s.after(s.dice.between(200*time.Millisecond, 2*time.Second), func() { s.post(a) })
+		s.after(s.patiently(s.dice.between(200*time.Millisecond, 2*time.Second)), func() { s.post(a) })
 		return
 	}
 	answered := false
@@ -43,7 +43,7 @@ func (s *sim) post(a *alert) {
 		n.receive(a, 1, func(o outcome) {
 			answered = true
 			if o == failed {
-				s.after(s.dice.between(200*time.Millisecond, 2*time.Second), func() { s.post(a) })
+				s.after(s.patiently(s.dice.between(200*time.Millisecond, 2*time.Second)), func() { s.post(a) })
 				return
 			}
 			s.tell(n, "tells the sender that alert %d is accepted", a.id)
@@ -71,6 +71,17 @@ func (n *node) receive(a *alert, try int, reply func(outcome)) {
 		}
 		reply(o)
 	}
+	n.awake(alertAnswered, func(ok bool) {
+		if !ok {
+			then(failed)
+			return
+		}
+		n.take(a, then, reply)
+	})
+}
+
+func (n *node) take(a *alert, then, reply func(outcome)) {
+	s := n.s
 	r := s.openIncident(a)
 	switch {
 	case r != nil:
@@ -122,7 +133,7 @@ func (n *node) join(r *incidentRow, a *alert, then func(outcome)) {
 	}
 	n.s.handle(n, happening{row: r, event: ev, then: then, deciding: alertDecided, committing: alertCommitted, ending: alertAnswered,
 		first: func(c *change) outcome {
-			if !r.committed || c.before.Status == engine.Resolved { // rolled back or resolved while we waited for the lock
+			if !r.committed || c.after.Status == engine.Resolved { // rolled back or resolved while we waited for the lock
 				return met
 			}
 			c.alert = a.id

@@ -6,11 +6,18 @@ import (
 	"rouse/engine"
 )
 
+// nonce names a message at its provider: it is that of the attempt which leads it.
+type nonce struct {
+	row     *incidentRow
+	attempt int
+}
+
 // incidentRow is a row of table incident, with the rows of the other tables that belong to it.
 type incidentRow struct {
 	no        int             // from 0, in the order of opening
 	inc       engine.Incident // its columns, and those of its escalations, which have no pages here
 	deadline  time.Time
+	stoppedAt time.Time    // since when nobody kept time for it; zero: somebody does, or it was told
 	pages     []pageRow    // the page with number n is at n-1
 	attempts  []attemptRow // likewise
 	committed bool         // until then only its own transaction sees it
@@ -38,11 +45,17 @@ type attemptRow struct {
 	generation int
 	leaseUntil time.Time
 	claimedAt  time.Time
-	providerID bool // whether one is known
+	bundle     nonce // of the message that tells it with others
+	providerID bool  // whether one is known
 	hungUp     bool
-	forced     bool    // what became of it was written without the engine
-	locked     *change // who has written to it and not committed yet
+	handed     bool          // to the queue
+	forced     bool          // what became of it was written without the engine
+	parted     time.Duration // when its message was given up, and it was let go its own way
+	locked     *change       // who has written to it and not committed yet
 }
+
+// unsent reports whether it is still to be sent, or at a worker.
+func (a *attemptRow) unsent() bool { return a.State == engine.Queued || a.State == engine.Sending }
 
 // attemptRef is enginedb.AttemptRef. Generation 0 is a provider's.
 type attemptRef struct{ attempt, generation int }
@@ -58,6 +71,14 @@ func (r *incidentRow) attempt(no int) *attemptRow {
 		return nil
 	}
 	return &r.attempts[no-1]
+}
+
+// message is what the attempt was, or will be, sent as.
+func (r *incidentRow) message(attempt int) nonce {
+	if m := r.attempts[attempt-1].bundle; m != (nonce{}) {
+		return m
+	}
+	return nonce{r, attempt}
 }
 
 // load reads what Step needs of an incident: enginedb.Lock.
@@ -92,6 +113,14 @@ func (r *incidentRow) with(wanted func(*pageRow) bool) engine.Incident {
 // save writes what Step changed: enginedb.Save.
 func (s *sim) save(r *incidentRow, before, after engine.Incident) {
 	r.moved = true
+	if !s.broken.tellsStopsAgain {
+		r.stoppedAt = time.Time{}
+	}
+	if s.tally.Bundles > 0 { // whether a call is to be hung up depends on what else it told
+		for _, o := range s.rows {
+			o.moved = true
+		}
+	}
 	if !s.broken.staleDeadline || r.deadline.IsZero() {
 		r.deadline = after.Deadline()
 	}
@@ -153,7 +182,7 @@ func (s *sim) updateAttempt(r *incidentRow, a engine.Attempt) {
 
 // nextLook is when a sweep next finds something to do, by the database's clock; zero if never. It stands
 // for the look that every node takes at least each sweepEvery: those that find nothing are left out.
-func (r *incidentRow) nextLook(now time.Time) time.Time {
+func (s *sim) nextLook(r *incidentRow, now time.Time) time.Time {
 	if !r.moved && (r.due.IsZero() || r.due.After(now)) {
 		return r.due
 	}
@@ -164,8 +193,20 @@ func (r *incidentRow) nextLook(now time.Time) time.Time {
 	r.due = r.deadline
 	for i := range r.attempts {
 		a := &r.attempts[i]
-		if (a.State == engine.Queued || a.State == engine.Sending || a.ringing(now)) && (r.due.IsZero() || a.leaseUntil.Before(r.due)) {
-			r.due = a.leaseUntil
+		at := a.leaseUntil
+		switch {
+		case s.broken.partsForgotten && a.State == engine.Sending && a.claimedAt.IsZero() && at.Before(now):
+			at = now // nothing puts it off while its phone rings
+		case a.unsent():
+		case s.rings(a, now): // as soon as nothing is wanted any more that it told
+			if since := s.clockAt(s.unneeded(r, a.No)); since.After(at) {
+				at = since
+			}
+		default:
+			continue
+		}
+		if r.due.IsZero() || at.Before(r.due) {
+			r.due = at
 		}
 	}
 	return r.due

@@ -17,12 +17,12 @@ const (
 	forceAfter = 3
 )
 
-// sending is pager.claimed: an attempt in the hands of a node, for as long as its lease can be kept.
+// sending is pager.claimed: a message in the hands of a node, for as long as its lease can be kept.
 type sending struct {
 	s         *sim
 	n         *node
-	row       *incidentRow
-	ref       attemptRef
+	tells     []told // the attempts that it tells, at least one; the first leads
+	known     receipt
 	takenOver bool
 	again     bool          // an earlier worker had it: the provider is asked first
 	claimedAt time.Duration // when it was claimed
@@ -33,19 +33,43 @@ type sending struct {
 	asked     []question    // to providers, whether they have the message
 	over      bool          // the worker has ended
 	under     *chain        // what is under way at the providers, if anything
-	poisoned  bool          // the database will not take its report
+}
+
+// told is an attempt that a message tells.
+type told struct {
+	row      *incidentRow
+	ref      attemptRef
+	poisoned bool // the database will not take its report
+	over     bool // its report is written, or will not be
+}
+
+func (x *sending) lead() *told { return &x.tells[0] }
+
+func (t *told) attempt() *attemptRow { return t.row.attempt(t.ref.attempt) }
+
+// nonce is what providers know the message by.
+func (x *sending) nonce() nonce { return nonce{x.tells[0].row, x.tells[0].ref.attempt} }
+
+// index finds an attempt among those that the message tells, -1 if it is not.
+func (x *sending) index(r *incidentRow, attempt int) int {
+	for i := range x.tells {
+		if x.tells[i].row == r && x.tells[i].ref.attempt == attempt {
+			return i
+		}
+	}
+	return -1
 }
 
 // send is pager.send: claim, notify, report.
-func (n *node) send(r *incidentRow, ref attemptRef) { n.sendAs(r, ref, false) }
-
-func (n *node) sendAs(r *incidentRow, ref attemptRef, left bool) {
-	x := &sending{s: n.s, n: n, row: r, ref: ref, takenOver: left}
-	p := jobFetched
-	if left {
-		p = takenOver
-	}
-	n.after(n.s.latency(), p, func() { x.claim(1) })
+func (n *node) send(r *incidentRow, ref attemptRef) {
+	x := &sending{s: n.s, n: n, tells: []told{{row: r, ref: ref}}}
+	n.after(n.s.latency(), jobFetched, func() {
+		n.awake(jobFetched, func(ok bool) {
+			if ok {
+				x.claim(1)
+			}
+		})
+	})
 }
 
 // claim is pager.claim: while somebody else is at work on the incident the worker waits for its turn, for a
@@ -56,41 +80,54 @@ func (x *sending) claim(try int) {
 		s.tell(x.n, "cannot claim attempt %s: no database", x)
 		return
 	}
-	x.held = s.now
-	if x.take() != isLocked || try == claimTries {
+	asked := s.now
+	if x.take(asked) != isLocked || try == claimTries {
 		return
 	}
 	// enginedb.ClaimInTurn
-	s.wait(&waiter{row: x.row, node: x.n, life: x.n.life, point: jobFetched,
-		granted: func() { x.take() }, failed: func() { x.claim(try + 1) }}, claimWait)
+	s.wait(&waiter{row: x.lead().row, node: x.n, life: x.n.life, point: jobFetched,
+		granted: func() { x.take(asked) }, failed: func() { x.claim(try + 1) }}, claimWait)
 }
 
 // take is the claim's statement, and what the worker does when it hears of it.
-func (x *sending) take() found {
-	s := x.s
-	got, first := s.claim(x.row, x.ref)
+func (x *sending) take(asked time.Duration) found {
+	got, first := x.s.claim(x)
 	switch got {
 	case isLocked:
 		return got
 	case notFound:
-		s.tell(x.n, "finds nothing to do about attempt %s", x)
+		x.s.tell(x.n, "finds nothing to do about attempt %s", x)
 		return got
 	case ours:
 	}
-	s.tell(x.n, "claims attempt %s", x)
-	x.looked, x.fresh, x.claimedAt, x.again = s.now, true, s.now, !first
-	x.poisoned = s.dice.chance(s.faults.poison)
-	if s.dice.chance(s.faults.unlearnt) {
-		s.tally.Unlearnt++
-		s.tell(x.n, "never learns of it")
-		return got
-	}
-	x.n.sends = append(x.n.sends, x)
-	x.n.after(s.latency(), leaseTaken, x.notify)
+	x.again = !first
+	x.claimed(asked)
 	return got
 }
 
-// notify is pager.notify: one claimed attempt goes out on its channel, outside any transaction.
+// claimed is what a worker does once its claim is committed, if it learns of it.
+func (x *sending) claimed(asked time.Duration) {
+	s := x.s
+	s.tell(x.n, "claims attempt %s", x)
+	x.held, x.looked, x.fresh, x.claimedAt = asked, s.now, true, s.now
+	for i := range x.tells {
+		x.tells[i].poisoned = s.dice.chance(s.faults.poison)
+	}
+	if s.dice.chance(s.faults.unlearnt) {
+		s.tally.Unlearnt++
+		s.tell(x.n, "never learns of it")
+		return
+	}
+	x.n.storm.told[x.lead().attempt().Address] = s.now
+	x.n.sends = append(x.n.sends, x)
+	if x.known != unknown {
+		x.n.after(s.latency(), leaseTaken, func() { x.report(x.known) })
+		return
+	}
+	x.n.after(s.latency(), leaseTaken, x.notify)
+}
+
+// notify is pager.notify: one claimed message goes out on its channel, outside any transaction.
 func (x *sending) notify() {
 	s := x.s
 	x.begins = s.now
@@ -124,8 +161,8 @@ func (x *sending) notifyOnce(again bool, then func(receipt)) {
 	x.under.notify(again)
 }
 
-// stillWanted is claimed.wanted: asked before a message is tried once more. A database that does not
-// answer leaves it wanted.
+// stillWanted is claimed.wanted: asked before a message is tried once more, and after it was looked up. A
+// database that does not answer leaves it wanted.
 func (x *sending) stillWanted() bool {
 	s := x.s
 	if s.broken.neverAsksWanted {
@@ -135,7 +172,7 @@ func (x *sending) stillWanted() bool {
 		x.looked, x.fresh = 0, true // it could not look: rather twice than never
 		return true
 	}
-	wanted := s.wanted(x.row, x.ref)
+	wanted := s.wanted(x)
 	if wanted {
 		x.looked, x.fresh = s.now, true
 	}
@@ -169,7 +206,7 @@ func (x *sending) keepLease() {
 	s := x.s
 	asked := s.now
 	away := s.databaseIsAway()
-	switch held := !away && s.renew(x.row, x.ref); {
+	switch held := !away && s.renew(x); {
 	case held:
 		x.held = asked
 	case !away, s.now-x.held > lease-renewEvery:
@@ -182,49 +219,84 @@ func (x *sending) keepLease() {
 	x.n.afterUnless(&x.over, renewEvery, leaseRenewed, x.keepLease)
 }
 
-// report is pager.reportSurely: what the provider said is written down under the worker's generation,
-// through a database that may be away for a while.
+// report is pager.reportAll: what the provider said is written down for every attempt that the message
+// told, each by itself.
 func (x *sending) report(r receipt) {
 	if x.s.broken.callsAllSent {
 		r = sentReceipt
 	}
-	x.tryReport(r, x.s.now, 50*time.Millisecond, 0)
+	for i := range x.tells {
+		if i > 0 && x.s.broken.reportsTheFirst {
+			x.reported(i)
+			continue
+		}
+		x.tryReport(i, r, x.s.now, 50*time.Millisecond, 0)
+	}
 }
 
-func (x *sending) tryReport(r receipt, since, wait time.Duration, tries int) {
-	s := x.s
-	again := func(tries int) {
-		if s.now-since > reportFor {
-			s.tell(x.n, "gives up reporting attempt %s", x)
-			x.over = true
+// reported ends the report about one of the attempts.
+func (x *sending) reported(i int) {
+	x.tells[i].over = true
+	for i := range x.tells {
+		if !x.tells[i].over {
 			return
 		}
-		x.n.after(wait, reportDecided, func() { x.tryReport(r, since, min(2*wait, time.Second), tries) })
 	}
-	if x.poisoned {
+	x.over = true
+}
+
+// tryReport is pager.reportSurely: it writes under the worker's generation, through a database that may be
+// away for a while.
+func (x *sending) tryReport(i int, r receipt, since, wait time.Duration, tries int) {
+	s, t := x.s, &x.tells[i]
+	again := func(tries int) {
+		if s.now-since > reportFor {
+			s.tell(x.n, "gives up reporting attempt %s", t)
+			x.reported(i)
+			return
+		}
+		x.n.after(wait, reportDecided, func() { x.tryReport(i, r, since, min(2*wait, time.Second), tries) })
+	}
+	if t.poisoned {
 		if tries++; tries < forceAfter {
 			again(tries)
 			return
 		}
-		s.tell(x.n, "forces the report that attempt %s is %s", x, r.state())
-		s.tally.Forced++
-		s.force(x.row, x.ref, r.state())
-		x.over = true
+		x.force(i, r)
 		return
 	}
-	s.reportTo(x.n, x.row, x.ref, r, x, reportDecided, func(o outcome) {
+	s.reportTo(x.n, t.row, t.ref, r, x, reportDecided, func(o outcome) {
 		switch o {
 		case failed:
 			again(tries)
 			return
 		case refused:
 			s.tally.Stale++
-			s.tell(x.n, "has its report on attempt %s refused as stale", x)
+			s.tell(x.n, "has its report on attempt %s refused as stale", t)
 		default:
-			s.tell(x.n, "has reported that attempt %s is %s", x, r.state())
+			s.tell(x.n, "has reported that attempt %s is %s", t, r.state())
 		}
-		x.over = true
+		x.reported(i)
 	})
+}
+
+// force is enginedb.Force, which waits for the incident's lock. If it waits in vain, the lease runs out.
+func (x *sending) force(i int, r receipt) {
+	s, t := x.s, &x.tells[i]
+	then := func() {
+		s.tell(x.n, "forces the report that attempt %s is %s", t, r.state())
+		s.tally.Forced++
+		s.force(t, r.state())
+		x.n.after(s.latency(), reportLearnt, func() { x.reported(i) })
+	}
+	switch {
+	case s.databaseIsAway():
+		x.reported(i)
+	case t.row.holder == nil || s.broken.ignoresLocks:
+		then()
+	default:
+		s.wait(&waiter{row: t.row, node: x.n, life: x.n.life, point: reportLearnt, granted: then, failed: func() { x.reported(i) }}, lockTimeout)
+	}
 }
 
 // reportTo is pager.report: a receipt for the engine. A worker's carries its generation, a provider's 0.
@@ -234,7 +306,7 @@ func (s *sim) reportTo(n *node, r *incidentRow, ref attemptRef, what receipt, by
 			if !s.settle(c, ref) {
 				return refused
 			}
-			c.reporter = by
+			c.reporter, c.reports = by, ref
 			return goOn
 		},
 		then: then, deciding: p, committing: p + 1, ending: p + 2})

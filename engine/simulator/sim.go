@@ -25,10 +25,21 @@ type sim struct {
 	nodes  []*node
 
 	// What is committed, but for what belongs to an incident's row; and how long the database is away.
-	rows []*incidentRow
-	kept []kept // table alert
-	seen []int  // table seen
-	away time.Duration
+	rows      []*incidentRow
+	kept      []kept // table alert
+	seen      []seen // table seen
+	away      time.Duration
+	pulse     time.Time // table pulse: when time was last kept
+	resumedAt time.Time // when the last stop was noticed
+	noted     time.Time // by the timeline's last line
+	bundlings []*bundling
+
+	halt      halt
+	armed     int           // after so many steps the system stands still; 0: not now
+	dark      time.Duration // until when the system stands still
+	keptAt    time.Time     // when time was kept, in truth
+	keptSince time.Duration
+	gaps      []gap
 
 	alerts  []*alert
 	ids     int
@@ -70,18 +81,26 @@ func (s *sim) begin() {
 	s.faults = newFaults(d)
 	s.calm = s.faults == faults{acknowledges: s.faults.acknowledges, declines: s.faults.declines}
 	s.heals = d.between(90*time.Second, 5*time.Minute)
+	if !s.calm {
+		s.newHalt()
+	}
 	s.ends = s.heals + 24*time.Hour // until it is known how long the ladders are
+	s.pulse, s.keptAt = s.clock(), s.clock()
 	for i := range 2 + d.below(2) {
 		n := &node{s: s, name: string(rune('A' + i)), life: 1}
 		n.begin()
 		s.nodes = append(s.nodes, n)
 	}
 	s.kept = make([]kept, 1)
-	for i := range 1 + d.below(3) {
-		s.trouble(i)
+	troubles, within := 1+d.below(3), time.Minute
+	if d.chance(0.1) { // a storm
+		troubles, within = 4+d.below(4), pick(d, 100*time.Millisecond, 5*time.Second)
+	}
+	for i := range troubles {
+		s.trouble(i, d.between(0, within))
 	}
 	for range d.below(4) {
-		s.at(d.between(10*time.Second, s.heals), s.command)
+		s.at(s.sometime(10*time.Second), s.command)
 	}
 	if !s.calm {
 		s.misfortunes()
@@ -91,18 +110,25 @@ func (s *sim) begin() {
 }
 
 // trouble draws the alerts about one trouble: mostly it is reported more than once.
-func (s *sim) trouble(i int) {
+func (s *sim) trouble(i int, at time.Duration) {
 	d := s.dice
-	at, sv, dedup := d.between(0, time.Minute), d.below(len(s.world.services)), "trouble "+string(rune('1'+i))
+	sv, dedup := d.below(len(s.world.services)), "trouble "+string(rune('1'+i))
 	severity := pick(d, engine.Critical, engine.Critical, engine.Major, engine.Minor)
-	for {
-		a := &alert{id: len(s.kept), service: sv, dedup: dedup, severity: severity, action: engine.Trigger}
-		if len(s.alerts) > 0 && d.chance(0.1) {
-			a.action = engine.Resolve
-		}
+	report := func(at time.Duration, action engine.Action) {
+		a := &alert{id: len(s.kept), service: sv, dedup: dedup, severity: severity, action: action}
 		s.kept = append(s.kept, kept{})
 		s.alerts = append(s.alerts, a)
 		s.at(at, func() { s.post(a) })
+	}
+	if h := s.halt; h.long > 0 && d.chance(0.3) { // it is over while the system stands still, or as soon as it is back
+		report(d.between(h.at, h.at+h.long+2*time.Second), engine.Resolve)
+	}
+	for {
+		action := engine.Trigger
+		if len(s.alerts) > 0 && d.chance(0.1) {
+			action = engine.Resolve
+		}
+		report(at, action)
 		if !d.chance(0.4) {
 			return
 		}
@@ -116,7 +142,7 @@ func (s *sim) misfortunes() {
 	d := s.dice
 	some := func(most int, what func()) {
 		for range d.below(most + 1) {
-			s.at(d.between(0, s.heals), what)
+			s.at(s.sometime(0), what)
 		}
 	}
 	some(1, func() {
@@ -145,11 +171,12 @@ func (s *sim) misfortunes() {
 // heal ends all faults, and nobody answers from now on.
 func (s *sim) heal() {
 	s.tell(nil, "all faults end, and nobody answers any more")
-	s.faults, s.away = faults{}, s.now
+	s.faults, s.away, s.dark, s.armed = faults{}, s.now, min(s.dark, s.now), 0
 	for _, n := range s.nodes {
 		n.stoppedUntil = min(n.stoppedUntil, s.now)
 		s.wake(n)
-		if !n.up {
+		if !n.started {
+			n.life++
 			n.begin()
 		}
 	}
@@ -185,6 +212,7 @@ func (s *sim) next() bool {
 	if at > s.ends {
 		return false
 	}
+	s.keepTime(at)
 	s.now = max(s.now, at)
 	if n != nil && due == at {
 		s.perform(event{node: n, life: n.life, point: sweeping, do: n.sweep})

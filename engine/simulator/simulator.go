@@ -44,6 +44,10 @@ type Tally struct {
 	Late         int // sends begun under a lease that was over, by workers that slept
 	Stale        int // reports refused because the attempt was given to another worker
 	Forced       int // reports written without the engine
+	Bundles      int // messages that told several attempts
+	Bundled      int // attempts that were told in the message of another
+	Known        int // messages of which another worker had reported a part
+	Parted       int // messages that were given up because somebody held a part of them
 	Lookups      int // questions to providers whether they have a message
 	Answers      int // that people gave and were told of
 	Ladders      int // escalations that were climbed to the end after the faults
@@ -54,6 +58,8 @@ type Tally struct {
 	Unlearnt     int // transactions and claims committed without their caller knowing
 	Outages      int // of the database
 	Jumps        int // of the database's clock
+	Halts        int // times in which the whole system stood still
+	Resumed      int // incidents that were told of a long stop
 	KilledBefore [points]int
 }
 
@@ -73,7 +79,7 @@ func (t *Tally) add(o Tally) {
 func (t *Tally) all() []*int {
 	return []*int{&t.Runs, &t.Calm, &t.Steps, &t.Decisions, &t.Incidents, &t.Accepted, &t.Pages, &t.Attempts, &t.Sends, &t.Interrupted,
 		&t.Duplicates, &t.TakenOver, &t.Late, &t.Stale, &t.Forced, &t.Lookups, &t.Answers, &t.Ladders, &t.Kills, &t.Stops, &t.Leaves, &t.Lost,
-		&t.Unlearnt, &t.Outages, &t.Jumps}
+		&t.Unlearnt, &t.Outages, &t.Jumps, &t.Bundles, &t.Bundled, &t.Known, &t.Parted, &t.Halts, &t.Resumed}
 }
 
 // Run takes the world of a seed through its night. The same seed gives the same run. If it fails, the

@@ -23,7 +23,7 @@ func (s *sim) tell(n *node, format string, args ...any) {
 func (s *sim) text() string { return strings.Join(s.story, "\n") }
 
 // tellDecision tells what the engine decided: the lines of the incident's own timeline.
-func (s *sim) tellDecision(c *change) {
+func (s *sim) tellDecision(c *step) {
 	if !s.telling {
 		return
 	}
@@ -48,8 +48,16 @@ func (s *sim) when(t time.Time) string {
 	return (t.Sub(s.world.base) - s.skew).Round(time.Millisecond).String()
 }
 
+func (t *told) String() string {
+	return fmt.Sprintf("%d of %s (generation %d)", t.ref.attempt, t.row.inc.Key, t.ref.generation)
+}
+
 func (x *sending) String() string {
-	return fmt.Sprintf("%d of %s (generation %d)", x.ref.attempt, x.row.inc.Key, x.ref.generation)
+	var all []string
+	for i := range x.tells {
+		all = append(all, x.tells[i].String())
+	}
+	return strings.Join(all, " with ")
 }
 
 // describe says what an event is.
@@ -67,6 +75,8 @@ func describe(ev engine.Event) string {
 		return fmt.Sprintf("%s %s page %d by attempt %d, %s", ev.Person, what, ev.Page, ev.Attempt, ev.Via)
 	case engine.Tick:
 		return "a tick"
+	case engine.Resumed:
+		return fmt.Sprintf("a stop of %s", ev.Stopped.Round(time.Second))
 	default:
 		return strings.TrimPrefix(fmt.Sprintf("%T%+v", ev, ev), "engine.")
 	}

@@ -20,11 +20,14 @@ func (s *sim) jitter() time.Duration { return s.dice.between(time.Millisecond, s
 // nextSweep is the next look of any node's sweeper that finds something: pager.sweepUntil.
 func (s *sim) nextSweep() (at time.Duration, n *node) {
 	due, any := s.nextDue()
+	if s.isStopped() { // any sweep notices
+		due, any = s.now, true
+	}
 	if !any {
 		return 0, nil
 	}
 	for _, m := range s.nodes {
-		if !m.up || m.leaving {
+		if !m.sweeps() {
 			continue
 		}
 		t := max(due+m.jitter, m.sweepAt, s.now, m.stoppedUntil, s.away)
@@ -39,7 +42,7 @@ func (s *sim) nextSweep() (at time.Duration, n *node) {
 func (s *sim) nextDue() (due time.Duration, any bool) {
 	now := s.clock()
 	for _, r := range s.rows {
-		if t := r.nextLook(now); !t.IsZero() {
+		if t := s.nextLook(r, now); !t.IsZero() {
 			if d := t.Sub(s.world.base) - s.skew; !any || d < due {
 				due, any = d, true
 			}
@@ -55,16 +58,19 @@ func (n *node) sweep() {
 	if s.databaseIsAway() {
 		return
 	}
-	due := s.sweepDue()
-	unsent, ringing := s.sweepUnsent(), s.sweepRinging()
+	if s.isStopped() {
+		n.resume(sweeping, s.now, func(ok bool) {
+			if ok {
+				n.sweepAt, n.jitter = s.now, 0
+			}
+		})
+		return
+	}
+	due, left, ringing := s.sweepDue(), s.sweepWaiting(), s.sweepRinging()
 	n.after(s.latency(), swept, func() {
-		for _, u := range unsent {
-			s.tally.TakenOver++
-			s.tell(n, "takes over attempt %d of %s (generation %d)", u.ref.attempt, u.row.inc.Key, u.ref.generation)
-			n.sendAs(u.row, u.ref, true)
-		}
+		n.takeOver(left)
 		for _, r := range ringing {
-			n.withdraw(r.row, r.ref.attempt)
+			n.withdraw(r.row, r.attempt)
 		}
 		for _, r := range due {
 			n.startTick(r)
@@ -81,14 +87,10 @@ func (n *node) startTick(r *incidentRow) {
 	}
 	n.rest(r).ticking = true
 	n.after(s.latency(), tickDue, func() {
-		s.handle(n, happening{row: r, event: s.overdue(r), skip: true, deciding: tickDecided, committing: tickCommitted, ending: tickLearnt,
+		s.handle(n, happening{row: r, event: engine.Tick{}, skip: true, deciding: tickDecided, committing: tickCommitted, ending: tickLearnt,
 			then: func(o outcome) { n.rest(r).end(s.now, o) }})
 	})
 }
-
-// overdue is what a passed deadline is told to the engine as. How long nobody kept time for an incident is
-// known here: an event of its own for a long stop goes here, and into startTick, in the shell as well.
-func (s *sim) overdue(*incidentRow) engine.Event { return engine.Tick{} }
 
 // end is pager.busy.end.
 func (b *rest) end(now time.Duration, o outcome) {

@@ -16,6 +16,7 @@ type world struct {
 	rosters   []roster
 	services  []service
 	end       engine.CatchAll
+	room      int      // how many further incidents a text or push can name
 	dead      []string // addresses that no provider reaches
 	providers map[rosters.Channel][]*provider
 }
@@ -73,6 +74,7 @@ func newWorld(d *dice) world {
 	if d.chance(0.7) {
 		w.end.LastResort = []rosters.PersonID{pick(d, w.people...)}
 	}
+	w.room = pick(d, 1, 3, 100)
 	for range 1 + d.below(2) {
 		w.services = append(w.services, w.newService(d))
 	}
@@ -98,6 +100,9 @@ func (w *world) newPlan(d *dice, p rosters.PersonID) []rosters.Contact {
 	var contacts []rosters.Contact
 	for _, c := range pick(d, plans...) {
 		c.Address = string(p) + "'s " + string(c.Channel)
+		if c.Channel == rosters.Push && d.chance(0.1) {
+			c.Address = "everybody's push"
+		}
 		if d.chance(0.08) {
 			w.dead = append(w.dead, c.Address)
 		}

@@ -55,12 +55,24 @@ func (s Store) Override(ctx context.Context, roster rosters.RosterID, id string)
 	return found[0], nil
 }
 
-// CreateOverride stores a new override and gives it its id. ErrNotFound if there is no such roster,
+// OverrideMadeBy tells who made an override, "" if that was no person.
+func (s Store) OverrideMadeBy(ctx context.Context, roster rosters.RosterID, id string) (by rosters.PersonID, err error) {
+	row, err := rowID(id)
+	if err == nil {
+		err = mapped(s.db.QueryRow(ctx, `select made_by from override where roster = $1 and id = $2`, roster, row).Scan(&by), nil)
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for who made override %s of roster %s: %w", id, roster, err)
+	}
+	return by, nil
+}
+
+// CreateOverride stores a new override, made by somebody or "", and gives it its id. ErrNotFound if there is no such roster,
 // MissingError if the person is not there, ErrRotation if it names a rotation that is not there.
-func (s Store) CreateOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override) (rosters.Override, error) {
+func (s Store) CreateOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override, by rosters.PersonID) (rosters.Override, error) {
 	err := s.writeOverride(ctx, roster, o, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `insert into override (roster, kind, rotation, replaces, person, from_at, to_at)
-			values ($1, $2, $3, $4, $5, $6, $7) returning id`, roster, o.Kind, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
+		return tx.QueryRow(ctx, `insert into override (roster, kind, rotation, replaces, person, from_at, to_at, made_by)
+			values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`, roster, o.Kind, o.Rotation, o.Replaces, o.Person, o.From, o.To, by).Scan((*overrideID)(&o.ID))
 	})
 	if err != nil {
 		return o, fmt.Errorf("creating an override of roster %s: %w", roster, err)

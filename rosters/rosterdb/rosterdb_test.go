@@ -226,7 +226,7 @@ func TestOverridesThatMatter(t *testing.T) {
 	}
 	now = now.Truncate(time.Second)
 	override := func(from, to time.Duration) rosters.Override {
-		o, err := s.CreateOverride(ctx, "dba", rosters.Override{Rotation: "primary", Replaces: "ann", Person: "carla", From: now.Add(from), To: now.Add(to)})
+		o, err := s.CreateOverride(ctx, "dba", rosters.Override{Rotation: "primary", Replaces: "ann", Person: "carla", From: now.Add(from), To: now.Add(to)}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,7 +260,7 @@ func TestAnOverrideIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := rosters.Override{Person: "bob", From: time.Unix(1800000000, 0), To: time.Unix(1800003600, 0)}
-	o, err := s.CreateOverride(ctx, "dba", o)
+	o, err := s.CreateOverride(ctx, "dba", o, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestAnOverrideIsWritten(t *testing.T) {
 		if err := s.UpdateOverride(ctx, roster, bad); !errors.Is(err, want) {
 			t.Errorf("update with %s: %v", what, err)
 		}
-		if _, err := s.CreateOverride(ctx, roster, bad); !errors.Is(err, want) && what != "another id" && what != "no id" {
+		if _, err := s.CreateOverride(ctx, roster, bad, ""); !errors.Is(err, want) && what != "another id" && what != "no id" {
 			t.Errorf("create with %s: %v", what, err)
 		}
 	}
@@ -307,7 +307,7 @@ func TestWhatIsInUseStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	now, _ := s.Now(ctx)
-	if _, err := s.CreateOverride(ctx, "dba", rosters.Override{Rotation: "nights", Person: "dan", From: now, To: now.Add(time.Hour)}); err != nil {
+	if _, err := s.CreateOverride(ctx, "dba", rosters.Override{Rotation: "nights", Person: "dan", From: now, To: now.Add(time.Hour)}, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []rosters.PersonID{"ann", "dan"} {

@@ -15,6 +15,7 @@ import (
 // Roster is a roster as stored.
 type Roster struct {
 	rosters.Roster
+	Team rosters.TeamID // that owns it, or ""
 	Stamp
 }
 
@@ -48,9 +49,9 @@ func (s Store) RostersDuring(ctx context.Context, ids []rosters.RosterID, from, 
 	return s.rosters(ctx, ids, "$2", "$3", from, to)
 }
 
-// RosterIDs lists slugs in order, those after the given one, at most limit.
-func (s Store) RosterIDs(ctx context.Context, after rosters.RosterID, limit int) ([]rosters.RosterID, error) {
-	rows, _ := s.db.Query(ctx, `select id from roster where id > $1 order by id limit $2`, after, limit)
+// RosterIDs lists slugs in order, those after the given one, at most limit; of a team, or with "" all.
+func (s Store) RosterIDs(ctx context.Context, team rosters.TeamID, after rosters.RosterID, limit int) ([]rosters.RosterID, error) {
+	rows, _ := s.db.Query(ctx, `select id from roster where id > $1 and ($3 = '' or team = $3) order by id limit $2`, after, limit, team)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[rosters.RosterID])
 	if err != nil {
 		return nil, fmt.Errorf("listing rosters: %w", err)
@@ -95,14 +96,14 @@ func (s Store) rosters(ctx context.Context, ids []rosters.RosterID, from, to str
 	var found []Roster
 	place := map[rosters.RosterID]int{}
 	var b pgx.Batch
-	b.Queue(`select r.id, r.name, r.version, r.created_at, r.updated_at, v.no, v.since, v.rotations
+	b.Queue(`select r.id, r.name, coalesce(r.team, ''), r.version, r.created_at, r.updated_at, v.no, v.since, v.rotations
 		from roster r join roster_revision v on v.roster = r.id
 		where r.id = any($1) and (v.until_at is null or `+within(`coalesce(v.since, '-infinity')`, `v.until_at`)+`)
 		order by r.id, v.no`, args...).
 		Query(func(rows pgx.Rows) error {
 			var r Roster
 			var since *time.Time
-			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Name, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &since, &r.Rotations}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Name, &r.Team, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &since, &r.Rotations}, func() error {
 				if since != nil {
 					r.Since = since.UTC()
 				}

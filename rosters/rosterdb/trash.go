@@ -21,6 +21,7 @@ type TrashKind string
 
 // The kinds. Of what belongs to a person or a roster, the slug is the owner's, a stroke and its own id.
 const (
+	TrashedTeam     TrashKind = "team"
 	TrashedPerson   TrashKind = "person"
 	TrashedContact  TrashKind = "contact"
 	TrashedRoster   TrashKind = "roster"

@@ -43,7 +43,7 @@ func TestADeletedRosterComesBackAsItWas(t *testing.T) {
 	over := rosters.Override{Person: "carla", Rotation: "nights", From: now.Add(-2 * time.Hour), To: now.Add(-time.Hour)}
 	ahead := rosters.Override{Kind: rosters.TakeOff, Replaces: "ann", From: now.Add(time.Hour), To: now.Add(2 * time.Hour)}
 	for _, o := range []rosters.Override{over, ahead} {
-		if _, err := s.CreateOverride(ctx, "dba", o); err != nil {
+		if _, err := s.CreateOverride(ctx, "dba", o, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -89,7 +89,7 @@ func (r *rig) teams(ctx context.Context) error {
 		}
 		now := time.Now()
 		if _, err := people.CreateOverride(ctx, rosters.RosterID(team(i)), rosters.Override{Replaces: members[i%teamOf], Person: members[(i+1)%teamOf],
-			From: now.AddDate(0, 0, i%7-7), To: now.AddDate(0, 0, 1+i%7)}); err != nil {
+			From: now.AddDate(0, 0, i%7-7), To: now.AddDate(0, 0, 1+i%7)}, ""); err != nil {
 			return err
 		}
 	}

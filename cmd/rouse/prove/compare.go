@@ -96,9 +96,9 @@ func compare(rec record, l limits) Result {
 	if c.also != nil {
 		c.also(c)
 	}
+	c.result.raw.rescued = c.rescued
 	c.result.spread()
 	c.half()
-	c.result.Rescued = spreadOf(c.rescued)
 	for _, what := range c.order {
 		c.result.Breaches = append(c.result.Breaches, *c.breach[what])
 	}

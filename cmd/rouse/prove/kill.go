@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"rouse/engine/pager"
@@ -12,14 +13,31 @@ const killedMayBeLate = 10 * time.Second
 
 // proveKill kills nodes while alerts come in, pages go out and people answer. Each trial kills one at a
 // random moment, and lets it die once more, after it was started again, at one of the points of its work.
+//
+// Many trials are made in parts, each with a house of its own: in one that stood for longer, acknowledgements
+// would run out, and more and more would be asked about them.
 func proveKill(ctx context.Context, t *trial) (Result, error) {
+	const atOnce = 250
 	trials := t.size(2*len(pager.Points()), 1500)
+	if trials <= atOnce {
+		return proveKills(ctx, t, trials, usualRate)
+	}
+	var all []part
+	for left := trials; left > 0; left -= atOnce {
+		all = append(all, part{fmt.Sprint(len(all) + 1), func(ctx context.Context, t *trial) (Result, error) {
+			return proveKills(ctx, t, min(left, atOnce), 2*usualRate)
+		}})
+	}
+	return t.parts(ctx, all...)
+}
+
+func proveKills(ctx context.Context, t *trial, trials int, perSecond float64) (Result, error) {
 	r, err := t.newRig(ctx, layout{nodes: 2, world: usualWorld(t.rand, brisk, time.Duration(trials)*10*time.Second+5*time.Minute)})
 	if err != nil {
 		return Result{}, err
 	}
 	defer r.close()
-	stop := r.usualLoad()
+	stop := r.usualLoadOf(perSecond)
 	passed, said := map[pager.Point]int{}, time.Now()
 	var order []int
 	for i := 0; i < trials && ctx.Err() == nil; i++ {

@@ -72,9 +72,13 @@ func (r *rig) load(perSecond float64, make func(i int) alert) (stop func()) {
 	}
 }
 
-// usualLoad is alerts for all services, as many a second as small machines bear beside what is broken.
-func (r *rig) usualLoad() (stop func()) {
-	const perSecond = 8
+// usualRate is as many alerts a second as small machines bear beside what is broken.
+const usualRate = 8
+
+// usualLoad is alerts for all services.
+func (r *rig) usualLoad() (stop func()) { return r.usualLoadOf(usualRate) }
+
+func (r *rig) usualLoadOf(perSecond float64) (stop func()) {
 	chance := r.t.chance("alerts")
 	return r.load(perSecond, func(i int) alert { return r.world.anyAlert(chance, fmt.Sprintf("%s-%d", r.t.name, i)) })
 }

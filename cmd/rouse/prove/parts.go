@@ -17,7 +17,7 @@ type part struct {
 }
 
 // raw is what the figures of a result were made of, for results that are put together.
-type raw struct{ late, overdue []time.Duration }
+type raw struct{ late, overdue, rescued []time.Duration }
 
 // parts does the pieces of an experiment one after the other, each in a folder of its own, and puts what
 // they found together. One that cannot be done on this machine is noted, and costs the others nothing.
@@ -63,6 +63,7 @@ func (r *Result) add(part string, more Result) {
 	}
 	r.AfterAckMax = max(r.AfterAckMax, more.AfterAckMax)
 	r.raw.late, r.raw.overdue = append(r.raw.late, more.raw.late...), append(r.raw.overdue, more.raw.overdue...)
+	r.raw.rescued = append(r.raw.rescued, more.raw.rescued...)
 	r.spread()
 	for _, n := range more.Notes {
 		r.note("%s: %s", part, n)
@@ -74,7 +75,7 @@ func (r *Result) add(part string, more Result) {
 
 // spread makes the figures of a result from what they are made of.
 func (r *Result) spread() {
-	r.Late, r.Overdue = spreadOf(r.raw.late), spreadOf(r.raw.overdue)
+	r.Late, r.Overdue, r.Rescued = spreadOf(r.raw.late), spreadOf(r.raw.overdue), spreadOf(r.raw.rescued)
 }
 
 // breach adds what was not kept; what is of one kind stands together.

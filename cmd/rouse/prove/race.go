@@ -101,8 +101,8 @@ func (c *comparison) raced(inc *incident) (n int) {
 				}
 			}
 		}
-		if ladder := c.world.ladders[inc.service]; p.level < len(ladder.Levels) && near(p.startedAt.Add(ladder.Levels[p.level].Wait)) {
-			return 1 // the level would have ended then
+		if ladder := c.world.ladders[inc.service]; p.level >= 0 && p.level < len(ladder.Levels) && near(p.startedAt.Add(ladder.Levels[p.level].Wait)) {
+			return 1 // the level would have ended then; a question has none
 		}
 	}
 	return 0

@@ -252,7 +252,7 @@ func (w *world) storePeople(ctx context.Context, db rosterdb.Store) error {
 			return err
 		}
 		for _, o := range r.Overrides {
-			if _, err := db.CreateOverride(ctx, r.ID, o); err != nil {
+			if _, err := db.CreateOverride(ctx, r.ID, o, ""); err != nil {
 				return err
 			}
 		}
