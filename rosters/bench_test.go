@@ -2,6 +2,8 @@ package rosters
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -55,6 +57,95 @@ func BenchmarkShiftsOfAYear(b *testing.B) {
 			for b.Loop() {
 				calendar.Shifts(now, now.AddDate(1, 0, 0))
 			}
+		})
+	}
+}
+
+// grown is a roster as ten years leave it: a hundred revisions of two crews by day and night and a higher rank for
+// the last Friday of the month, and fifty overrides.
+func grown() (Roster, time.Time) {
+	r, now := tenYears("FREQ=DAILY")
+	crew := func(id, from, to string) Rotation {
+		c := r.Rotations[0]
+		c.ID, c.Rule, c.Hours = id, "FREQ=WEEKLY", []Window{{everyDay, from, to}}
+		return c
+	}
+	last := r.Rotations[0]
+	last.ID, last.Rank, last.Rule, last.Length = "last", 1, "FREQ=MONTHLY;BYDAY=-1FR", day
+	r.Rotations = []Rotation{crew("day", "08:00", "20:00"), crew("night", "20:00", "08:00"), last}
+	people := [][]PersonID{{"ann", "bob", "cat"}, {"ann", "bob"}, {"ann", "bob", "cat", "dan"}}
+	for i := range 100 {
+		rotations := slices.Clone(r.Rotations)
+		rotations[i%2].Participants = people[i%3]
+		r = r.Revised(rotations, now.AddDate(0, 0, -36*(100-i)))
+	}
+	for i := range 50 {
+		from := now.AddDate(0, 0, 8*(i-25))
+		r.Overrides = append(r.Overrides, Override{ID: fmt.Sprint("o", i), Replaces: people[0][i%3], Person: "zoe", From: from, To: from.AddDate(0, 0, 2)})
+	}
+	return r, now
+}
+
+func BenchmarkOnCallOfAGrownRoster(b *testing.B) {
+	r, now := grown()
+	calendar, err := r.Compile()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, ask := range map[string]func(){
+		"ready": func() { calendar.OnCall(now) },
+		"anew":  func() { r.OnCall(now) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				ask()
+			}
+		})
+	}
+}
+
+func BenchmarkShiftsOfAYearOfAGrownRoster(b *testing.B) {
+	r, now := grown()
+	daily, _ := tenYears("FREQ=DAILY")
+	r.Rotations[0] = daily.Rotations[0]
+	r.Rotations[0].Rank = 1
+	r.Rotations[0].Hours = []Window{{everyDay[1:6], "09:00", "17:00"}}
+	r.Earlier, r.Overrides = nil, r.Overrides[:20]
+	calendar, err := r.Compile()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("daily, weekly and monthly", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			calendar.Shifts(now, now.AddDate(1, 0, 0))
+		}
+	})
+}
+
+// A thousand rosters kept ready, as those of a large company.
+func BenchmarkMemoryOfAThousandRosters(b *testing.B) {
+	for _, rule := range []string{"FREQ=WEEKLY", "FREQ=MONTHLY;BYDAY=-1FR"} {
+		b.Run(rule, func(b *testing.B) {
+			r, now := tenYears(rule)
+			heap := func() uint64 {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				return m.HeapAlloc
+			}
+			var ready [1000]*Calendar
+			for b.Loop() {
+				clear(ready[:])
+				before := heap()
+				for i := range ready {
+					ready[i], _ = r.Compile()
+					ready[i].OnCall(now)
+				}
+				b.ReportMetric(float64(heap()-before)/1000, "B/roster")
+			}
+			runtime.KeepAlive(ready)
 		})
 	}
 }

@@ -65,6 +65,9 @@ func (r Roster) Compile() (*Calendar, error) {
 	e, err := Revision{r.Revision, r.Since, r.Rotations}.compile()
 	errs.below("", err)
 	c.eras = append(c.eras, e)
+	if !c.eras[0].Since.IsZero() { // before, only overrides put anybody on call
+		c.eras = slices.Insert(c.eras, 0, era{places: []place{{seat: -1}}})
+	}
 	return c, errs.orNil()
 }
 
@@ -90,14 +93,14 @@ func (r Revision) compile() (era, error) {
 	return e, errs.orNil()
 }
 
-// eraAt returns the revision that counts at an instant; before all, one in which nobody is on call.
+// eraAt returns the revision that counts at an instant.
 func (c *Calendar) eraAt(at time.Time) era {
-	for _, e := range slices.Backward(c.eras) {
+	for _, e := range slices.Backward(c.eras[1:]) {
 		if !at.Before(e.Since) {
 			return e
 		}
 	}
-	return era{places: []place{{seat: -1}}}
+	return c.eras[0]
 }
 
 // added is the place of an extra shift.
@@ -158,7 +161,7 @@ func (t *turns) shifts(at time.Time) iter.Seq[Shift] {
 			last = next
 		}
 		if !last.at.IsZero() && last.turn >= 0 { // the library's calendar ends here, two centuries after the start
-			yield(t.shift(last, last.at.AddDate(1, 0, 0)))
+			yield(t.shift(last, forever))
 		}
 	}
 }

@@ -79,17 +79,19 @@ func (c *Calendar) Spans(from, to time.Time) []Manned {
 	return all
 }
 
-// Next returns the next shift of a person that begins at or after an instant, or is under way then;
-// false if there is none before an end.
+// Next returns the next shift of a person that begins at or after an instant, or is under way then, as far as it
+// lies before an end; false if there is none.
 func (c *Calendar) Next(person PersonID, from, to time.Time) (Shift, bool) {
 	for step := 14 * day; from.Before(to); step *= 2 { // most come soon, and looking far is work
 		until := earlier(from.Add(step), to)
-		for _, s := range c.Shifts(from, until) {
-			if s.Person == person {
-				return s, true
-			}
-		}
-		from = until
+		shifts := c.Shifts(from, until)
+		i := slices.IndexFunc(shifts, func(s Shift) bool { return s.Person == person })
+		switch {
+		case i < 0:
+			from = until
+		case shifts[i].To.Before(until) || until.Equal(to):
+			return shifts[i], true
+		} // else it may go on: look farther
 	}
 	return Shift{}, false
 }

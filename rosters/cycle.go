@@ -19,8 +19,7 @@ type cycle struct {
 	nearest wall   // the shortest time between two hand-overs
 }
 
-// cyclePeriod returns after what time a pattern repeats, 0 if months or positions in a first, cut
-// week stand in the way.
+// cyclePeriod returns after what time a pattern repeats, 0 if months stand in the way.
 func cyclePeriod(p rrule.ROption) time.Duration {
 	if len(p.Bymonth)+len(p.Bymonthday) > 0 {
 		return 0
@@ -31,7 +30,7 @@ func cyclePeriod(p rrule.ROption) time.Duration {
 		return 7 * interval
 	case p.Freq == rrule.DAILY:
 		return interval
-	case p.Freq == rrule.WEEKLY && len(p.Bysetpos) == 0:
+	case p.Freq == rrule.WEEKLY:
 		return 7 * interval
 	}
 	return 0
@@ -88,6 +87,8 @@ func (c *cycle) nth(turn int) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+func (c *cycle) readings(from wall) walls { return c.walls(c.count(from)) }
 
 func (c *cycle) walls(n int) walls {
 	return func() (wall, bool) {

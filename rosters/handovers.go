@@ -89,37 +89,44 @@ func (h *handovers) end(r rule, loc *time.Location) error {
 
 func (h *handovers) ended(at time.Time) bool { return !h.last.IsZero() && at.After(h.last) }
 
-// dateLayout is that of a whole day in Without.
-const dateLayout = "2006-01-02"
-
 func (h *handovers) leaveOut(given []string, loc *time.Location) error {
 	var errs FieldErrors
 	errs.limit("", len(given), maxDates)
+	var dates []wall // their midnights
 	for i, s := range given {
-		from, err := parseStart(s)
-		to := from
-		if date, dateErr := time.Parse(dateLayout, s); dateErr == nil && err != nil {
-			from, err = wall(date.Unix()), nil
-			to = from + secondsADay - 1
-		}
-		if err != nil {
+		if midnight, err := parseStart(s + "T00:00:00"); err == nil {
+			dates = append(dates, midnight)
+		} else if w, err := parseStart(s); err != nil {
 			errs.refuse(fmt.Sprintf("/%d", i), s, `must be a local time such as "2026-12-25T09:00:00", or a date such as "2026-12-25" for all hand-overs of a day`)
-			continue
-		}
-		first := resolve(from, loc)
-		for n := range h.rule.from(first) {
-			if n.at.Before(first) {
-				continue
-			}
-			// A reading that the clocks skip resolves to one that may be another day's.
-			if w := wallOf(n.at, loc); w > to && n.at.After(resolve(to, loc)) || h.ended(n.at) {
-				break
-			}
-			h.without = append(h.without, n.at)
+		} else if at := resolve(w, loc); h.isRuled(at) {
+			h.without = append(h.without, at)
 		}
 	}
-	h.without = inOrder(h.without)
+	h.without = inOrder(append(h.without, h.ofDates(dates, loc)...))
 	return errs.orNil()
+}
+
+// ofDates are the hand-overs that the rule has on some days. Its readings tell, not the instants: one that the clocks
+// skip close to midnight takes place on the next day.
+func (h *handovers) ofDates(midnights []wall, loc *time.Location) (found []time.Time) {
+	if len(midnights) == 0 {
+		return nil
+	}
+	slices.Sort(midnights)
+	end := midnights[len(midnights)-1] + secondsADay
+	if !h.last.IsZero() {
+		end = min(end, wallOf(h.last, loc).plus(2*longestJump))
+	}
+	next := h.rule.readings(midnights[0])
+	for w, ok := next(); ok && w < end; w, ok = next() {
+		if _, is := slices.BinarySearch(midnights, w-w.timeOfDay()); !is {
+			continue
+		}
+		if at := resolve(w, loc); !h.ended(at) {
+			found = append(found, at)
+		}
+	}
+	return found
 }
 
 func (h *handovers) bringIn(given []string, start wall, loc *time.Location) error {
@@ -190,7 +197,7 @@ func (h *handovers) lastAt(at time.Time) (last time.Time) {
 		if ruled.Before(last) || ruled.IsZero() {
 			return last
 		}
-		if _, out := slices.BinarySearchFunc(h.without, ruled, time.Time.Compare); !out {
+		if !h.leftOut(ruled) {
 			return ruled
 		}
 		at = ruled.Add(-1)
@@ -212,14 +219,19 @@ func (h *handovers) turn(at time.Time) int {
 	return ruled - before(h.without, at) + before(h.besides, at)
 }
 
-// next is when the rule hands over, or would, after an instant.
+func (h *handovers) leftOut(at time.Time) bool {
+	_, out := slices.BinarySearchFunc(h.without, at, time.Time.Compare)
+	return out
+}
+
+// next is when the rule hands over, or would if it had no end, after an instant.
 func (h *handovers) next(after time.Time) time.Time {
 	for n := range h.rule.from(after) {
-		if n.at.After(after) {
+		if n.at.After(after) && !h.leftOut(n.at) {
 			return n.at
 		}
 	}
-	return after.AddDate(1, 0, 0) // the library's calendar ends here, two centuries after the start
+	return forever // the library's calendar ends here, two centuries after the start
 }
 
 // ruledFrom is from where all hand-overs are the rule's.

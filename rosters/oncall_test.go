@@ -131,17 +131,25 @@ func TestOverrides(t *testing.T) {
 			for i := range tt.overrides {
 				tt.overrides[i].ID = fmt.Sprintf("o%d", i)
 			}
-			roster := bitbucket(tt.overrides...)
-			var got []string
-			for _, moment := range strings.Split(tt.want, " | ") {
-				fields := strings.Fields(moment)
-				at := strings.Join(fields[:3], " ")
-				got = append(got, strings.TrimSpace(at+" "+names(roster.OnCall(berlin(at)))))
-			}
-			if all := strings.Join(got, " | "); all != tt.want {
-				t.Errorf("\n got %s\nwant %s", all, tt.want)
-			}
+			tell(t, bitbucket(tt.overrides...), tt.want)
 		})
+	}
+}
+
+// tell checks a story: moments of 2026 in Berlin and who is on call then, "Jan 7 12:00 ann | Jan 10 12:00 ann dan".
+func tell(t *testing.T, roster Roster, want string) {
+	t.Helper()
+	calendar, err := roster.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for moment := range strings.SplitSeq(want, " | ") {
+		at := strings.Join(strings.Fields(moment)[:3], " ")
+		got = append(got, strings.TrimSpace(at+" "+names(calendar.OnCall(berlin(at)))))
+	}
+	if all := strings.Join(got, " | "); all != want {
+		t.Errorf("\n got %s\nwant %s", all, want)
 	}
 }
 

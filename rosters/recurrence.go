@@ -24,6 +24,8 @@ type recurrence interface {
 	from(at time.Time) iter.Seq[handover]
 	// nth finds the instant of a turn, false if there is none.
 	nth(turn int) (time.Time, bool)
+	// readings yields what the wall clock reads at hand-overs, from a reading on.
+	readings(from wall) walls
 }
 
 // newRecurrence prepares a rule that hands over for the first time at start or later, and fails if
@@ -59,9 +61,9 @@ type pattern struct {
 // walls is nil if the library refuses the pattern.
 func (p pattern) walls(start wall) walls {
 	if len(p.times) == 0 {
-		return libraryWalls(p.ROption, start)
+		return rfcWalls(p.ROption, start)
 	}
-	days := libraryWalls(p.ROption, start-start.timeOfDay())
+	days := rfcWalls(p.ROption, start-start.timeOfDay())
 	if days == nil {
 		return nil
 	}
@@ -88,7 +90,7 @@ type walls func() (wall, bool)
 
 // ahead moves a start by 19 times 400 years, after which every date falls on the same weekday again.
 // The library gives up looking in the year 9999: starting close to it, a fruitless search takes
-// milliseconds, not a tenth of a second. For starts up to maxStartYear two centuries are left.
+// milliseconds, not a tenth of a second. For starts up to 2199 two centuries are left.
 const ahead = 19 * 146_097 * wall(day/time.Second)
 
 // libraryWalls lets the library iterate. Each call makes a rule of its own: the library's iterators
@@ -108,6 +110,29 @@ func libraryWalls(p rrule.ROption, start wall) walls {
 		}()
 		t, ok := next()
 		return wall(t.Unix()) - ahead, ok
+	}
+}
+
+// rfcWalls is libraryWalls but for BYSETPOS in weeks: positions count from the beginning of each week (RFC 5545
+// §3.3.10), and the library counts those of the first one from the start. So it begins with that whole week.
+func rfcWalls(p rrule.ROption, start wall) walls {
+	if p.Freq != rrule.WEEKLY || len(p.Bysetpos) == 0 {
+		return libraryWalls(p, start)
+	}
+	today := (int(start.date().Weekday()) + 6) % 7 // since Monday, as the library counts
+	if len(p.Byweekday) == 0 {
+		p.Byweekday = []rrule.Weekday{rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR, rrule.SA, rrule.SU}[today : today+1]
+	}
+	next := libraryWalls(p, start-wall((today-p.Wkst.Day()+7)%7)*secondsADay)
+	if next == nil {
+		return nil
+	}
+	return func() (wall, bool) {
+		for {
+			if w, ok := next(); !ok || w >= start {
+				return w, ok
+			}
+		}
 	}
 }
 
@@ -169,6 +194,17 @@ func (h *history) nth(turn int) (time.Time, bool) {
 		}
 	}
 	return h.known[turn], true
+}
+
+func (h *history) readings(from wall) walls {
+	next := h.pattern.walls(h.start)
+	return func() (wall, bool) {
+		for {
+			if w, ok := next(); !ok || w >= from {
+				return w, ok
+			}
+		}
+	}
 }
 
 // turnAt returns the turn of the last hand-over at or before an instant, -1 if there was none.

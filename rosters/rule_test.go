@@ -2,8 +2,11 @@ package rosters
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -79,6 +82,9 @@ func TestHostileRules(t *testing.T) {
 		{"FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7;BYMINUTE=0,15,30,45", "32 hand-overs a day, the limit is 24"},
 		{"FREQ=HOURLY;BYMINUTE=0,30", "48 hand-overs a day, the limit is 24"},
 		{"FREQ=MONTHLY;BYSETPOS=1", "BYSETPOS"},
+		// It would go through half a million hand-overs for these.
+		{"FREQ=DAILY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12;BYHOUR=0,3,6,9,12,15,18,21;UNTIL=21991231", "the limit of rules by months is 100000"},
+		{"FREQ=YEARLY;BYDAY=MO;BYHOUR=0,1,2,3,4,5,6,7;UNTIL=21991231T000000Z", "the limit of rules by months"},
 		{"FREQ=DAILY;BYMONTH=" + strings.Repeat("1,", 200) + "1", "the limit is 300"},
 	}
 	for _, tt := range tests {
@@ -155,6 +161,94 @@ func FuzzRule(f *testing.F) {
 		}
 		checkTime(t, began)
 	})
+}
+
+// FuzzRotation: whatever somebody writes into a rotation, it is refused, or it compiles and answers, its shifts agree
+// with who is on call, and each piece of that takes no more than 50 ms of a quiet machine, which is measured only while
+// it is being fuzzed:
+//
+//	go test ./rosters -run '^$' -fuzz FuzzRotation -fuzztime 1h
+func FuzzRotation(f *testing.F) {
+	f.Add("Europe/Berlin", "2016-01-04T04:00:00", "FREQ=WEEKLY", "06:30,14:30,22:15", "2026-12-25", "2026-12-26T09:00:00", "ann,bob,,cat", int64(36*time.Hour), 2, 7, "1-5 22:00-06:00", uint32(1_780_000_000), uint32(60))
+	f.Add("Pacific/Apia", "2011-12-01T09:00:00", "FREQ=DAILY;COUNT=400", "", "2011-12-30,2011-12-31T09:00:00", "2040-01-01T00:00:00", "ann", int64(0), 0, 0, "0-6 00:00-24:00,1 02:00-02:00", uint32(1_325_200_000), uint32(24))
+	f.Add("America/Nuuk", "2024-01-31T23:30:00", "FREQ=MONTHLY;BYMONTHDAY=-1;UNTIL=20991231", "00:15", "2026-02-28", "", "ann,ann", int64(time.Minute), 1000, 200000, "", uint32(1_780_000_000), uint32(700))
+	f.Add("UTC", "1970-01-01T00:00:00", "FREQ=DAILY;BYMONTH=1;UNTIL=21991231;BYHOUR=1,2", "", "", "2199-12-31T00:00:00", "ann", int64(0), 0, 0, "", uint32(1_780_000_000), uint32(24))
+	f.Fuzz(func(t *testing.T, zone, start, rule, times, without, besides, people string, length int64, each, ahead int, hours string, asked, span uint32) {
+		list := func(s string) []string {
+			if s == "" {
+				return nil
+			}
+			return strings.Split(s, ",")
+		}
+		r := Rotation{ID: "r", Zone: zone, Start: start, Rule: rule, Times: list(times), Without: list(without), Besides: list(besides),
+			Length: time.Duration(length), Each: each, Ahead: ahead, Everyone: ahead%3 == 1, Rank: each}
+		for _, p := range list(people) {
+			r.Participants = append(r.Participants, PersonID(p))
+		}
+		for _, w := range list(hours) {
+			var first, last int
+			var clock string
+			_, _ = fmt.Sscanf(w, "%d-%d %s", &first, &last, &clock) // whatever comes of it
+			from, to, _ := strings.Cut(clock, "-")
+			r.Hours = append(r.Hours, Window{[]time.Weekday{time.Weekday(first), time.Weekday(last)}, from, to})
+		}
+		var valid error
+		quickly(t, "Validate", func() { valid = r.Validate() })
+		roster := Roster{ID: "r", Rotations: []Rotation{r}}
+		var calendar *Calendar
+		if valid != nil { // it may have been saved by a version that was less strict
+			calendar, _ = roster.Compile()
+			_ = names(calendar.OnCall(time.Unix(int64(asked), 0)))
+			return
+		}
+		quickly(t, "Compile", func() {
+			var err error
+			if calendar, err = roster.Compile(); err != nil {
+				t.Fatalf("%v was valid before", err)
+			}
+		})
+		at := time.Unix(int64(asked), 0).UTC()
+		end := at.Add(time.Duration(1+span%(31*24)) * time.Hour)
+		first, _ := calendar.eras[0].places[0].turns.handovers.rule.nth(0)
+		if at.Sub(first) > 20*366*day { // who asks about a rule by months that began long ago has it gone through
+			return
+		}
+		var shifts []Shift
+		quickly(t, "Shifts", func() { shifts = calendar.Shifts(at, end) })
+		if len(shifts) > maxParticipants*(2*31*24+maxDates) {
+			t.Fatalf("%d shifts in a month", len(shifts))
+		}
+		quickly(t, "OnCall", func() { calendar.OnCall(at) })
+		for i, s := range shifts[:min(len(shifts), 20)] {
+			if s.empty() || s.From.Before(at) || s.To.After(end) || i > 0 && s.From.Before(shifts[i-1].From) {
+				t.Fatalf("shift %d is %v", i, s)
+			}
+			for _, moment := range []time.Time{s.From, s.To.Add(-1)} {
+				if on := calendar.OnCall(moment); !slices.Contains(on, s.Person) {
+					t.Fatalf("at %v %v is on call, the shift is %v", moment, on, s)
+				}
+			}
+		}
+	})
+}
+
+// fuzzed tells whether new inputs are being looked for; only then the machine is known to have nothing else to do.
+var fuzzed = sync.OnceValue(func() bool { return flag.Lookup("test.fuzz").Value.String() != "" })
+
+// quickly does something, and while fuzzing fails if it takes more than 50 ms, however often it is tried.
+func quickly(t *testing.T, what string, do func()) {
+	t.Helper()
+	for try := 0; ; try++ {
+		began := time.Now()
+		do()
+		took := time.Since(began)
+		if !fuzzed() || took < 50*time.Millisecond {
+			return
+		}
+		if try == 20 {
+			t.Fatalf("%s takes %v", what, took)
+		}
+	}
 }
 
 func checkTime(t *testing.T, began time.Time) {

@@ -32,7 +32,9 @@ func (c *Calendar) Shifts(from, to time.Time) []Shift {
 			found = append(found, c.during(e, begins, ends)...)
 		}
 	}
-	found = joinStandIns(found)
+	if len(c.overrides) > 0 {
+		found = joinStandIns(found)
+	}
 	if len(c.eras) > 1 {
 		found = joinTurns(found)
 	}
@@ -50,8 +52,11 @@ type ranked struct {
 // during is Shifts within the time of one revision.
 func (c *Calendar) during(e era, from, to time.Time) []Shift {
 	var all []ranked
+	var duties []duty // of one place after the other
 	look := func(p place) {
-		for _, d := range c.duties(p, from, to) {
+		duties = c.duties(duties[:0], p, from, to)
+		all = slices.Grow(all, len(duties))
+		for _, d := range duties {
 			if d.Person != "" {
 				d.Revision = e.Revision.Revision
 				all = append(all, ranked{d.Shift, p.rank, p.besides(e)})
@@ -71,36 +76,39 @@ func (c *Calendar) during(e era, from, to time.Time) []Shift {
 func uncovered(all []ranked) []Shift {
 	var ranks []int
 	for _, s := range all {
-		if !s.always {
+		if !s.always && !slices.Contains(ranks, s.rank) {
 			ranks = append(ranks, s.rank)
 		}
 	}
 	slices.Sort(ranks)
-	ranks = slices.Compact(ranks)
-	parts := make([][]Shift, len(all))
-	var covered []Span // by the ranks above
+	above := map[int][]Span{} // what is covered by higher ranks than this
+	var covered []Span
 	for _, rank := range slices.Backward(ranks) {
-		var spans []Span
-		for i, s := range all {
+		above[rank] = covered
+		if rank == ranks[0] {
+			break
+		}
+		spans := slices.Clone(covered)
+		for _, s := range all {
 			if !s.always && s.rank == rank {
-				parts[i] = s.without(covered)
 				spans = append(spans, Span{s.From, s.To})
 			}
 		}
-		covered = union(append(spans, covered...))
+		covered = union(spans)
 	}
-	var found []Shift
-	for i, s := range all {
+	found := make([]Shift, 0, len(all))
+	for _, s := range all {
 		if s.always {
-			parts[i] = []Shift{s.Shift}
+			found = append(found, s.Shift)
+		} else {
+			found = s.without(above[s.rank], found)
 		}
-		found = append(found, parts[i]...)
 	}
 	return found
 }
 
-// without returns the parts of a shift that lie outside of spans, which are in order.
-func (s Shift) without(spans []Span) (parts []Shift) {
+// without appends to parts those of a shift that lie outside of spans, which are in order.
+func (s Shift) without(spans []Span, parts []Shift) []Shift {
 	i := sort.Search(len(spans), func(i int) bool { return spans[i].To.After(s.From) })
 	rest := s
 	for ; i < len(spans) && spans[i].From.Before(s.To); i++ {
@@ -115,9 +123,9 @@ func (s Shift) without(spans []Span) (parts []Shift) {
 	return parts
 }
 
-// duties returns who stands in a place, without a hole, from from until to.
-func (c *Calendar) duties(p place, from, to time.Time) []duty {
-	duties := p.duties(from, to)
+// duties appends who stands in a place, without a hole, from from until to.
+func (c *Calendar) duties(duties []duty, p place, from, to time.Time) []duty {
+	duties = p.duties(duties, from, to)
 	for i, o := range c.overrides {
 		if o.valid() && o.From.Before(o.To) && (p.added == nil || i > p.after) {
 			o.From, o.To = o.From.UTC(), o.To.UTC()
@@ -127,8 +135,7 @@ func (c *Calendar) duties(p place, from, to time.Time) []duty {
 	return duties
 }
 
-func (p place) duties(from, to time.Time) []duty {
-	var duties []duty
+func (p place) duties(duties []duty, from, to time.Time) []duty {
 	reached := from
 	add := func(s Shift) {
 		if d := (duty{Shift: s}).clipped(reached, to); !d.empty() {
@@ -191,7 +198,7 @@ func joinStandIns(shifts []Shift) []Shift {
 	for key := range spans {
 		spans[key] = union(spans[key])
 	}
-	var joined []Shift
+	joined := make([]Shift, 0, len(shifts))
 	for _, s := range shifts {
 		if s.Override == "" {
 			joined = append(joined, s)

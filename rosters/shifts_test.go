@@ -52,22 +52,29 @@ func TestShifts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var got []string
-			for _, s := range bitbucket(tt.overrides...).Shifts(berlin(tt.from), berlin(tt.to)) {
-				place := s.Override
-				if s.Override == "" {
-					place = fmt.Sprintf("%s %d", s.Rotation, s.Turn)
-				}
-				zone := time.FixedZone("", 3600)
-				got = append(got, fmt.Sprintf("%s – %s %s %s", s.From.In(zone).Format("Jan 2 15:04"), s.To.In(zone).Format("Jan 2 15:04"), s.Person, place))
-			}
-			want := strings.ReplaceAll(strings.TrimSpace(tt.want), "\t", "")
-			if all := strings.Join(got, "\n"); all != want {
-				t.Errorf("got\n%s\nwant\n%s", all, want)
+			if got := told(bitbucket(tt.overrides...).Shifts(berlin(tt.from), berlin(tt.to))); got != lines(tt.want) {
+				t.Errorf("got\n%s\nwant\n%s", got, lines(tt.want))
 			}
 		})
 	}
 }
+
+// told are shifts in Berlin's winter time, "from – to person rotation turn", or the override instead of the last two.
+func told(shifts []Shift) string {
+	zone := time.FixedZone("", 3600)
+	var all []string
+	for _, s := range shifts {
+		place := s.Override
+		if s.Override == "" {
+			place = fmt.Sprintf("%s %d", s.Rotation, s.Turn)
+		}
+		all = append(all, fmt.Sprintf("%s – %s %s %s", s.From.In(zone).Format("Jan 2 15:04"), s.To.In(zone).Format("Jan 2 15:04"), s.Person, place))
+	}
+	return strings.Join(all, "\n")
+}
+
+// lines is a text in a table of tests, without its indentation.
+func lines(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\t", "") }
 
 func TestGaps(t *testing.T) {
 	weekends := bitbucket(Override{ID: "fair", Rotation: "weekend", Person: "zoe", From: berlin("Jan 14 08:00"), To: berlin("Jan 14 20:00")})

@@ -3,6 +3,7 @@ package rosters
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -27,6 +28,7 @@ const (
 	maxDates        = 500
 	maxRank         = 1000
 	maxEach         = 1000
+	maxListed       = 100_000 // hand-overs of a rule by months: they are gone through one by one
 )
 
 var (
@@ -110,9 +112,11 @@ func (r Rotation) Validate() error {
 	if r.Zone == "" {
 		errs.field("/zone", "", errZoneName)
 	}
-	turns, err := r.compile()
-	errs.below("", err)
-	if err == nil && !turns.meetHours() {
+	if err := r.listed(); err != nil {
+		errs.field("/rule", r.Rule, err)
+	} else if turns, err := r.compile(); err != nil {
+		errs.below("", err)
+	} else if !turns.meetHours() {
 		errs.refuse("/hours", len(r.Hours), "never meet a shift; nobody would ever be on call")
 	}
 	if r.Length != 0 && (r.Length < minLength || r.Length > maxLength) {
@@ -127,6 +131,39 @@ func (r Rotation) Validate() error {
 		errs.refuse("/until", r.Until.Format(time.RFC3339), "must be later than from, which is %s", r.From.Format(time.RFC3339))
 	}
 	return errs.orNil()
+}
+
+// listed refuses a rule without a short cycle that would have to be gone through for too long, to its UNTIL or to
+// the last date that is left out or put in. What cannot be read is for compile to tell.
+func (r Rotation) listed() error {
+	start, err := parseStart(r.Start)
+	if err != nil {
+		return nil
+	}
+	rule, err := parseRule(r.Rule)
+	if err != nil {
+		return nil
+	}
+	p, err := rule.daily(start)
+	if err != nil || cyclePeriod(p) > 0 {
+		return nil
+	}
+	last := start
+	if rule.until != nil {
+		last = wall(rule.until.at.Unix())
+	}
+	for _, date := range slices.Concat(r.Without, r.Besides) {
+		for _, s := range []string{date, date + "T00:00:00"} {
+			if w, err := parseStart(s); err == nil {
+				last = max(last, w)
+			}
+		}
+	}
+	aDay := max(1, len(r.Times)) * max(1, len(p.Byhour)) * max(1, len(p.Byminute)) * max(1, len(p.Bysecond))
+	if n := int((last-start)/secondsADay) * aDay; n > maxListed {
+		return fmt.Errorf("may hand over %d times until the last date given, the limit of rules by months is %d; begin later, or end earlier", n, maxListed)
+	}
+	return nil
 }
 
 // meetHours looks at a year of daily shifts, and at as many of others.

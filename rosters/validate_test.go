@@ -166,3 +166,14 @@ func TestValidateSaysAllAtOnce(t *testing.T) {
 		t.Errorf("wrong are %v, want %s", got, want)
 	}
 }
+func TestZoneNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"": true, "UTC": true, "Europe/Berlin": true, "America/Argentina/Buenos_Aires": true, "Etc/GMT+5": true,
+		"Local": false, "local": false, "localtime": false, "Atlantis/Harbour": false, "europe/berlin ": false,
+		"../etc/passwd": false, "/etc/localtime": false, "Europe//Berlin": false, "right/Europe/Berlin": false, "CET-1CEST": false,
+	} {
+		if _, err := loadZone(name); (err == nil) != ok {
+			t.Errorf("zone %q: %v", name, err)
+		}
+	}
+}

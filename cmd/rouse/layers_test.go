@@ -19,6 +19,7 @@ import (
 // /* stands for all packages below that have no line of their own.
 var layers = map[string][]string{
 	"rosters":            {},
+	"rosters/clerk":      {"rosters"},
 	"rosters/ical":       {"rosters"},
 	"rosters/rosterdb":   {"rosters"},
 	"engine":             {"rosters"},
@@ -61,6 +62,7 @@ var (
 	pure = map[string][]string{ // with what of others they may import
 		"rosters":          {"github.com/teambition/rrule-go", "golang.org/x/text/language"},
 		"rosters/ical":     {"github.com/arran4/golang-ical"},
+		"rosters/clerk":    {},
 		"engine":           {},
 		"engine/simulator": {},
 	}

@@ -27,7 +27,7 @@ type proveFlags struct {
 func (c *cli) proveCommand() *cobra.Command {
 	var f proveFlags
 	cmd := &cobra.Command{
-		Use:   "prove",
+		Use:   "prove [experiment ...]",
 		Short: "Break a Rouse of its own in many ways, and count what was lost",
 		Long: `Prove starts a Postgres of its own, providers, phones and this very program as several servers,
 lets alerts come in and people answer, and breaks all of it from a seed. A ledger compares what was
@@ -36,12 +36,14 @@ accepted with what was sent, received and answered. Nothing that you run is touc
 It prints a line for each experiment, and every promise that was not kept, with the command that
 shows it again. The exit status is 1 if there is one.
 
-Experiments: ` + strings.Join(prove.Names(), ", ") + ".",
+The experiments, of which all are done unless you name some:
+` + strings.Join(prove.Names(), ", ") + ".",
 		Example: `  rouse prove                                  all, some minutes
-  rouse prove --experiment kill --seed 123     one, as it was with that seed
+  rouse prove kill --seed 123                  one, as it was with that seed
+  rouse prove rosters simulator                two that need no database and no network
   rouse prove --full --keep                    hours; logs and database are kept`,
-		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, names []string) error {
+			f.only = append(f.only, names...)
 			if f.list {
 				return c.listExperiments(f.asJSON)
 			}
@@ -54,7 +56,7 @@ Experiments: ` + strings.Join(prove.Names(), ", ") + ".",
 			return c.prove(cmd, f)
 		},
 	}
-	cmd.Flags().StringSliceVar(&f.only, "experiment", nil, "experiments to do, comma-separated; default all")
+	cmd.Flags().StringSliceVar(&f.only, "experiment", nil, "experiments to do, comma-separated, the same as naming them; default all")
 	cmd.Flags().Uint64Var(&f.seed, "seed", 0, "where all chance comes from; default another each time, printed")
 	cmd.Flags().IntVar(&f.trials, "trials", 0, "how many trials each experiment makes; default as many as it usually does")
 	cmd.Flags().BoolVar(&f.quick, "quick", false, "minutes; the default")

@@ -87,7 +87,7 @@ func TestProveRefusesWhatItCannotDo(t *testing.T) {
 		{"--quick --full", "exclude each other"},
 		{"--trials -1", "give a number from 1 up"},
 		{"--seed x", "invalid argument"},
-		{"kill", `"kill" is one argument too many`},
+		{"kill nap", `there is no experiment "nap"`},
 	} {
 		_, _, err := call(t, settingsOf(), append([]string{"prove"}, strings.Fields(test.args)...)...)
 		if err == nil || exitStatus(err) != 2 || !strings.Contains(err.Error(), test.says) {
