@@ -68,6 +68,7 @@ func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	log := slog.New(slog.NewJSONHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com",
+		Channels:  map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true},
 		CatchAll:  engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"carla"}},
 		Intake:    intake.New(intake.Config{Engine: d.engine, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: d.engine, Log: log})})

@@ -24,6 +24,7 @@ import (
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
+	"rouse/rosters"
 )
 
 // Config is what the API needs.
@@ -32,11 +33,12 @@ type Config struct {
 	DB        *pgxpool.Pool // for keys and REST; better not the one that pages are sent with
 	Intake    *intake.Handler
 	Callbacks *callbacks.Handler
-	Health    http.Handler         // answers /healthz, /readyz and /metrics, which anybody may ask
-	CatchAll  engine.CatchAll      // its roster and people cannot be deleted
-	PublicURL string               // if it is https, browsers are told to stay with that
-	Offset    func() time.Duration // added to the database's clock, as the pager's; nil: nothing
-	Log       *slog.Logger         // nil discards
+	Health    http.Handler             // answers /healthz, /readyz and /metrics, which anybody may ask
+	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
+	Channels  map[rosters.Channel]bool // on which this server can send
+	PublicURL string                   // if it is https, browsers are told to stay with that
+	Offset    func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
+	Log       *slog.Logger             // nil discards
 }
 
 //go:embed openapi.yaml
@@ -48,7 +50,7 @@ func New(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{
-		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Offset: c.Offset, Log: c.Log}),
+		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Channels: c.Channels, Offset: c.Offset, Log: c.Log}),
 		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
 		senders: make(chan struct{}, maxSenders),
 	}
@@ -100,6 +102,7 @@ func (s *server) routes(c Config) []route {
 		{"POST", incident + "/notes", respond, operation((*calls).AddNote)},
 
 		{"GET", "/v1/oncall", read, operation((*calls).ListOnCall)},
+		{"GET", "/v1/coverage", read, operation((*calls).GetCoverage)},
 		{"GET", duty + "/oncall", read, operation((*calls).GetRosterOnCall)},
 		{"GET", duty + "/shifts", read, operation((*calls).ListShifts)},
 

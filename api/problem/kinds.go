@@ -21,6 +21,8 @@ var (
 		"A name that must be unique is taken."}
 	InUse = Kind{"in-use", http.StatusConflict, "In use",
 		"What is to be deleted or changed is named elsewhere, or somebody is on call by it. The detail lists where."}
+	OpensHole = Kind{"opens-hole", http.StatusConflict, "Opens a hole",
+		"An alert would then find nobody to page, at the times that the detail lists. Close that first, or say force=true."}
 	Resolved = Kind{"resolved", http.StatusConflict, "Resolved",
 		"The incident is over; nothing about it can be answered or changed any more. New trouble opens a new incident."}
 	Taken = Kind{"taken", http.StatusConflict, "Taken",
@@ -50,7 +52,7 @@ var (
 
 // Kinds lists all of them.
 func Kinds() []Kind {
-	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, InUse, Resolved, Taken, Nothing, Past,
+	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, InUse, Resolved, Taken, Nothing, Past, OpensHole,
 		Changed, TooLarge, MediaTypeUnsupported, Validation, Internal, Unavailable, notAnAlert, notStored}
 }
 

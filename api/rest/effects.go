@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"rouse/api/problem"
+	"rouse/engine"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -21,32 +24,50 @@ const (
 	maxChanges  = 200                 // that are told
 )
 
-// view is what a change is held against: who was to be on call before it.
+// view is what a change is held against: who was to be on call before it, and when nobody could be paged.
 type view struct {
 	roster   rosters.RosterID // "": the request is about none
 	from, to time.Time
 	before   *rosters.Calendar
+	holes    []engine.Hole
 }
 
-// view looks at the roster that a request is about.
+// view looks at the roster that a request is about, and at all that may be paged.
 func (a *API) view(ctx context.Context, r *http.Request) (*view, error) {
-	v := &view{}
 	slug, err := a.rosterAbout(ctx, r)
-	if err != nil || slug == "" {
-		return v, err
+	if err != nil {
+		return nil, err
 	}
 	now, err := a.rosters.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v.roster, v.from = rosters.RosterID(slug), now.Add(a.offset()).UTC().Truncate(time.Microsecond)
+	v := &view{roster: rosters.RosterID(slug), from: now.Add(a.offset()).UTC().Truncate(time.Microsecond)}
 	counts := v.from
 	if at, err := time.Parse(time.RFC3339, r.URL.Query().Get("effective_from")); err == nil && at.After(counts) {
 		counts = at
 	}
-	v.to = counts.UTC().Add(effectsSpan)
-	v.before, err = a.calendar(ctx, v)
+	if v.to = counts.UTC().Add(effectsSpan); v.to.Sub(v.from) > maxSpan {
+		v.to = v.from.Add(maxSpan)
+	}
+	if v.before, err = a.calendar(ctx, v); err != nil {
+		return nil, err
+	}
+	v.holes, err = a.holes(ctx, v)
 	return v, err
+}
+
+// holes lists when nobody could be paged; a view that is too long is looked at as far as that goes.
+func (a *API) holes(ctx context.Context, v *view) ([]engine.Hole, error) {
+	to := v.to
+	if to.Sub(v.from) > engine.MaxCoverage {
+		to = v.from.Add(engine.MaxCoverage)
+	}
+	c, err := a.coverage(ctx, v.from, to)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Collect(c.Holes(v.from, to)), nil
 }
 
 // rosterAbout finds the roster that a request would change, "" if it is about none.
@@ -92,17 +113,20 @@ func (a *API) calendar(ctx context.Context, v *view) (*rosters.Calendar, error) 
 	return c, nil
 }
 
-// effects tells who is on call otherwise after the change; nil if nobody is.
-func (v *view) effects(ctx context.Context, a *API, _ *http.Request) (*Effects, error) {
-	if v.roster == "" {
-		return nil, nil
-	}
+// effects tells who is on call otherwise after the change, and when nobody can be paged any more; nil if
+// all is as it was.
+func (v *view) effects(ctx context.Context, a *API) (*Effects, error) {
 	after, err := a.calendar(ctx, v)
 	if err != nil {
 		return nil, err
 	}
+	holes, err := a.holes(ctx, v)
+	if err != nil {
+		return nil, err
+	}
 	changes := rosters.Changes(v.before, after, v.from, v.to)
-	if len(changes) == 0 {
+	opened, closed := engine.CompareHoles(v.holes, holes)
+	if len(changes)+len(opened)+len(closed) == 0 {
 		return nil, nil
 	}
 	e := &Effects{From: v.from, To: v.to, Changes: []Moved{}}
@@ -118,7 +142,28 @@ func (v *view) effects(ctx context.Context, a *API, _ *http.Request) (*Effects, 
 	}
 	e.GapsOpened = gapsOf(v.roster, changes, func(c rosters.Change) []rosters.PersonID { return c.After })
 	e.GapsClosed = gapsOf(v.roster, changes, func(c rosters.Change) []rosters.PersonID { return c.Before })
+	e.HolesOpened, e.HolesClosed = holesOut(opened), holesOut(closed)
 	return e, nil
+}
+
+func holesOut(holes []engine.Hole) []Hole {
+	return mapped(holes[:min(len(holes), maxChanges)], func(h engine.Hole) Hole { return holeOut(h, time.UTC) })
+}
+
+// refusal is why a change that opens holes is not done unless it is forced; nil if it opens none.
+func (e *Effects) refusal() error {
+	if e == nil || len(e.HolesOpened) == 0 {
+		return nil
+	}
+	first := strings.TrimSuffix(e.HolesOpened[0].Text, ".")
+	if more := len(e.HolesOpened) - 1; more > 0 {
+		first += fmt.Sprintf("; and %d more", more)
+	}
+	p := problem.OpensHole.Because("An alert would then find nobody to page: %s. With force=true it is done all the same.", first)
+	for _, h := range e.HolesOpened {
+		p.With(problem.Field{Detail: h.Text})
+	}
+	return p
 }
 
 func gapsOf(roster rosters.RosterID, changes []rosters.Change, people func(rosters.Change) []rosters.PersonID) []Gap {

@@ -83,6 +83,9 @@ func (h handlers) CreateOverride(ctx context.Context, r CreateOverrideRequestObj
 		return nil, err
 	}
 	o := overrideOf(*r.Body)
+	if o.Person == "" && o.Kind != rosters.TakeOff {
+		o.Person = h.caller.Person
+	}
 	if err := h.validOverride(ctx, r.Slug, o, now); err != nil {
 		return nil, err
 	}

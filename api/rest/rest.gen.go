@@ -74,6 +74,18 @@ type Contacts struct {
 	Items []Contact `json:"items"`
 }
 
+// Coverage defines model for Coverage.
+type Coverage struct {
+	From time.Time `json:"from"`
+
+	// Holes 1,000 at most, the catch-all roster's first, then by service and time.
+	Holes []Hole `json:"holes"`
+
+	// More There are more than those.
+	More bool      `json:"more,omitempty,omitzero"`
+	To   time.Time `json:"to"`
+}
+
 // Day defines model for Day.
 type Day = string
 
@@ -120,6 +132,12 @@ type Effects struct {
 
 	// GapsOpened When nobody is on call any more.
 	GapsOpened []Gap `json:"gaps_opened,omitempty,omitzero"`
+
+	// HolesClosed When it would have.
+	HolesClosed []Hole `json:"holes_closed,omitempty,omitzero"`
+
+	// HolesOpened When an alert would find nobody to page any more, as GET /v1/coverage tells; 200 at most.
+	HolesOpened []Hole `json:"holes_opened,omitempty,omitzero"`
 
 	// More How many changes there are beyond those.
 	More int       `json:"more,omitempty,omitzero"`
@@ -172,6 +190,43 @@ type Gap struct {
 	// To Not included.
 	To time.Time `json:"to"`
 }
+
+// Hole defines model for Hole.
+type Hole struct {
+	From time.Time `json:"from"`
+
+	// Kind nobody is paged at all; or the catch-all roster is empty; or one level, which is passed over at once.
+	Kind HoleKind `json:"kind"`
+
+	// Level Of the service's policy, from 1; absent for the other kinds.
+	Level int `json:"level,omitempty,omitzero"`
+
+	// Problem Example: nobody is on call in roster dba
+	Problem string `json:"problem"`
+
+	// Remedy Example: Put somebody into rotation week of roster dba, or override it
+	Remedy string `json:"remedy"`
+
+	// Service Absent for the catch-all roster, and for alerts of no known service.
+	Service string `json:"service,omitempty,omitzero"`
+
+	// Severities Of 3 only the working hours count.
+	Severities []int `json:"severities"`
+
+	// Text All of it in words.
+	//
+	// Example: Sat 2026-01-17 00:00 – Mon 2026-01-19 00:00 UTC, bitbucket, severity 1 and 2, level 1: nobody is on call in roster dba. Put somebody into rotation week of roster dba, or override it.
+	Text string `json:"text"`
+
+	// To Not included.
+	To time.Time `json:"to"`
+
+	// Where Example: bitbucket, severity 1 and 2, level 1
+	Where string `json:"where"`
+}
+
+// HoleKind nobody is paged at all; or the catch-all roster is empty; or one level, which is passed over at once.
+type HoleKind = string
 
 // Hours Working hours, in which severity 3 may page; Monday to Friday from 09:00 to 17:00, if no windows are given.
 type Hours struct {
@@ -390,7 +445,7 @@ type Override struct {
 	// Kind Replace (if it is missing) puts the person on call instead of somebody, or of everybody; add besides whoever is, an extra shift; take_off leaves somebody's place empty, or everybody's.
 	Kind OverrideKind `json:"kind,omitempty,omitzero"`
 
-	// Person Who is on call instead, or besides.
+	// Person Who is on call instead, or besides; the key's person, if it is missing: so shifts are taken.
 	Person Slug `json:"person,omitempty,omitzero"`
 
 	// Replaces Who is taken off; everybody, if it is missing.
@@ -883,6 +938,18 @@ type RowID = int64
 // To defines model for To.
 type To = time.Time
 
+// GetCoverageParams defines parameters for GetCoverage.
+type GetCoverageParams struct {
+	From From `form:"from,omitempty" json:"from,omitempty,omitzero"`
+	To   To   `form:"to,omitempty" json:"to,omitempty,omitzero"`
+
+	// Service Only this service, beside the catch-all roster.
+	Service Slug `form:"service,omitempty" json:"service,omitempty,omitzero"`
+
+	// Zone IANA name of the time zone in which the texts tell times; UTC, if it is missing.
+	Zone string `form:"zone,omitempty" json:"zone,omitempty,omitzero"`
+}
+
 // ListDeletedParams defines parameters for ListDeleted.
 type ListDeletedParams struct {
 	Kind DeletedKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
@@ -983,6 +1050,9 @@ type ReplacePersonParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
@@ -1021,6 +1091,9 @@ type DeleteContactParams struct {
 type ReplaceContactParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
@@ -1409,6 +1482,9 @@ type ReplaceTeamJSONRequestBody = Team
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetCoverage When an alert would find nobody to page
+	// (GET /v1/coverage)
+	GetCoverage(w http.ResponseWriter, r *http.Request, params GetCoverageParams)
 	// ListDeleted List what was deleted and can be restored
 	// (GET /v1/deleted)
 	ListDeleted(w http.ResponseWriter, r *http.Request, params ListDeletedParams)
@@ -1611,6 +1687,78 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// GetCoverage operation middleware
+func (siw *ServerInterfaceWrapper) GetCoverage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCoverageParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", r.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "service"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "service", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "zone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "zone", r.URL.Query(), &params.Zone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "zone"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "zone", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetCoverage(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListDeleted operation middleware
 func (siw *ServerInterfaceWrapper) ListDeleted(w http.ResponseWriter, r *http.Request) {
@@ -2463,6 +2611,19 @@ func (siw *ServerInterfaceWrapper) ReplacePerson(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -2797,6 +2958,19 @@ func (siw *ServerInterfaceWrapper) ReplaceContact(w http.ResponseWriter, r *http
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
 		}
 		return
 	}
@@ -5292,6 +5466,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/oncall", wrapper.ListOnCall).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/coverage", wrapper.GetCoverage).Methods(http.MethodGet)
+
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/oncall", wrapper.GetRosterOnCall).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/shifts", wrapper.ListShifts).Methods(http.MethodGet)
@@ -5370,6 +5546,45 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type GetCoverageRequestObject struct {
+	Params GetCoverageParams
+}
+
+type GetCoverageResponseObject interface {
+	VisitGetCoverageResponse(w http.ResponseWriter) error
+}
+
+type GetCoverage200JSONResponse Coverage
+
+func (response GetCoverage200JSONResponse) VisitGetCoverageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCoveragedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCoveragedefaultApplicationProblemPlusJSONResponse) VisitGetCoverageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type ListDeletedRequestObject struct {
 	Params ListDeletedParams
@@ -8094,6 +8309,9 @@ func (response ReplaceTeamdefaultApplicationProblemPlusJSONResponse) VisitReplac
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetCoverage When an alert would find nobody to page
+	// (GET /v1/coverage)
+	GetCoverage(ctx context.Context, request GetCoverageRequestObject) (GetCoverageResponseObject, error)
 	// ListDeleted List what was deleted and can be restored
 	// (GET /v1/deleted)
 	ListDeleted(ctx context.Context, request ListDeletedRequestObject) (ListDeletedResponseObject, error)
@@ -8325,6 +8543,32 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// GetCoverage operation middleware
+func (sh *strictHandler) GetCoverage(w http.ResponseWriter, r *http.Request, params GetCoverageParams) {
+	var request GetCoverageRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCoverage(ctx, request.(GetCoverageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCoverage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetCoverageResponseObject); ok {
+		if err := validResponse.VisitGetCoverageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // ListDeleted operation middleware

@@ -120,7 +120,11 @@ func postedTeam(r *http.Request) *rosters.TeamID {
 func (a *API) own(ctx context.Context, c Caller, r *http.Request) error {
 	vars := mux.Vars(r)
 	if r.Method != http.MethodDelete {
-		if p := posted[struct{ Person rosters.PersonID }](r).Person; p != c.Person {
+		body := posted[struct {
+			Kind   string
+			Person rosters.PersonID
+		}](r)
+		if body.Person != c.Person && (body.Person != "" || body.Kind == string(rosters.TakeOff)) {
 			return problem.Forbidden.Because("A member puts nobody on call but oneself: person must be %s. An owner of the team may do more.", c.Person)
 		}
 	}

@@ -117,9 +117,14 @@ func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call C
 		if given.Status >= http.StatusMultipleChoices {
 			return errGivenUp
 		}
-		effects, err := view.effects(ctx, tied, r)
+		effects, err := view.effects(ctx, tied)
 		if err != nil {
 			return err
+		}
+		if op.takes("force") && query.Get("force") != "true" && !dry {
+			if err := effects.refusal(); err != nil {
+				return err
+			}
 		}
 		if dry {
 			if given, err = given.dry(effects); err != nil {

@@ -230,3 +230,26 @@ func TestTheKeyIsNeverInAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestCoverage(t *testing.T) {
+	api := newFakeAPI(t, map[string]string{"GET /v1/coverage": `{"from":"2026-11-20T12:00:00Z","to":"2026-12-20T12:00:00Z","holes":[
+		{"kind":"catch_all","from":"2026-11-28T00:00:00Z","to":"2026-11-30T00:00:00Z","severities":[1,2],"where":"catch-all","problem":"nobody is on call in roster imoc","remedy":"Put somebody into rotation week of roster imoc, or override it","text":"-"},
+		{"kind":"nobody","from":"2026-11-29T00:00:00Z","to":"2026-11-29T06:00:00Z","service":"bitbucket","severities":[1,2],"where":"bitbucket, severity 1 and 2","problem":"nobody is paged at all","remedy":"Name people in ROUSE_LAST_RESORT","text":"-"}]}`})
+	out, err := api.call(t, "coverage", "--zone", "Europe/Berlin", "--from", "2026-11-20 13:00", "--service", "bitbucket")
+	if exitStatus(err) != 1 || err.Error() != "2 holes: close them, or put up with them" {
+		t.Errorf("holes end with %v", err)
+	}
+	golden(t, "coverage.txt", out)
+	if want := "GET /v1/coverage?from=2026-11-20T12%3A00%3A00Z&service=bitbucket&to=2026-12-20T12%3A00%3A00Z"; api.asked[0] != want {
+		t.Errorf("asked %s, want %s", api.asked[0], want)
+	}
+
+	api = newFakeAPI(t, map[string]string{"GET /v1/coverage": `{"from":"2026-11-20T12:00:00Z","to":"2026-12-20T12:00:00Z","holes":[]}`})
+	out, err = api.call(t, "coverage", "--zone", "UTC")
+	if want := "Every alert finds somebody to page, from Fri 2026-11-20 12:00 UTC to Sun 2026-12-20 12:00 UTC.\n"; err != nil || out != want {
+		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
+	if _, err := api.call(t, "coverage", "--days", "93"); exitStatus(err) != 2 || !strings.Contains(err.Error(), "use 1 to 92") {
+		t.Errorf("93 days: %v", err)
+	}
+}

@@ -205,7 +205,7 @@ func TestE2ENobodyOnCall(t *testing.T) {
 	}
 
 	t.Log("no service, and nobody's number any more: the last resort")
-	h.does("PUT", "/v1/people/ida", object{"name": "Ida", "contacts": []object{}}, nil)
+	h.does("PUT", "/v1/people/ida?force=true", object{"name": "Ida", "contacts": []object{}}, nil)
 	key = h.alert("payments", 1, "Card payments time out")
 	lena.ExpectCall(t, soon)
 	if inc := h.incident(key); len(inc.lines(engine.ReasonUnknownService)) != 1 || len(inc.lines(engine.ReasonLastResort)) == 0 {

@@ -38,7 +38,7 @@ An alert that Rouse accepted pages someone, or says why it could not.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w\nRun `%s --help`.", err, cmd.CommandPath())
 	})
-	group(root, "Ask a running Rouse:", c.oncallCommand(), c.rosterCommand(), c.incidentsCommand(), c.ackCommand(), c.pageCommand())
+	group(root, "Ask a running Rouse:", c.oncallCommand(), c.rosterCommand(), c.coverageCommand(), c.incidentsCommand(), c.ackCommand(), c.pageCommand())
 	group(root, "Run Rouse:", c.serveCommand(), c.migrateCommand(), c.tokenCommand(), c.doctorCommand())
 	group(root, "Try Rouse:", c.demoCommand(), c.benchCommand(), c.proveCommand())
 	return root

@@ -12,14 +12,16 @@ import (
 func (c *cli) rosterCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "roster",
-		Short: "Show the calendar of a roster",
-		Long:  "Roster shows who is on call in a roster, and when.",
+		Short: "Show the calendar of a roster, take shifts, override",
+		Long: `Roster shows who is on call in a roster and when, and changes it for a span. Its rotations are changed
+through the API.`,
 		Example: `  rouse roster show bitbucket-im
-  rouse roster show imoc --weeks 8 --zone Europe/Berlin`,
+  rouse roster take bitbucket-im --until 18:00
+  rouse roster override bitbucket-im --person bob --from "2026-12-24 09:00" --to "2026-12-27 09:00"`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.rosterShowCommand())
+	cmd.AddCommand(c.rosterShowCommand(), c.rosterTakeCommand(), c.rosterOverrideCommand())
 	return cmd
 }
 

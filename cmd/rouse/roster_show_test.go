@@ -286,3 +286,41 @@ func TestShortNamesAreNobodyElses(t *testing.T) {
 		t.Errorf("got %v", short)
 	}
 }
+
+func TestTakingAShift(t *testing.T) {
+	answer := `{"id":7,"kind":"replace","person":"ann","from":"2026-11-20T12:00:00Z","to":"2026-11-20T17:00:00Z","effects":{"changes":[
+		{"roster":"dba","from":"2026-11-20T12:00:00Z","to":"2026-11-20T17:00:00Z","before":["bob","carla"],"after":["ann"]}]}}`
+	api := newFakeAPI(t, map[string]string{"POST /v1/rosters/dba/overrides": answer})
+	out, err := api.call(t, "roster", "take", "dba", "--from", "2026-11-20 13:00", "--until", "18:00", "--zone", "Europe/Berlin")
+	want := "ann is on call in dba, Fri 2026-11-20 13:00 CET – Fri 2026-11-20 18:00 CET (override 7).\n" +
+		"  Fri 2026-11-20 13:00 CET – Fri 2026-11-20 18:00 CET: ann instead of bob and carla\n"
+	if err != nil || out != want {
+		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
+	if want := `POST /v1/rosters/dba/overrides {"from":"2026-11-20T13:00:00+01:00","to":"2026-11-20T18:00:00+01:00"}`; api.asked[0] != want {
+		t.Errorf("asked %s, want %s", api.asked[0], want)
+	}
+}
+
+func TestAnOverrideIsRehearsed(t *testing.T) {
+	api := newFakeAPI(t, map[string]string{"POST /v1/rosters/dba/overrides": `{"dry_run":true,"status":201,
+		"result":{"id":7,"kind":"take_off","from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z"},
+		"effects":{"changes":[{"from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z","before":["bob"],"after":[]}],
+			"holes_opened":[{"kind":"level","from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z","where":"bitbucket, severity 1 and 2, level 1",
+				"problem":"nobody is on call in roster dba","remedy":"Override it"}]}}`})
+	out, err := api.call(t, "roster", "override", "dba", "--off", "--replaces", "bob", "--from", "2026-11-20 23:30", "--to", "06:00", "--zone", "Europe/Berlin", "--dry-run")
+	want := "Nothing is saved. nobody would be on call in dba, Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET:\n" +
+		"  Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET: nobody instead of bob\n" +
+		"  Hole: Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET, bitbucket, severity 1 and 2, level 1: nobody is on call in roster dba. Override it.\n"
+	if err != nil || out != want {
+		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
+	if want := `POST /v1/rosters/dba/overrides?dry_run=true {"kind":"take_off","replaces":"bob","from":"2026-11-20T23:30:00+01:00","to":"2026-11-21T06:00:00+01:00"}`; api.asked[0] != want {
+		t.Errorf("asked %s, want %s", api.asked[0], want)
+	}
+	for _, args := range [][]string{{"--to", "18:00"}, {"--person", "bob"}, {"--off", "--person", "bob", "--to", "18:00"}, {"--off", "--add", "--to", "18:00"}, {"--person", "bob", "--to", "tomorrow"}} {
+		if _, err := api.call(t, append([]string{"roster", "override", "dba"}, args...)...); exitStatus(err) != 2 {
+			t.Errorf("%v: %v, want that it is asked wrongly", args, err)
+		}
+	}
+}

@@ -93,6 +93,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Log: log}),
 		Health:    healthHandler(p.Audit, beat, p.Collectors(), log),
 		CatchAll:  cfg.catchAll,
+		Channels:  cfg.usable(),
 		PublicURL: cfg.publicURL,
 		Offset:    p.Offset,
 		Log:       log,

@@ -32,6 +32,7 @@ type storm struct {
 	decided  map[place][]time.Time // to be sent at once: the last ones, the oldest first
 	told     map[place]time.Time   // when a message was last claimed
 	claiming map[place]bool
+	waiting  map[place]time.Time // until when a first page waits there: nothing overtakes it
 }
 
 type place struct {
@@ -40,7 +41,7 @@ type place struct {
 }
 
 func newStorm() *storm {
-	return &storm{decided: map[place][]time.Time{}, told: map[place]time.Time{}, claiming: map[place]bool{}}
+	return &storm{decided: map[place][]time.Time{}, told: map[place]time.Time{}, claiming: map[place]bool{}, waiting: map[place]time.Time{}}
 }
 
 // calm reports whether one more message may go to an address at once, and counts it if so.
@@ -52,7 +53,7 @@ func (s *storm) calm(to place) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := s.decided[to]
-	if len(all) >= limit && time.Since(all[0]) < within {
+	if len(all) >= limit && time.Since(all[0]) < within || time.Now().Before(s.waiting[to]) {
 		return false
 	}
 	all = append(all, time.Now())
@@ -107,7 +108,17 @@ func (s *storm) wait(w enginedb.Waiting) time.Duration {
 	}
 }
 
-// begin marks an address as being claimed, unless it is already.
+// hold notes that a first page waits at an address, until the sweep after that.
+func (s *storm) hold(to place, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[to] = time.Now().Add(wait + 2*sweepEvery)
+	if len(s.waiting) > maxPlaces {
+		maps.DeleteFunc(s.waiting, func(_ place, until time.Time) bool { return time.Now().After(until) })
+	}
+}
+
+// begin marks an address as being claimed, unless it is already; what waits there waits no longer.
 func (s *storm) begin(to place) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +126,7 @@ func (s *storm) begin(to place) bool {
 		return false
 	}
 	s.claiming[to] = true
+	delete(s.waiting, to)
 	return true
 }
 

@@ -87,6 +87,9 @@ func (p *Pager) takeOver(ctx context.Context, waiting []enginedb.Waiting) {
 	for _, w := range waiting {
 		to := place{w.Channel, w.Address}
 		if wait := p.storm.wait(w); wait > 0 {
+			if w.First {
+				p.storm.hold(to, wait)
+			}
 			p.postpone(ctx, w, wait)
 			continue
 		}

@@ -28,10 +28,11 @@ type storm struct {
 	decided  map[string][]time.Duration
 	told     map[string]time.Duration
 	claiming map[string]bool
+	waiting  map[string]time.Duration // until when a first page waits there
 }
 
 func newStorm() storm {
-	return storm{decided: map[string][]time.Duration{}, told: map[string]time.Duration{}, claiming: map[string]bool{}}
+	return storm{decided: map[string][]time.Duration{}, told: map[string]time.Duration{}, claiming: map[string]bool{}, waiting: map[string]time.Duration{}}
 }
 
 // calm reports whether one more message may go to an address at once, and counts it if so.
@@ -41,7 +42,7 @@ func (m *storm) calm(a *attemptRow, now time.Duration) bool {
 		limit, within = calmCalls, callFor
 	}
 	all := m.decided[a.Address]
-	if len(all) >= limit && now-all[0] < within {
+	if len(all) >= limit && now-all[0] < within || now < m.waiting[a.Address] {
 		return false
 	}
 	all = append(all, now)
@@ -145,6 +146,9 @@ func (s *sim) lookAbout(w *waiting, now time.Time) {
 func (n *node) takeOver(found []waiting) {
 	for _, w := range found {
 		if by := n.storm.wait(w, n.s.now); by > 0 {
+			if w.first {
+				n.storm.waiting[w.address] = n.s.now + by + 2*atLeast
+			}
 			n.postpone(w, by)
 			continue
 		}
@@ -152,6 +156,7 @@ func (n *node) takeOver(found []waiting) {
 			continue
 		}
 		n.storm.claiming[w.address] = true
+		delete(n.storm.waiting, w.address)
 		b := &bundling{s: n.s, n: n, life: n.life, to: w}
 		n.after(n.s.latency(), takenOver, b.begin)
 	}

@@ -36,6 +36,9 @@ func (c *comparison) climb(inc *incident) {
 			}
 			return
 		}
+		if began.at.After(end) {
+			return // whoever had answered has handed it back: the ladder begins again, at once
+		}
 		if began.at.Before(next.due.Add(-early)) {
 			c.found(&c.result.Early, inc.key, "no level begins before its time", "level %d, round %d, was due at %s and began at %s",
 				next.level+1, next.round, next.due.Format(clock), began.at.Format(clock))

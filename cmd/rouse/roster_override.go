@@ -1,0 +1,206 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// overrideBody is the body of POST /v1/rosters/{slug}/overrides.
+type overrideBody struct {
+	Kind     string    `json:"kind,omitempty"`
+	Rotation string    `json:"rotation,omitempty"`
+	Replaces string    `json:"replaces,omitempty"`
+	Person   string    `json:"person,omitempty"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+}
+
+// overridden is the answer; of a dry run what would have been answered is within.
+type overridden struct {
+	ID      int64     `json:"id"`
+	Person  string    `json:"person"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Effects effects   `json:"effects"`
+
+	DryRun bool        `json:"dry_run"`
+	Result *overridden `json:"result"`
+}
+
+// effects is what comes of a change.
+type effects struct {
+	Changes []struct {
+		From   time.Time `json:"from"`
+		To     time.Time `json:"to"`
+		Before []string  `json:"before"`
+		After  []string  `json:"after"`
+	} `json:"changes"`
+	More        int    `json:"more"`
+	HolesOpened []hole `json:"holes_opened"`
+	HolesClosed []hole `json:"holes_closed"`
+}
+
+// spanFlags are those of a change for a span.
+type spanFlags struct {
+	answerFlags
+	from, to string
+	dry      bool
+}
+
+func (f *spanFlags) add(cmd *cobra.Command, end string) {
+	cmd.Flags().StringVar(&f.from, "from", "", "when it begins, such as \"2026-12-24 18:00\" or 18:00 (default now)")
+	cmd.Flags().StringVar(&f.to, end, "", "when it ends")
+	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "save nothing, and show what would come of it")
+	f.answerFlags.add(cmd)
+}
+
+func (c *cli) rosterTakeCommand() *cobra.Command {
+	var flags spanFlags
+	var body overrideBody
+	cmd := &cobra.Command{
+		Use:   "take SLUG --until TIME",
+		Short: "Take over a roster yourself for a while",
+		Long: `Take puts you on call in a roster instead of whoever is, until a time that you say. You are the person
+that the key in ROUSE_TOKEN acts as.`,
+		Example: `  rouse roster take bitbucket-im --until 18:00
+  rouse roster take dba --from "2026-12-24 09:00" --until "2026-12-25 09:00" --dry-run`,
+		Args: takes("SLUG"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.to == "" {
+				return usagef("--until is missing: say when you hand it back, such as --until 18:00")
+			}
+			return c.override(cmd.Context(), args[0], body, flags)
+		},
+	}
+	cmd.Flags().StringVar(&body.Rotation, "rotation", "", "only this rotation of the roster")
+	flags.add(cmd, "until")
+	return cmd
+}
+
+func (c *cli) rosterOverrideCommand() *cobra.Command {
+	var flags spanFlags
+	var body overrideBody
+	var add, off bool
+	cmd := &cobra.Command{
+		Use:   "override SLUG --to TIME",
+		Short: "Put somebody on call, or take somebody off, for a span",
+		Long: `Override changes for a span who is on call in a roster: it replaces everybody, or one, with a person; or
+adds the person as an extra shift; or takes one off, or everybody.`,
+		Example: `  rouse roster override bitbucket-im --person bob --to "2026-12-27 09:00"
+  rouse roster override dba --person zoe --replaces ann --from 18:00 --to 22:00
+  rouse roster override dba --person zoe --add --from "2026-11-27 00:00" --to "2026-11-28 00:00"
+  rouse roster override dba --off --replaces ann --to 18:00 --dry-run`,
+		Args: takes("SLUG"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case add && off:
+				return usagef("--add and --off exclude each other: keep one")
+			case off && body.Person != "":
+				return usagef("--off puts nobody on call: leave out --person, or --off")
+			case !off && body.Person == "":
+				return usagef("--person is missing: say who is on call instead, or --off")
+			case flags.to == "":
+				return usagef("--to is missing: say when it ends, such as --to \"2026-12-27 09:00\"")
+			case add:
+				body.Kind = "add"
+			case off:
+				body.Kind = "take_off"
+			}
+			return c.override(cmd.Context(), args[0], body, flags)
+		},
+	}
+	cmd.Flags().StringVar(&body.Person, "person", "", "handle of whoever is on call instead, or besides")
+	cmd.Flags().StringVar(&body.Replaces, "replaces", "", "handle of the one person who is taken off (default everybody)")
+	cmd.Flags().StringVar(&body.Rotation, "rotation", "", "only this rotation of the roster")
+	cmd.Flags().BoolVar(&add, "add", false, "an extra shift, besides whoever is on call")
+	cmd.Flags().BoolVar(&off, "off", false, "leave the place empty")
+	flags.add(cmd, "to")
+	return cmd
+}
+
+func (c *cli) override(ctx context.Context, slug string, body overrideBody, flags spanFlags) error {
+	r, err := c.reader(flags.zone)
+	if err != nil {
+		return err
+	}
+	if body.From, err = r.soon(cmp.Or(flags.from, "now"), time.Now()); err != nil {
+		return err
+	}
+	if body.To, err = r.soon(flags.to, body.From); err != nil {
+		return err
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	path := rosterPath(slug) + "/overrides"
+	if flags.dry {
+		path += "?dry_run=true"
+	}
+	var did overridden
+	raw, err := api.post(ctx, path, body, &did)
+	if err != nil {
+		return aboutRoster(slug, err)
+	}
+	if flags.json {
+		return encodeJSON(c.stdout, json.RawMessage(raw))
+	}
+	return c.print(overrideTable(slug, did, r))
+}
+
+func overrideTable(slug string, did overridden, r reader) (t table) {
+	made := did
+	if did.Result != nil {
+		made = *did.Result
+	}
+	who := cmp.Or(made.Person, "nobody")
+	if did.DryRun {
+		t.add("", fmt.Sprintf("Nothing is saved. %s would be on call in %s, %s – %s:", who, slug, r.show(made.From), r.show(made.To)))
+	} else {
+		t.add(green, fmt.Sprintf("%s is on call in %s, %s – %s (override %d).", who, slug, r.show(made.From), r.show(made.To), made.ID))
+	}
+	if len(did.Effects.Changes) == 0 {
+		t.add("", "That changes nothing in the next four weeks.")
+		return t
+	}
+	for _, m := range did.Effects.Changes {
+		t.add("", fmt.Sprintf("  %s – %s: %s instead of %s", r.show(m.From), r.show(m.To), listed(m.After), listed(m.Before)))
+	}
+	if did.Effects.More > 0 {
+		t.add("", fmt.Sprintf("  and %d more", did.Effects.More))
+	}
+	for _, h := range did.Effects.HolesOpened {
+		t.add(red, fmt.Sprintf("  Hole: %s – %s, %s: %s. %s.", r.show(h.From), r.show(h.To), h.Where, h.Problem, h.Remedy))
+	}
+	return t
+}
+
+func listed(handles []string) string {
+	if len(handles) == 0 {
+		return "nobody"
+	}
+	return strings.Join(handles, " and ")
+}
+
+// soon reads an instant as parse does, "now", or a time of day: the next such after an instant.
+func (r reader) soon(text string, after time.Time) (time.Time, error) {
+	if text == "now" {
+		return after, nil
+	}
+	clock, err := time.Parse("15:04", text)
+	if err != nil {
+		return r.parse(text)
+	}
+	day := after.In(r.zone)
+	at := time.Date(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), 0, 0, r.zone)
+	if !at.After(after) {
+		at = time.Date(day.Year(), day.Month(), day.Day()+1, clock.Hour(), clock.Minute(), 0, 0, r.zone)
+	}
+	return at, nil
+}

@@ -1,0 +1,53 @@
+package pager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+// everything is more than there is of anything that admins keep.
+const everything = 1_000_000
+
+// ReadCoverage reads all that says who is paged for what within [from, to). What cannot be read of a roster
+// has nobody on call, as when it is paged.
+func ReadCoverage(ctx context.Context, db rosterdb.DB, catchAll engine.CatchAll, channels map[rosters.Channel]bool, from, to time.Time) (engine.Coverage, error) {
+	c := engine.Coverage{CatchAll: catchAll, Channels: channels,
+		Calendars: map[rosters.RosterID]*rosters.Calendar{}, People: map[rosters.PersonID]rosters.Person{}}
+	who, what := rosterdb.New(db), enginedb.New(db)
+	services, err := what.Services(ctx, "", "", everything)
+	if err != nil {
+		return c, err
+	}
+	for _, s := range services {
+		c.Services = append(c.Services, s.Service)
+	}
+	policies, err := what.Policies(ctx, "", "", everything)
+	if err != nil {
+		return c, err
+	}
+	for _, p := range policies {
+		c.Policies = append(c.Policies, p.Policy)
+	}
+	ids, err := who.RosterIDs(ctx, "", "", everything)
+	if err != nil {
+		return c, err
+	}
+	found, err := who.RostersDuring(ctx, ids, from, to)
+	if err != nil {
+		return c, fmt.Errorf("reading all rosters: %w", err)
+	}
+	for _, r := range found {
+		c.Calendars[r.ID], _ = r.Compile()
+	}
+	people, err := who.StoredPeople(ctx, "", everything)
+	for _, p := range people {
+		c.People[p.ID] = p.Person
+	}
+	return c, err
+}
