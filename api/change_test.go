@@ -169,3 +169,27 @@ func TestAnOverrideIsChangedOnlyInWhatIsToCome(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoeverWasSlowerLearnsWhatChanged(t *testing.T) {
+	d := newDesk(t)
+	for place, c := range map[string]struct{ faster, slower, field string }{
+		"/v1/rosters/dba":        {strings.Replace(`{"name": "Databases", "rotations": [`+weekly+`]}`, "WEEKLY", "DAILY", 1), `{"name": "dba", "rotations": [` + weekly + `]}`, "/name /rotations"},
+		"/v1/people/bob":         {`{"name": "Bob", "zone": "Asia/Tokyo", "contacts": [{"channel": "sms", "address": "+4915112345617"}]}`, `{"name": "Bob", "zone": "UTC"}`, "/zone"},
+		"/v1/services/bitbucket": {`{"name": "Bitbucket", "policy": "bitbucket"}`, `{"name": "Git"}`, "/name"},
+		"/v1/policies/bitbucket": {`{"levels": [{"targets": [{"roster": "dba"}]}]}`, `{"levels": [{"targets": [{"person": "bob"}]}]}`, "/levels"},
+	} {
+		etag := d.must(200, "GET", place, "").header.Get("ETag")
+		d.must(200, "PUT", place, c.faster, "If-Match: "+etag)
+		slower := d.as("admin", "PUT", place, c.slower, "If-Match: "+etag)
+		if slower.status != 412 {
+			t.Fatalf("%s: %s", place, slower.said())
+		}
+		var fields []string
+		for _, e := range slower.value(t)["errors"].([]any) {
+			fields = append(fields, e.(map[string]any)["pointer"].(string))
+		}
+		if got := strings.Join(fields, " "); got != c.field {
+			t.Errorf("%s: changed meanwhile: %s, want %s", place, got, c.field)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
 	"rouse/engine"
@@ -71,6 +72,7 @@ func (d *desk) on(db *pgxpool.Pool) http.Handler {
 		Channels:  map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true},
 		CatchAll:  engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"carla"}},
 		Intake:    intake.New(intake.Config{Engine: d.engine, Log: log}),
+		Calendar:  calendar.New(calendar.Config{DB: db, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: d.engine, Log: log})})
 }
 

@@ -28,6 +28,13 @@ var asked = map[string]string{
 	"PUT /v1/rosters/{slug}/overrides/{id}":    `{"person": "{caller}", "from": "2098-01-01T00:00:00Z", "to": "2098-01-02T00:00:00Z"}`,
 	"DELETE /v1/rosters/{slug}/overrides/{id}": ``,
 
+	"GET /v1/rosters/{slug}/feeds":          ``,
+	"POST /v1/rosters/{slug}/feeds":         ``,
+	"DELETE /v1/rosters/{slug}/feeds/{id}":  ``,
+	"GET /v1/people/{handle}/feeds":         ``,
+	"POST /v1/people/{handle}/feeds":        ``,
+	"DELETE /v1/people/{handle}/feeds/{id}": ``,
+
 	"POST /v1/policies":          `{"slug": "new", "team": "{team}", "levels": [{"targets": [{"person": "ann"}]}]}`,
 	"PUT /v1/policies/{slug}":    `{"levels": [{"targets": [{"person": "ann"}]}]}`,
 	"DELETE /v1/policies/{slug}": ``,
@@ -91,12 +98,14 @@ func TestRoles(t *testing.T) {
 						made = d.must(201, "POST", list, strings.ReplaceAll(asked["POST /v1/rosters/{slug}/overrides"], "{caller}", caller))
 					}
 					path = strings.Replace(path, "{id}", fmt.Sprint(made.value(t)["id"]), 1)
+				case strings.HasSuffix(list, "/feeds") && strings.Contains(path, "{id}"):
+					path = strings.Replace(path, "{id}", fmt.Sprint(d.must(201, "POST", list, "").value(t)["id"]), 1)
 				case strings.HasSuffix(list, "/rotations"):
 					path = strings.Replace(path, "{id}", "primary", 1)
 				case strings.Contains(path, "{id}"):
 					path = strings.Replace(path, "{id}", id(list, "id"), 1)
 				}
-				if rt.method != "GET" && !strings.HasSuffix(rt.path, "/keys") && !strings.HasSuffix(rt.path, "/keys/{id}") {
+				if rt.method != "GET" && !strings.Contains(rt.path, "/keys") && !strings.Contains(rt.path, "/feeds") {
 					path += "?dry_run=true"
 				}
 				may := team == "own" && (rt.who == self || caller == "owner" || rt.who == member && caller == "member")

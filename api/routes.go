@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
 	"rouse/api/problem"
@@ -33,6 +34,7 @@ type Config struct {
 	DB        *pgxpool.Pool // for keys and REST; better not the one that pages are sent with
 	Intake    *intake.Handler
 	Callbacks *callbacks.Handler
+	Calendar  *calendar.Handler
 	Health    http.Handler             // answers /healthz, /readyz and /metrics, which anybody may ask
 	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
 	Channels  map[rosters.Channel]bool // on which this server can send
@@ -50,7 +52,7 @@ func New(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{
-		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Channels: c.Channels, Offset: c.Offset, Log: c.Log}),
+		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Channels: c.Channels, PublicURL: c.PublicURL, Offset: c.Offset, Log: c.Log}),
 		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
 		senders: make(chan struct{}, maxSenders),
 	}
@@ -102,6 +104,14 @@ func (s *server) routes(c Config) []route {
 		{"POST", incident + "/notes", respond, operation((*calls).AddNote)},
 
 		{"GET", "/v1/oncall", read, operation((*calls).ListOnCall)},
+		{"GET", duty + "/feeds", member, operation((*calls).ListRosterFeeds)},
+		{"POST", duty + "/feeds", member, change((*calls).CreateRosterFeed)},
+		{"DELETE", duty + "/feeds/{id}", member, change((*calls).DeleteRosterFeed)},
+		{"GET", person + "/feeds", self, operation((*calls).ListPersonFeeds)},
+		{"POST", person + "/feeds", self, change((*calls).CreatePersonFeed)},
+		{"DELETE", person + "/feeds/{id}", self, change((*calls).DeletePersonFeed)},
+		{"GET", "/calendar/{secret}", secret, plain(c.Calendar.Feed)},
+
 		{"GET", "/v1/coverage", read, operation((*calls).GetCoverage)},
 		{"GET", duty + "/oncall", read, operation((*calls).GetRosterOnCall)},
 		{"GET", duty + "/shifts", read, operation((*calls).ListShifts)},
@@ -122,6 +132,11 @@ func (s *server) routes(c Config) []route {
 		{"GET", duty, read, operation((*calls).GetRoster)},
 		{"PUT", duty, owner, change((*calls).ReplaceRoster)},
 		{"DELETE", duty, owner, change((*calls).DeleteRoster)},
+		{"GET", duty + "/swaps", read, operation((*calls).ListSwaps)},
+		{"POST", duty + "/swaps", respond, change((*calls).ProposeSwap)},
+		{"POST", duty + "/swaps/{id}/accept", respond, change((*calls).AcceptSwap)},
+		{"POST", duty + "/swaps/{id}/decline", respond, change((*calls).DeclineSwap)},
+		{"POST", duty + "/swaps/{id}/withdraw", respond, change((*calls).WithdrawSwap)},
 		{"GET", duty + "/revisions", read, operation((*calls).ListRevisions)},
 		{"GET", duty + "/rotations", read, operation((*calls).ListRotations)},
 		{"POST", duty + "/rotations", owner, change((*calls).CreateRotation)},

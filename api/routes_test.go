@@ -10,6 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gorilla/mux"
 
+	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
 	"rouse/api/problem"
@@ -20,7 +21,7 @@ import (
 // bare is the server without a database, for what is known of the routes alone.
 func bare() (*server, []route) {
 	s := &server{rest: rest.New(rest.Config{})}
-	return s, s.routes(Config{Intake: &intake.Handler{}, Callbacks: &callbacks.Handler{}, Health: http.NotFoundHandler()})
+	return s, s.routes(Config{Intake: &intake.Handler{}, Callbacks: &callbacks.Handler{}, Calendar: &calendar.Handler{}, Health: http.NotFoundHandler()})
 }
 
 func TestEveryRouteSaysWhoMayCome(t *testing.T) {

@@ -1,12 +1,17 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -126,4 +131,29 @@ func wrong(pointer, value, detail string) error {
 // wrongParameter is the error of a single parameter.
 func wrongParameter(name, value, detail string) error {
 	return invalid([]problem.Field{{Parameter: name, Value: value, Detail: detail}})
+}
+
+// changed is the problem of a version that is not the stored one any more: it says what is otherwise than
+// in what was sent, so that whoever sent it can decide again.
+func changed(thing string, version int, at time.Time, stored, sent any) error {
+	was, is := fieldsByName(sent), fieldsByName(stored)
+	p := problem.Changed.Because("The version of %s that If-Match names is not the stored one, which is %d, since %s.", thing, version, clock(at))
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if other, given := was[name]; given && !bytes.Equal(other, is[name]) {
+			p.With(problem.Field{Pointer: "/" + name, Value: shortened(string(is[name])), Detail: "is stored otherwise than it was sent"})
+		}
+	}
+	return p
+}
+
+// fieldsByName is a value of the wire taken apart, without what a client cannot set.
+func fieldsByName(v any) map[string]json.RawMessage {
+	fields := map[string]json.RawMessage{}
+	if text, err := json.Marshal(v); err == nil {
+		_ = json.Unmarshal(text, &fields) // it was an object
+	}
+	for _, name := range []string{"version", "created_at", "updated_at", "revision", "effective_from", "effects"} {
+		delete(fields, name)
+	}
+	return fields
 }

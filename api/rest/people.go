@@ -111,6 +111,9 @@ func (h handlers) ReplacePerson(ctx context.Context, r ReplacePersonRequestObjec
 		return nil, err
 	}
 	if err := h.rosters.UpdatePerson(ctx, p, version); err != nil {
+		if stored, gone := h.readPerson(ctx, r.Handle); gone == nil && errors.Is(err, rosterdb.ErrVersion) {
+			return nil, changed("person "+r.Handle, stored.Version, stored.UpdatedAt, h.person(stored), *r.Body)
+		}
 		return nil, aboutPerson(r.Handle, err)
 	}
 	stored, err := h.readPerson(ctx, r.Handle)

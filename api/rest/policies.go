@@ -138,6 +138,9 @@ func (h handlers) ReplacePolicy(ctx context.Context, r ReplacePolicyRequestObjec
 		return nil, err
 	}
 	if err := h.incidents.UpdatePolicy(ctx, p, version); err != nil {
+		if stored, gone := h.readPolicy(ctx, r.Slug); gone == nil && errors.Is(err, enginedb.ErrVersion) {
+			return nil, changed("policy "+r.Slug, stored.Version, stored.UpdatedAt, policyOut(stored), *r.Body)
+		}
 		return nil, writtenPolicy(p, err)
 	}
 	if err := h.give(ctx, rosterdb.OwnedPolicy, string(p.ID)); err != nil {

@@ -182,6 +182,20 @@ type Escalation struct {
 	Why   string `json:"why,omitempty,omitzero"`
 }
 
+// Feed defines model for Feed.
+type Feed struct {
+	CreatedAt time.Time `json:"created_at"`
+	ID        int64     `json:"id"`
+
+	// UsedAt When it was last fetched, to the hour.
+	UsedAt time.Time `json:"used_at,omitempty,omitzero"`
+}
+
+// Feeds defines model for Feeds.
+type Feeds struct {
+	Items []Feed `json:"items"`
+}
+
 // Gap defines model for Gap.
 type Gap struct {
 	From   time.Time `json:"from"`
@@ -377,6 +391,17 @@ type Moved struct {
 
 	// To Not included.
 	To time.Time `json:"to"`
+}
+
+// NewFeed defines model for NewFeed.
+type NewFeed struct {
+	CreatedAt time.Time `json:"created_at"`
+	ID        int64     `json:"id"`
+
+	// URL A secret.
+	//
+	// Example: https://rouse.example.com/calendar/….ics
+	URL string `json:"url"`
 }
 
 // NewKey defines model for NewKey.
@@ -822,8 +847,60 @@ type Shifts struct {
 // Example: ann
 type Slug = string
 
+// Span defines model for Span.
+type Span struct {
+	From time.Time `json:"from"`
+
+	// To Not included.
+	To time.Time `json:"to"`
+}
+
 // Status defines model for Status.
 type Status = string
+
+// Swap defines model for Swap.
+type Swap struct {
+	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
+
+	// Effects What comes of a change, from now until four weeks after it counts.
+	Effects    Effects   `json:"effects,omitempty,omitzero"`
+	Give       Span      `json:"give"`
+	ID         int64     `json:"id"`
+	Partner    string    `json:"partner"`
+	ProposedAt time.Time `json:"proposed_at"`
+	Proposer   string    `json:"proposer"`
+	Rotation   string    `json:"rotation,omitempty,omitzero"`
+	State      SwapState `json:"state"`
+	Take       *Span     `json:"take,omitempty,omitzero"`
+}
+
+// SwapOffer defines model for SwapOffer.
+type SwapOffer struct {
+	Give Span `json:"give"`
+
+	// Partner 1 to 63 lower-case letters, digits and hyphens.
+	//
+	// Example: ann
+	Partner Slug `json:"partner"`
+
+	// Proposer Whose shift is offered; the key's person, if it is missing. Only an admin may name another.
+	Proposer Slug `json:"proposer,omitempty,omitzero"`
+
+	// Rotation Within this rotation; in the whole roster, if it is missing.
+	Rotation string `json:"rotation,omitempty,omitzero"`
+
+	// Take What is wanted for it; nothing, if it is missing.
+	Take *Span `json:"take,omitempty,omitzero"`
+}
+
+// SwapState defines model for SwapState.
+type SwapState = string
+
+// Swaps defines model for Swaps.
+type Swaps struct {
+	Items []Swap `json:"items"`
+	Next  string `json:"next,omitempty,omitzero"`
+}
 
 // Target Exactly one of the two.
 type Target struct {
@@ -1303,6 +1380,51 @@ type ListShiftsParams struct {
 	To   To   `form:"to,omitempty" json:"to,omitempty,omitzero"`
 }
 
+// ListSwapsParams defines parameters for ListSwaps.
+type ListSwapsParams struct {
+	// Cursor The `next` of the list so far.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ProposeSwapParams defines parameters for ProposeSwap.
+type ProposeSwapParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// AcceptSwapParams defines parameters for AcceptSwap.
+type AcceptSwapParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// DeclineSwapParams defines parameters for DeclineSwap.
+type DeclineSwapParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// WithdrawSwapParams defines parameters for WithdrawSwap.
+type WithdrawSwapParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListServicesParams defines parameters for ListServices.
 type ListServicesParams struct {
 	// Team Only what this team owns.
@@ -1462,6 +1584,9 @@ type CreateRotationJSONRequestBody = Rotation
 // ReplaceRotationJSONRequestBody defines body for ReplaceRotation for application/json ContentType.
 type ReplaceRotationJSONRequestBody = Rotation
 
+// ProposeSwapJSONRequestBody defines body for ProposeSwap for application/json ContentType.
+type ProposeSwapJSONRequestBody = SwapOffer
+
 // CreateServiceJSONRequestBody defines body for CreateService for application/json ContentType.
 type CreateServiceJSONRequestBody = Service
 
@@ -1563,6 +1688,15 @@ type ServerInterface interface {
 	// ReplaceContact Replace a contact
 	// (PUT /v1/people/{handle}/contacts/{id})
 	ReplaceContact(w http.ResponseWriter, r *http.Request, handle Handle, id RowID, params ReplaceContactParams)
+	// ListPersonFeeds List the calendars to subscribe to of a person
+	// (GET /v1/people/{handle}/feeds)
+	ListPersonFeeds(w http.ResponseWriter, r *http.Request, handle Handle)
+	// CreatePersonFeed Make a calendar to subscribe to of a person
+	// (POST /v1/people/{handle}/feeds)
+	CreatePersonFeed(w http.ResponseWriter, r *http.Request, handle Handle)
+	// DeletePersonFeed Revoke a calendar
+	// (DELETE /v1/people/{handle}/feeds/{id})
+	DeletePersonFeed(w http.ResponseWriter, r *http.Request, handle Handle, id RowID)
 	// ListPolicies List policies
 	// (GET /v1/policies)
 	ListPolicies(w http.ResponseWriter, r *http.Request, params ListPoliciesParams)
@@ -1593,6 +1727,15 @@ type ServerInterface interface {
 	// ReplaceRoster Replace a roster and all its rotations
 	// (PUT /v1/rosters/{slug})
 	ReplaceRoster(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceRosterParams)
+	// ListRosterFeeds List the calendars to subscribe to of a roster
+	// (GET /v1/rosters/{slug}/feeds)
+	ListRosterFeeds(w http.ResponseWriter, r *http.Request, slug Slug)
+	// CreateRosterFeed Make a calendar to subscribe to of a roster
+	// (POST /v1/rosters/{slug}/feeds)
+	CreateRosterFeed(w http.ResponseWriter, r *http.Request, slug Slug)
+	// DeleteRosterFeed Revoke a calendar
+	// (DELETE /v1/rosters/{slug}/feeds/{id})
+	DeleteRosterFeed(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
 	// GetRosterOnCall Who is on call in a roster
 	// (GET /v1/rosters/{slug}/oncall)
 	GetRosterOnCall(w http.ResponseWriter, r *http.Request, slug Slug, params GetRosterOnCallParams)
@@ -1632,6 +1775,21 @@ type ServerInterface interface {
 	// ListShifts Who is on call when
 	// (GET /v1/rosters/{slug}/shifts)
 	ListShifts(w http.ResponseWriter, r *http.Request, slug Slug, params ListShiftsParams)
+	// ListSwaps List the swaps of shifts that were offered
+	// (GET /v1/rosters/{slug}/swaps)
+	ListSwaps(w http.ResponseWriter, r *http.Request, slug Slug, params ListSwapsParams)
+	// ProposeSwap Offer somebody a shift for another one, or for nothing
+	// (POST /v1/rosters/{slug}/swaps)
+	ProposeSwap(w http.ResponseWriter, r *http.Request, slug Slug, params ProposeSwapParams)
+	// AcceptSwap Accept a swap
+	// (POST /v1/rosters/{slug}/swaps/{id}/accept)
+	AcceptSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params AcceptSwapParams)
+	// DeclineSwap Decline a swap
+	// (POST /v1/rosters/{slug}/swaps/{id}/decline)
+	DeclineSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeclineSwapParams)
+	// WithdrawSwap Withdraw a swap
+	// (POST /v1/rosters/{slug}/swaps/{id}/withdraw)
+	WithdrawSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params WithdrawSwapParams)
 	// ListServices List services
 	// (GET /v1/services)
 	ListServices(w http.ResponseWriter, r *http.Request, params ListServicesParams)
@@ -3026,6 +3184,93 @@ func (siw *ServerInterfaceWrapper) ReplaceContact(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// ListPersonFeeds operation middleware
+func (siw *ServerInterfaceWrapper) ListPersonFeeds(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "handle" -------------
+	var handle Handle
+
+	err = runtime.BindStyledParameterWithOptions("simple", "handle", mux.Vars(r)["handle"], &handle, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "handle", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPersonFeeds(w, r, handle)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreatePersonFeed operation middleware
+func (siw *ServerInterfaceWrapper) CreatePersonFeed(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "handle" -------------
+	var handle Handle
+
+	err = runtime.BindStyledParameterWithOptions("simple", "handle", mux.Vars(r)["handle"], &handle, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "handle", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreatePersonFeed(w, r, handle)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeletePersonFeed operation middleware
+func (siw *ServerInterfaceWrapper) DeletePersonFeed(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "handle" -------------
+	var handle Handle
+
+	err = runtime.BindStyledParameterWithOptions("simple", "handle", mux.Vars(r)["handle"], &handle, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "handle", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeletePersonFeed(w, r, handle, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListPolicies operation middleware
 func (siw *ServerInterfaceWrapper) ListPolicies(w http.ResponseWriter, r *http.Request) {
 
@@ -3662,6 +3907,93 @@ func (siw *ServerInterfaceWrapper) ReplaceRoster(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplaceRoster(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListRosterFeeds operation middleware
+func (siw *ServerInterfaceWrapper) ListRosterFeeds(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRosterFeeds(w, r, slug)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateRosterFeed operation middleware
+func (siw *ServerInterfaceWrapper) CreateRosterFeed(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateRosterFeed(w, r, slug)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteRosterFeed operation middleware
+func (siw *ServerInterfaceWrapper) DeleteRosterFeed(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteRosterFeed(w, r, slug, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4498,6 +4830,340 @@ func (siw *ServerInterfaceWrapper) ListShifts(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListShifts(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSwaps operation middleware
+func (siw *ServerInterfaceWrapper) ListSwaps(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSwapsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSwaps(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ProposeSwap operation middleware
+func (siw *ServerInterfaceWrapper) ProposeSwap(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ProposeSwapParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ProposeSwap(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AcceptSwap operation middleware
+func (siw *ServerInterfaceWrapper) AcceptSwap(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AcceptSwapParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AcceptSwap(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeclineSwap operation middleware
+func (siw *ServerInterfaceWrapper) DeclineSwap(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeclineSwapParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeclineSwap(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// WithdrawSwap operation middleware
+func (siw *ServerInterfaceWrapper) WithdrawSwap(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawSwapParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.WithdrawSwap(w, r, slug, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5442,6 +6108,16 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}", wrapper.ReplaceRoster).Methods(http.MethodPut)
 
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/swaps", wrapper.ListSwaps).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/swaps", wrapper.ProposeSwap).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/swaps/{id}/accept", wrapper.AcceptSwap).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/swaps/{id}/decline", wrapper.DeclineSwap).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/swaps/{id}/withdraw", wrapper.WithdrawSwap).Methods(http.MethodPost)
+
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/revisions", wrapper.ListRevisions).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/rotations", wrapper.ListRotations).Methods(http.MethodGet)
@@ -5465,6 +6141,18 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/overrides/{id}", wrapper.ReplaceOverride).Methods(http.MethodPut)
 
 	r.HandleFunc(options.BaseURL+"/v1/oncall", wrapper.ListOnCall).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/feeds", wrapper.ListRosterFeeds).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/feeds", wrapper.CreateRosterFeed).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/feeds/{id}", wrapper.DeleteRosterFeed).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/feeds", wrapper.ListPersonFeeds).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/feeds", wrapper.CreatePersonFeed).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/feeds/{id}", wrapper.DeletePersonFeed).Methods(http.MethodDelete)
 
 	r.HandleFunc(options.BaseURL+"/v1/coverage", wrapper.GetCoverage).Methods(http.MethodGet)
 
@@ -6660,6 +7348,118 @@ func (response ReplaceContactdefaultApplicationProblemPlusJSONResponse) VisitRep
 	return err
 }
 
+type ListPersonFeedsRequestObject struct {
+	Handle Handle `json:"handle"`
+}
+
+type ListPersonFeedsResponseObject interface {
+	VisitListPersonFeedsResponse(w http.ResponseWriter) error
+}
+
+type ListPersonFeeds200JSONResponse Feeds
+
+func (response ListPersonFeeds200JSONResponse) VisitListPersonFeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonFeedsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPersonFeedsdefaultApplicationProblemPlusJSONResponse) VisitListPersonFeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePersonFeedRequestObject struct {
+	Handle Handle `json:"handle"`
+}
+
+type CreatePersonFeedResponseObject interface {
+	VisitCreatePersonFeedResponse(w http.ResponseWriter) error
+}
+
+type CreatePersonFeed201JSONResponse NewFeed
+
+func (response CreatePersonFeed201JSONResponse) VisitCreatePersonFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePersonFeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePersonFeeddefaultApplicationProblemPlusJSONResponse) VisitCreatePersonFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePersonFeedRequestObject struct {
+	Handle Handle `json:"handle"`
+	ID     RowID  `json:"id"`
+}
+
+type DeletePersonFeedResponseObject interface {
+	VisitDeletePersonFeedResponse(w http.ResponseWriter) error
+}
+
+type DeletePersonFeed204Response struct {
+}
+
+func (response DeletePersonFeed204Response) VisitDeletePersonFeedResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePersonFeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeletePersonFeeddefaultApplicationProblemPlusJSONResponse) VisitDeletePersonFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPoliciesRequestObject struct {
 	Params ListPoliciesParams
 }
@@ -7087,6 +7887,118 @@ type ReplaceRosterdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceRosterdefaultApplicationProblemPlusJSONResponse) VisitReplaceRosterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRosterFeedsRequestObject struct {
+	Slug Slug `json:"slug"`
+}
+
+type ListRosterFeedsResponseObject interface {
+	VisitListRosterFeedsResponse(w http.ResponseWriter) error
+}
+
+type ListRosterFeeds200JSONResponse Feeds
+
+func (response ListRosterFeeds200JSONResponse) VisitListRosterFeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRosterFeedsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRosterFeedsdefaultApplicationProblemPlusJSONResponse) VisitListRosterFeedsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRosterFeedRequestObject struct {
+	Slug Slug `json:"slug"`
+}
+
+type CreateRosterFeedResponseObject interface {
+	VisitCreateRosterFeedResponse(w http.ResponseWriter) error
+}
+
+type CreateRosterFeed201JSONResponse NewFeed
+
+func (response CreateRosterFeed201JSONResponse) VisitCreateRosterFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRosterFeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateRosterFeeddefaultApplicationProblemPlusJSONResponse) VisitCreateRosterFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRosterFeedRequestObject struct {
+	Slug Slug  `json:"slug"`
+	ID   RowID `json:"id"`
+}
+
+type DeleteRosterFeedResponseObject interface {
+	VisitDeleteRosterFeedResponse(w http.ResponseWriter) error
+}
+
+type DeleteRosterFeed204Response struct {
+}
+
+func (response DeleteRosterFeed204Response) VisitDeleteRosterFeedResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteRosterFeeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteRosterFeeddefaultApplicationProblemPlusJSONResponse) VisitDeleteRosterFeedResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7655,6 +8567,210 @@ type ListShiftsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListShiftsdefaultApplicationProblemPlusJSONResponse) VisitListShiftsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSwapsRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ListSwapsParams
+}
+
+type ListSwapsResponseObject interface {
+	VisitListSwapsResponse(w http.ResponseWriter) error
+}
+
+type ListSwaps200JSONResponse Swaps
+
+func (response ListSwaps200JSONResponse) VisitListSwapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSwapsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSwapsdefaultApplicationProblemPlusJSONResponse) VisitListSwapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProposeSwapRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ProposeSwapParams
+	Body   *ProposeSwapJSONRequestBody
+}
+
+type ProposeSwapResponseObject interface {
+	VisitProposeSwapResponse(w http.ResponseWriter) error
+}
+
+type ProposeSwap201JSONResponse Swap
+
+func (response ProposeSwap201JSONResponse) VisitProposeSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ProposeSwapdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ProposeSwapdefaultApplicationProblemPlusJSONResponse) VisitProposeSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptSwapRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params AcceptSwapParams
+}
+
+type AcceptSwapResponseObject interface {
+	VisitAcceptSwapResponse(w http.ResponseWriter) error
+}
+
+type AcceptSwap200JSONResponse Swap
+
+func (response AcceptSwap200JSONResponse) VisitAcceptSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcceptSwapdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcceptSwapdefaultApplicationProblemPlusJSONResponse) VisitAcceptSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineSwapRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params DeclineSwapParams
+}
+
+type DeclineSwapResponseObject interface {
+	VisitDeclineSwapResponse(w http.ResponseWriter) error
+}
+
+type DeclineSwap200JSONResponse Swap
+
+func (response DeclineSwap200JSONResponse) VisitDeclineSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclineSwapdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeclineSwapdefaultApplicationProblemPlusJSONResponse) VisitDeclineSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawSwapRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params WithdrawSwapParams
+}
+
+type WithdrawSwapResponseObject interface {
+	VisitWithdrawSwapResponse(w http.ResponseWriter) error
+}
+
+type WithdrawSwap200JSONResponse Swap
+
+func (response WithdrawSwap200JSONResponse) VisitWithdrawSwapResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawSwapdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawSwapdefaultApplicationProblemPlusJSONResponse) VisitWithdrawSwapResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8390,6 +9506,15 @@ type StrictServerInterface interface {
 	// ReplaceContact Replace a contact
 	// (PUT /v1/people/{handle}/contacts/{id})
 	ReplaceContact(ctx context.Context, request ReplaceContactRequestObject) (ReplaceContactResponseObject, error)
+	// ListPersonFeeds List the calendars to subscribe to of a person
+	// (GET /v1/people/{handle}/feeds)
+	ListPersonFeeds(ctx context.Context, request ListPersonFeedsRequestObject) (ListPersonFeedsResponseObject, error)
+	// CreatePersonFeed Make a calendar to subscribe to of a person
+	// (POST /v1/people/{handle}/feeds)
+	CreatePersonFeed(ctx context.Context, request CreatePersonFeedRequestObject) (CreatePersonFeedResponseObject, error)
+	// DeletePersonFeed Revoke a calendar
+	// (DELETE /v1/people/{handle}/feeds/{id})
+	DeletePersonFeed(ctx context.Context, request DeletePersonFeedRequestObject) (DeletePersonFeedResponseObject, error)
 	// ListPolicies List policies
 	// (GET /v1/policies)
 	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
@@ -8420,6 +9545,15 @@ type StrictServerInterface interface {
 	// ReplaceRoster Replace a roster and all its rotations
 	// (PUT /v1/rosters/{slug})
 	ReplaceRoster(ctx context.Context, request ReplaceRosterRequestObject) (ReplaceRosterResponseObject, error)
+	// ListRosterFeeds List the calendars to subscribe to of a roster
+	// (GET /v1/rosters/{slug}/feeds)
+	ListRosterFeeds(ctx context.Context, request ListRosterFeedsRequestObject) (ListRosterFeedsResponseObject, error)
+	// CreateRosterFeed Make a calendar to subscribe to of a roster
+	// (POST /v1/rosters/{slug}/feeds)
+	CreateRosterFeed(ctx context.Context, request CreateRosterFeedRequestObject) (CreateRosterFeedResponseObject, error)
+	// DeleteRosterFeed Revoke a calendar
+	// (DELETE /v1/rosters/{slug}/feeds/{id})
+	DeleteRosterFeed(ctx context.Context, request DeleteRosterFeedRequestObject) (DeleteRosterFeedResponseObject, error)
 	// GetRosterOnCall Who is on call in a roster
 	// (GET /v1/rosters/{slug}/oncall)
 	GetRosterOnCall(ctx context.Context, request GetRosterOnCallRequestObject) (GetRosterOnCallResponseObject, error)
@@ -8459,6 +9593,21 @@ type StrictServerInterface interface {
 	// ListShifts Who is on call when
 	// (GET /v1/rosters/{slug}/shifts)
 	ListShifts(ctx context.Context, request ListShiftsRequestObject) (ListShiftsResponseObject, error)
+	// ListSwaps List the swaps of shifts that were offered
+	// (GET /v1/rosters/{slug}/swaps)
+	ListSwaps(ctx context.Context, request ListSwapsRequestObject) (ListSwapsResponseObject, error)
+	// ProposeSwap Offer somebody a shift for another one, or for nothing
+	// (POST /v1/rosters/{slug}/swaps)
+	ProposeSwap(ctx context.Context, request ProposeSwapRequestObject) (ProposeSwapResponseObject, error)
+	// AcceptSwap Accept a swap
+	// (POST /v1/rosters/{slug}/swaps/{id}/accept)
+	AcceptSwap(ctx context.Context, request AcceptSwapRequestObject) (AcceptSwapResponseObject, error)
+	// DeclineSwap Decline a swap
+	// (POST /v1/rosters/{slug}/swaps/{id}/decline)
+	DeclineSwap(ctx context.Context, request DeclineSwapRequestObject) (DeclineSwapResponseObject, error)
+	// WithdrawSwap Withdraw a swap
+	// (POST /v1/rosters/{slug}/swaps/{id}/withdraw)
+	WithdrawSwap(ctx context.Context, request WithdrawSwapRequestObject) (WithdrawSwapResponseObject, error)
 	// ListServices List services
 	// (GET /v1/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
@@ -9347,6 +10496,85 @@ func (sh *strictHandler) ReplaceContact(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// ListPersonFeeds operation middleware
+func (sh *strictHandler) ListPersonFeeds(w http.ResponseWriter, r *http.Request, handle Handle) {
+	var request ListPersonFeedsRequestObject
+
+	request.Handle = handle
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPersonFeeds(ctx, request.(ListPersonFeedsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPersonFeeds")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPersonFeedsResponseObject); ok {
+		if err := validResponse.VisitListPersonFeedsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreatePersonFeed operation middleware
+func (sh *strictHandler) CreatePersonFeed(w http.ResponseWriter, r *http.Request, handle Handle) {
+	var request CreatePersonFeedRequestObject
+
+	request.Handle = handle
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePersonFeed(ctx, request.(CreatePersonFeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePersonFeed")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreatePersonFeedResponseObject); ok {
+		if err := validResponse.VisitCreatePersonFeedResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeletePersonFeed operation middleware
+func (sh *strictHandler) DeletePersonFeed(w http.ResponseWriter, r *http.Request, handle Handle, id RowID) {
+	var request DeletePersonFeedRequestObject
+
+	request.Handle = handle
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePersonFeed(ctx, request.(DeletePersonFeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePersonFeed")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeletePersonFeedResponseObject); ok {
+		if err := validResponse.VisitDeletePersonFeedResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPolicies operation middleware
 func (sh *strictHandler) ListPolicies(w http.ResponseWriter, r *http.Request, params ListPoliciesParams) {
 	var request ListPoliciesRequestObject
@@ -9632,6 +10860,85 @@ func (sh *strictHandler) ReplaceRoster(w http.ResponseWriter, r *http.Request, s
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceRosterResponseObject); ok {
 		if err := validResponse.VisitReplaceRosterResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRosterFeeds operation middleware
+func (sh *strictHandler) ListRosterFeeds(w http.ResponseWriter, r *http.Request, slug Slug) {
+	var request ListRosterFeedsRequestObject
+
+	request.Slug = slug
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRosterFeeds(ctx, request.(ListRosterFeedsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRosterFeeds")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRosterFeedsResponseObject); ok {
+		if err := validResponse.VisitListRosterFeedsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateRosterFeed operation middleware
+func (sh *strictHandler) CreateRosterFeed(w http.ResponseWriter, r *http.Request, slug Slug) {
+	var request CreateRosterFeedRequestObject
+
+	request.Slug = slug
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRosterFeed(ctx, request.(CreateRosterFeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRosterFeed")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateRosterFeedResponseObject); ok {
+		if err := validResponse.VisitCreateRosterFeedResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteRosterFeed operation middleware
+func (sh *strictHandler) DeleteRosterFeed(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
+	var request DeleteRosterFeedRequestObject
+
+	request.Slug = slug
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRosterFeed(ctx, request.(DeleteRosterFeedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRosterFeed")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteRosterFeedResponseObject); ok {
+		if err := validResponse.VisitDeleteRosterFeedResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10013,6 +11320,151 @@ func (sh *strictHandler) ListShifts(w http.ResponseWriter, r *http.Request, slug
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListShiftsResponseObject); ok {
 		if err := validResponse.VisitListShiftsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSwaps operation middleware
+func (sh *strictHandler) ListSwaps(w http.ResponseWriter, r *http.Request, slug Slug, params ListSwapsParams) {
+	var request ListSwapsRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSwaps(ctx, request.(ListSwapsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSwaps")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSwapsResponseObject); ok {
+		if err := validResponse.VisitListSwapsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ProposeSwap operation middleware
+func (sh *strictHandler) ProposeSwap(w http.ResponseWriter, r *http.Request, slug Slug, params ProposeSwapParams) {
+	var request ProposeSwapRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	var body ProposeSwapJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ProposeSwap(ctx, request.(ProposeSwapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ProposeSwap")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ProposeSwapResponseObject); ok {
+		if err := validResponse.VisitProposeSwapResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AcceptSwap operation middleware
+func (sh *strictHandler) AcceptSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params AcceptSwapParams) {
+	var request AcceptSwapRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AcceptSwap(ctx, request.(AcceptSwapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcceptSwap")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AcceptSwapResponseObject); ok {
+		if err := validResponse.VisitAcceptSwapResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeclineSwap operation middleware
+func (sh *strictHandler) DeclineSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeclineSwapParams) {
+	var request DeclineSwapRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeclineSwap(ctx, request.(DeclineSwapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeclineSwap")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeclineSwapResponseObject); ok {
+		if err := validResponse.VisitDeclineSwapResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WithdrawSwap operation middleware
+func (sh *strictHandler) WithdrawSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params WithdrawSwapParams) {
+	var request WithdrawSwapRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawSwap(ctx, request.(WithdrawSwapRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawSwap")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(WithdrawSwapResponseObject); ok {
+		if err := validResponse.VisitWithdrawSwapResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -22,12 +22,13 @@ import (
 
 // Config is what an API needs.
 type Config struct {
-	Engine   pager.Engine
-	DB       rosterdb.DB
-	CatchAll engine.CatchAll          // its roster and people cannot be deleted
-	Channels map[rosters.Channel]bool // on which this server can send
-	Offset   func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
-	Log      *slog.Logger             // nil discards
+	Engine    pager.Engine
+	DB        rosterdb.DB
+	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
+	Channels  map[rosters.Channel]bool // on which this server can send
+	PublicURL string                   // where people reach this server
+	Offset    func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
+	Log       *slog.Logger             // nil discards
 }
 
 // API answers requests whose caller is known.
@@ -38,6 +39,7 @@ type API struct {
 	incidents enginedb.Store // services, policies and keys too
 	catchAll  engine.CatchAll
 	channels  map[rosters.Channel]bool
+	publicURL string
 	offset    func() time.Duration
 	log       *slog.Logger
 }
@@ -50,7 +52,7 @@ func New(c Config) *API {
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
 	}
-	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, offset: c.Offset, log: c.Log}
+	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, offset: c.Offset, log: c.Log}
 }
 
 // Caller is who sent a request, as the key says.

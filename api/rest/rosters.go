@@ -140,6 +140,9 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 		stored.Name = roster.Name
 		return h.reviseRoster(ctx, stored, roster.Rotations, r.Params.EffectiveFrom)
 	})
+	if stored, gone := h.readRoster(ctx, r.Slug); gone == nil && errors.Is(err, rosterdb.ErrVersion) {
+		return nil, changed("roster "+r.Slug, stored.Version, stored.UpdatedAt, rosterOut(stored), *r.Body)
+	}
 	if err != nil {
 		return nil, writtenRoster(roster, err)
 	}

@@ -112,6 +112,9 @@ func (h handlers) ReplaceService(ctx context.Context, r ReplaceServiceRequestObj
 		return nil, err
 	}
 	if err := h.incidents.UpdateService(ctx, s, version); err != nil {
+		if stored, gone := h.readService(ctx, r.Slug); gone == nil && errors.Is(err, enginedb.ErrVersion) {
+			return nil, changed("service "+r.Slug, stored.Version, stored.UpdatedAt, serviceOut(stored), *r.Body)
+		}
 		return nil, writtenService(s, err)
 	}
 	if err := h.give(ctx, rosterdb.OwnedService, string(s.ID)); err != nil {

@@ -96,6 +96,9 @@ func (h handlers) ReplaceTeam(ctx context.Context, r ReplaceTeamRequestObject) (
 		return nil, err
 	}
 	if err := h.rosters.UpdateTeam(ctx, t, version); err != nil {
+		if stored, gone := h.readTeam(ctx, r.Slug); gone == nil && errors.Is(err, rosterdb.ErrVersion) {
+			return nil, changed("team "+r.Slug, stored.Version, stored.UpdatedAt, teamOut(stored), *r.Body)
+		}
 		return nil, writtenTeam(t, err)
 	}
 	stored, err := h.readTeam(ctx, r.Slug)

@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"notifiers/twilio/*": {"notifiers", "notifiers/fake"},
 	"notifiers/ntfy/*":   {"notifiers", "notifiers/fake"},
 	"api":                {"*"}, // but for what is reserved below
-	"api/*":              {"api/*", "engine", "engine/enginedb", "engine/pager", "rosters", "rosters/rosterdb", "notifiers", "notifiers/*"},
+	"api/*":              {"api/*", "engine", "engine/enginedb", "engine/pager", "rosters", "rosters/ical", "rosters/rosterdb", "notifiers", "notifiers/*"},
 	"migrations":         {},
 	"migrations/localpg": {},
 	"migrations/dbtest":  {"migrations", "migrations/localpg"},

@@ -17,11 +17,12 @@ func (c *cli) rosterCommand() *cobra.Command {
 through the API.`,
 		Example: `  rouse roster show bitbucket-im
   rouse roster take bitbucket-im --until 18:00
+  rouse roster swap bitbucket-im --with bob --give "2026-12-24 12:00"
   rouse roster override bitbucket-im --person bob --from "2026-12-24 09:00" --to "2026-12-27 09:00"`,
 		Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.rosterShowCommand(), c.rosterTakeCommand(), c.rosterOverrideCommand())
+	cmd.AddCommand(c.rosterShowCommand(), c.rosterTakeCommand(), c.rosterSwapCommand(), c.rosterOverrideCommand())
 	return cmd
 }
 

@@ -324,3 +324,33 @@ func TestAnOverrideIsRehearsed(t *testing.T) {
 		}
 	}
 }
+
+func TestSwappingShifts(t *testing.T) {
+	const swap = `{"id":7,"proposer":"ann","partner":"bob","give":{"from":"2026-12-24T08:00:00Z","to":"2026-12-25T08:00:00Z"},"take":{"from":"2026-12-30T08:00:00Z","to":"2026-12-31T08:00:00Z"},"state":"proposed","proposed_at":"2026-11-20T12:00:00Z"}`
+	const shifts = `{"items":[{"person":"ann","rotation":"week","from":"2026-12-24T08:00:00Z","to":"2026-12-25T08:00:00Z"},
+		{"person":"bob","rotation":"week","from":"2026-12-30T08:00:00Z","to":"2026-12-31T08:00:00Z"}]}`
+	api := newFakeAPI(t, map[string]string{"POST /v1/rosters/dba/swaps": swap, "GET /v1/rosters/dba/swaps": `{"items":[` + swap + `]}`,
+		"POST /v1/rosters/dba/swaps/7/accept": strings.Replace(swap, "proposed", "accepted", 1), "GET /v1/rosters/dba/shifts": shifts})
+	out, err := api.call(t, "roster", "swap", "dba", "--with", "bob", "--give", "2026-12-24 12:00", "--take", "2026-12-30 12:00", "--zone", "UTC")
+	if err != nil || !strings.Contains(out, "7     proposed  ann   bob  Thu 2026-12-24 08:00 UTC – Fri 2026-12-25 08:00 UTC  Wed 2026-12-30 08:00 UTC – Thu 2026-12-31 08:00 UTC") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	want := `POST /v1/rosters/dba/swaps {"partner":"bob","give":{"from":"2026-12-24T08:00:00Z","to":"2026-12-25T08:00:00Z"},"take":{"from":"2026-12-30T08:00:00Z","to":"2026-12-31T08:00:00Z"}}`
+	if got := api.asked[len(api.asked)-1]; got != want {
+		t.Errorf("asked %s, want %s", got, want)
+	}
+	if out, err := api.call(t, "roster", "swap", "dba", "--accept", "7"); err != nil || !strings.Contains(out, "accepted") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if out, err := api.call(t, "roster", "swap", "dba"); err != nil || !strings.Contains(out, "proposed") {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if _, err := api.call(t, "roster", "swap", "dba", "--with", "bob", "--give", "2026-12-28 12:00"); exitStatus(err) != 1 || !strings.Contains(err.Error(), "no shift of anybody but bob") {
+		t.Errorf("a moment without a shift: %v", err)
+	}
+	for _, args := range [][]string{{"--with", "bob"}, {"--accept", "7", "--decline", "8"}, {"--accept", "7", "--with", "bob"}} {
+		if _, err := api.call(t, append([]string{"roster", "swap", "dba"}, args...)...); exitStatus(err) != 2 {
+			t.Errorf("%v: %v, want that it is asked wrongly", args, err)
+		}
+	}
+}

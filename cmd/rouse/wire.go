@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rouse/api"
+	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
 	"rouse/engine/pager"
@@ -91,6 +92,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		DB:        requests,
 		Intake:    intake.New(intake.Config{Engine: p, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Log: log}),
+		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
 		Health:    healthHandler(p.Audit, beat, p.Collectors(), log),
 		CatchAll:  cfg.catchAll,
 		Channels:  cfg.usable(),

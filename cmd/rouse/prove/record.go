@@ -55,15 +55,16 @@ type page struct {
 }
 
 type attempt struct {
-	no        int
-	contact   int
-	channel   rosters.Channel
-	address   string
-	state     engine.AttemptState
-	nonce     string
-	bundle    string // nonce of the attempt whose message told this one as well; "" if it went out alone
-	queuedAt  time.Time
-	claimedAt time.Time // first; zero: never
+	no         int
+	contact    int
+	channel    rosters.Channel
+	address    string
+	state      engine.AttemptState
+	nonce      string
+	bundle     string // nonce of the attempt whose message told this one as well; "" if it went out alone
+	queuedAt   time.Time
+	claimedAt  time.Time // first; zero: never
+	generation int
 }
 
 // readIncidents reads every incident there is, in one snapshot.
@@ -127,12 +128,12 @@ func readPages(ctx context.Context, tx pgx.Tx, place map[int64]*incident) error 
 // readAttempts asks for the bundle in a way that a version without bundles understands.
 func readAttempts(ctx context.Context, tx pgx.Tx, place map[int64]*incident) error {
 	rows, _ := tx.Query(ctx, `select incident, page, no, contact, channel, address, state, nonce,
-		coalesce(to_jsonb(attempt) ->> 'bundle', ''), queued_at, claimed_at from attempt order by incident, no`)
+		coalesce(to_jsonb(attempt) ->> 'bundle', ''), queued_at, claimed_at, generation from attempt order by incident, no`)
 	var id int64
 	var no int
 	var a attempt
 	_, err := pgx.ForEachRow(rows, []any{&id, &no, &a.no, &a.contact, &a.channel, &a.address, &a.state, &a.nonce, &a.bundle, &a.queuedAt,
-		(*zeronull.Timestamptz)(&a.claimedAt)}, func() error {
+		(*zeronull.Timestamptz)(&a.claimedAt), &a.generation}, func() error {
 		pages := place[id].pages
 		for i := range pages {
 			if pages[i].no == no {

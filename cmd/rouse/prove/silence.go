@@ -134,7 +134,8 @@ func (c *comparison) rescues() {
 
 func (c *comparison) rescue(of *sending, after time.Duration) {
 	c.rescued = append(c.rescued, after)
-	if after > c.limits.rescue {
+	// Each generation but the first is one that took it over; all but the last died of it as well.
+	if taken := max(1, of.attempt.generation-1); after > time.Duration(taken)*c.limits.rescue {
 		c.found(&c.result.TooLate, of.incident.key, fmt.Sprintf("what a dead node was sending is sent again, or found, within %s", c.limits.rescue),
 			"attempt %d to %s was so after %s", of.attempt.no, of.page.person, after.Round(time.Millisecond))
 	}
