@@ -54,6 +54,11 @@ func TestTwoPeopleSwapShifts(t *testing.T) {
 		t.Fatal(made.said())
 	}
 	place := fmt.Sprint("/v1/rosters/web/swaps/", made.value(t)["id"])
+	var told string
+	if err := d.db.QueryRow(t.Context(), `select text from notice where person = 'bob' and told_at is null`).Scan(&told); err != nil ||
+		!strings.HasPrefix(told, "Name of ann offers you the shift ") || !strings.HasSuffix(told, "rouse roster swap web --accept 1, or --decline 1.") {
+		t.Errorf("bob is to be told %q, %v", told, err)
+	}
 	if got := d.onCallAt("web", anns[0]); got != "ann" {
 		t.Errorf("an offer alone puts %s on call", got)
 	}

@@ -29,10 +29,13 @@ const (
 	// StillOn asks the holder of an acknowledgement that has run out, or whose incident became
 	// more severe, whether they still have it in hand.
 	StillOn Purpose = "still_on"
+	// Notice tells something that needs no answer and wakes nobody: a swap that is offered, a hole that is
+	// coming. It has nothing but Text.
+	Notice Purpose = "notice"
 )
 
 // Message is one attempt, ready to send, or several that go out together. It always carries key, severity
-// and summary.
+// and summary, but for a Notice.
 type Message struct {
 	Nonce    string // unique to the message, URL-safe; callbacks carry it back
 	Channel  Channel
@@ -48,6 +51,8 @@ type Message struct {
 	Reason   string // a line of why, from whoever paged this team in; may be empty
 
 	Code string // the digits an SMS reply quotes
+
+	Text string // of a Notice, all of it
 
 	// Also are the other incidents that this message is about, the worst first: what is answered is
 	// answered for all of them. No more than Fits.

@@ -20,6 +20,12 @@ const (
 // SMSText is the message as an SMS. When it needs more than one segment, the code to reply with
 // stands in the first: the summary is cut short there with "..." and goes on behind the code.
 func SMSText(m Message) string {
+	if m.Purpose == Notice {
+		text := "Rouse: " + asGSM.Replace(clean(m.Text))
+		a := alphabetOf(text)
+		text, _ = a.cut(text, maxSegments*a.part)
+		return text
+	}
 	if len(m.Also) > 0 {
 		return bundleSMS(m)
 	}
@@ -67,6 +73,9 @@ func SMSText(m Message) string {
 
 // PushTitle is the title of a push: key, severity, summary.
 func PushTitle(m Message) string {
+	if m.Purpose == Notice {
+		return "Rouse"
+	}
 	w := wordsIn(m.Language)
 	title := fmt.Sprintf("%s SEV%d %s", clean(m.Key), m.Severity, shorten(m.summary(w), maxTitle))
 	if m.Purpose == StillOn {
@@ -81,6 +90,9 @@ func PushTitle(m Message) string {
 // PushBody is the rest of a push: the whole summary if the title had to cut it, the service, and
 // what the person is paged as. It is never empty.
 func PushBody(m Message) string {
+	if m.Purpose == Notice {
+		return clean(m.Text)
+	}
 	w := wordsIn(m.Language)
 	if len(m.Also) > 0 {
 		return bundlePush(m, w)

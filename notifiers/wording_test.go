@@ -234,3 +234,17 @@ func TestLanguagesAreComplete(t *testing.T) {
 		}
 	}
 }
+
+func TestANoticeIsPlainWords(t *testing.T) {
+	m := Message{Purpose: Notice, Text: "Ann offers you a shift – for nothing.\nAnswer her."}
+	if got, want := SMSText(m), "Rouse: Ann offers you a shift - for nothing. Answer her."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if title, body := PushTitle(m), PushBody(m); title != "Rouse" || body != "Ann offers you a shift – for nothing. Answer her." {
+		t.Errorf("got %q, %q", title, body)
+	}
+	m.Text = strings.Repeat("шифт ", 100)
+	if n := len([]rune(SMSText(m))); n > 3*67 {
+		t.Errorf("a long one has %d characters, more than three segments", n)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"rouse/api/problem"
+	"rouse/engine/enginedb"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -69,7 +70,30 @@ func (h handlers) ProposeSwap(ctx context.Context, r ProposeSwapRequestObject) (
 	if err != nil {
 		return nil, err
 	}
+	names, err := h.names(ctx, []rosters.Shift{{Person: made.Proposer}})
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("%s offers you the shift %s in roster %s, for %s. rouse roster swap %[3]s --accept %[5]d, or --decline %[5]d.",
+		names[made.Proposer], shiftText(made.Give), made.Roster, shiftText(made.Take), made.ID)
+	if err := h.tell(ctx, made, made.Partner, text); err != nil {
+		return nil, err
+	}
 	return ProposeSwap201JSONResponse(swapOut(made)), nil
+}
+
+// shiftText is a span in words, by the clock in UTC: it stands in a text for one person, and is the roster's.
+func shiftText(s rosters.Span) string {
+	if s == (rosters.Span{}) {
+		return "nothing"
+	}
+	const layout = "Mon 2006-01-02 15:04"
+	return s.From.UTC().Format(layout) + " – " + s.To.UTC().Format(layout+" MST")
+}
+
+// tell lets somebody know what became of a swap.
+func (h handlers) tell(ctx context.Context, w rosterdb.Swap, whom rosters.PersonID, text string) error {
+	return h.incidents.AddNotices(ctx, []enginedb.Notice{{Person: whom, Kind: "swap " + string(w.State), About: fmt.Sprint(w.ID), Text: text, Until: w.Give.From}})
 }
 
 // validSwap holds an offer against the roster as it is now.
@@ -149,7 +173,14 @@ func (h handlers) answerSwap(ctx context.Context, slug string, id int64, state r
 		}
 	}
 	w.State, w.AnsweredAt = state, now
-	return w, h.rosters.AnswerSwap(ctx, id, state, now)
+	if err := h.rosters.AnswerSwap(ctx, id, state, now); err != nil {
+		return w, err
+	}
+	other := w.Proposer
+	if state == rosterdb.Withdrawn {
+		other = w.Partner
+	}
+	return w, h.tell(ctx, w, other, fmt.Sprintf("The swap %d in roster %s, shift %s, was %s.", id, slug, shiftText(w.Give), state))
 }
 
 // notAnyMore says that an offer was good and is not any more.

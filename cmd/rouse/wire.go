@@ -119,6 +119,8 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	var upkeep sync.WaitGroup
 	upkeep.Go(func() { beat.run(aside) })
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
+	upkeep.Go(func() { p.TellNotices(aside) })
+	upkeep.Go(func() { p.WatchCoverage(aside) })
 	defer upkeep.Wait()
 	defer end()
 	log.Info("ready", "address", listener.Addr().String(), "took", time.Since(began).Round(time.Millisecond))

@@ -14,3 +14,9 @@ func (p *Pager) CutOff(ctx context.Context) error {
 	p.sweeping.Wait()
 	return p.jobs.StopAndCancel(ctx)
 }
+
+// TellNow is one round of TellNotices.
+func (p *Pager) TellNow(ctx context.Context) error { return p.tellNotices(ctx) }
+
+// WatchNow is one round of WatchCoverage.
+func (p *Pager) WatchNow(ctx context.Context) error { return p.watchCoverage(ctx) }

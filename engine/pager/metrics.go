@@ -21,6 +21,7 @@ type metrics struct {
 	bundled    prometheus.Counter
 	nobody     prometheus.Counter
 	pruned     *prometheus.CounterVec
+	uncovered  prometheus.Gauge
 }
 
 func newMetrics() metrics {
@@ -43,6 +44,8 @@ func newMetrics() metrics {
 			Help: "Pages that were told in the message of another one, in a storm or after a stop."}),
 		nobody: prometheus.NewCounter(prometheus.CounterOpts{Name: "rouse_nobody_to_page_total",
 			Help: "Rounds of a ladder in which nobody could be paged."}),
+		uncovered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rouse_uncovered_seconds",
+			Help: "Seconds of the next seven days in which a level, or the catch-all, has nobody to page, as this node last looked; summed over all holes."}),
 		pruned: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_pruned_total",
 			Help: "What this node removed because it was old: seen (callbacks), originals (of alerts), strays (alerts without an incident), incidents."}, []string{"what"}),
 	}
@@ -66,7 +69,7 @@ func (m metrics) decided(n engine.Note, known bool) {
 // Collectors are the node's metrics, for the registry that serves them.
 func (p *Pager) Collectors() []prometheus.Collector {
 	m := p.metrics
-	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, statusCollector{p}}
+	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, m.uncovered, statusCollector{p}}
 }
 
 var incidentsDesc = prometheus.NewDesc("rouse_incidents", "Incidents that are not resolved, by status.", []string{"status"}, nil)

@@ -33,7 +33,7 @@ const (
 )
 
 // Pruned is how much was removed.
-type Pruned struct{ Seen, Requests, Deleted, Originals, Strays, Incidents int64 }
+type Pruned struct{ Seen, Requests, Notices, Deleted, Originals, Strays, Incidents int64 }
 
 // PruneHourly removes what is no longer to be kept, until ctx ends. Any number of nodes may do it: one works
 // at a time.
@@ -73,6 +73,7 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 	}{
 		{"seen", keepSeen, pruneBatch, db.PruneSeen, &done.Seen},
 		{"requests", enginedb.RequestsKept, pruneBatch, db.PruneRequests, &done.Requests},
+		{"notices", keepSeen, pruneBatch, db.PruneNotices, &done.Notices},
 		{"deleted", rosterdb.KeptFor, pruneBatch, emptyTrash, &done.Deleted},
 		{"originals", keep.Raw, pruneBatch, db.PruneRaw, &done.Originals},
 		{"strays", keep.Raw, pruneBatch, db.PruneStrays, &done.Strays},
@@ -88,7 +89,7 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 		}
 	}
 	if done != (Pruned{}) {
-		p.log.Info("pruned what was old", "callbacks", done.Seen, "requests", done.Requests, "deleted", done.Deleted, "originals_of_alerts", done.Originals,
+		p.log.Info("pruned what was old", "callbacks", done.Seen, "requests", done.Requests, "notices", done.Notices, "deleted", done.Deleted, "originals_of_alerts", done.Originals,
 			"alerts_without_incident", done.Strays, "incidents", done.Incidents)
 	}
 	if errors.Is(err, enginedb.ErrLocked) {

@@ -135,6 +135,10 @@ func (n *Ntfy) publication(m notifiers.Message) publication {
 		Priority: priority(m.Severity),
 		Tags:     tags(m.Severity),
 	}
+	if m.Purpose == notifiers.Notice {
+		p.Priority, p.Tags = 3, nil
+		return p
+	}
 	if n.incidentURL != "" {
 		p.Click = n.incidentURL + url.PathEscape(m.Key)
 	}

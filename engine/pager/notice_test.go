@@ -1,0 +1,115 @@
+package pager_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"rouse/engine/enginedb"
+	"rouse/notifiers"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+func TestANoticeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	db := enginedb.New(h.db)
+	notice := enginedb.Notice{Person: "ann", Kind: "swap proposed", About: "7", Text: "Bob offers you a shift.", Until: time.Now().Add(time.Hour)}
+	over := enginedb.Notice{Person: "ann", Kind: "swap proposed", About: "8", Text: "Too late.", Until: time.Now().Add(-time.Second)}
+	nobody := enginedb.Notice{Person: "nobody", Kind: "swap proposed", About: "9", Text: "Hello?", Until: time.Now().Add(time.Hour)}
+	for range 2 {
+		if err := db.AddNotices(t.Context(), []enginedb.Notice{notice, over, nobody}); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.TellNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := h.phones.expect(t, "ann", 1)
+	if m.Purpose != notifiers.Notice || m.Text != notice.Text || m.Channel != notifiers.Push {
+		t.Errorf("got %+v", m)
+	}
+	if n := len(h.phones.sentTo("ann")); n != 1 {
+		t.Errorf("Ann was told %d times", n)
+	}
+}
+
+// A provider that refuses is tried again later, at the person's next contact; none of them rings.
+func TestANoticeThatIsRefusedGoesToTheNextContact(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.phones.refuse["ann"] = &notifiers.Failure{Kind: notifiers.Final, Provider: "phones", Detail: "no such topic"}
+	if err := enginedb.New(h.db).AddNotices(t.Context(), []enginedb.Notice{{Person: "ann", Kind: "k", About: "1", Text: "Hello.", Until: time.Now().Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.TellNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rests := ask[bool](h, `select lease_until > clock_timestamp() + interval '50 seconds' and told_at is null and detail <> '' from notice`); !rests {
+		t.Error("a notice that was refused does not rest")
+	}
+	for range 3 { // the third time the second contact's turn comes again, and no call's
+		h.exec(`update notice set lease_until = '-infinity'`)
+		if err := h.TellNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := h.phones.expect(t, annsNumber, 1); m.Channel != notifiers.SMS || len(h.phones.sentTo(annsNumber)) != 1 {
+		t.Errorf("got %+v, want one text", m)
+	}
+}
+
+// Owners of the service and whoever is on call at the catch-all are told of a hole, seven days and one day
+// ahead, once each.
+func TestAHoleIsToldOfAhead(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	who := rosterdb.New(h.db)
+	if err := who.CreateTeam(t.Context(), rosters.Team{ID: "git", Members: []rosters.Member{{Person: "bob", Role: rosters.Owner}, {Person: "carl", Role: rosters.TeamMember}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := who.SetOwner(t.Context(), rosterdb.OwnedService, "bitbucket", "git"); err != nil {
+		t.Fatal(err)
+	}
+	watch := func() {
+		t.Helper()
+		if err := h.WatchNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.TellNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watch()
+	if n := ask[int](h, `select count(*) from notice`); n != 0 {
+		t.Fatalf("everybody can be reached, and %d notices were made", n)
+	}
+	now, err := who.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := now.Add(3 * 24 * time.Hour).Truncate(time.Second)
+	if _, err := who.CreateOverride(t.Context(), "bitbucket-im", rosters.Override{Kind: rosters.TakeOff, From: from, To: from.Add(2 * time.Hour)}, ""); err != nil {
+		t.Fatal(err)
+	}
+	watch()
+	watch()
+	for _, to := range []string{"dora", bobsNumber} {
+		m := h.phones.expect(t, to, 1)
+		if !strings.Contains(m.Text, "bitbucket, severity 1 and 2") || !strings.Contains(m.Text, "nobody is on call in roster bitbucket-im") {
+			t.Errorf("%s was told %q", to, m.Text)
+		}
+		if n := len(h.phones.sentTo(to)); n != 1 {
+			t.Errorf("%s was told %d times", to, n)
+		}
+	}
+	h.MoveClock(2*24*time.Hour + time.Hour)
+	watch()
+	if h.phones.expect(t, "dora", 2); len(h.phones.sentTo("dora")) != 2 {
+		t.Error("a day ahead nobody was told again")
+	}
+	if n := ask[int](h, `select count(*) from incident`); n != 0 {
+		t.Errorf("%d incidents were made of it", n)
+	}
+}
