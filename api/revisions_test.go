@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -89,4 +90,40 @@ func TestARosterIsRevisedFromAnInstantOn(t *testing.T) {
 	if got := onCall(now.Add(time.Minute)); roster["revision"] != 5.0 || got != "bob" {
 		t.Errorf("%s is on call by revision %v, want bob by the fifth", got, roster["revision"])
 	}
+}
+
+func TestShiftsOfAPersonAndGapsOfARoster(t *testing.T) {
+	d := newDesk(t)
+	d.must(201, "POST", "/v1/rosters", strings.Replace(strings.Replace(fmt.Sprintf(turnsOf, `"ann", "bob"`), "FREQ=DAILY", "FREQ=DAILY;BYHOUR=9", 1), `"participants"`, `"length": "12h", "participants"`, 1))
+	const span = "from=2027-01-04T00:00:00Z&to=2027-01-07T00:00:00Z"
+	got := d.must(200, "GET", "/v1/people/ann/shifts?"+span, "").value(t)
+	var shifts []string
+	for _, s := range got["items"].([]any) {
+		shift := s.(map[string]any)
+		shifts = append(shifts, fmt.Sprint(shift["roster"], " ", shift["from"], " ", shift["to"]))
+	}
+	want := []string{"dba 2027-01-04T08:00:00Z 2027-01-07T00:00:00Z", "web 2027-01-04T08:00:00Z 2027-01-04T20:00:00Z", "web 2027-01-06T08:00:00Z 2027-01-06T20:00:00Z"}
+	if !reflect.DeepEqual(shifts, want) {
+		t.Errorf("got %q, want %q", shifts, want)
+	}
+	if next := got["next"].(map[string]any); next["from"] != "2027-01-04T08:00:00Z" {
+		t.Errorf("the next shift is %v", next)
+	}
+	next := d.must(200, "GET", "/v1/people/ann/shifts?from=2027-01-04T12:00:00Z&to=2027-01-04T13:00:00Z", "").value(t)["next"].(map[string]any)
+	if next["from"] != "2027-01-06T08:00:00Z" || next["roster"] != "web" {
+		t.Errorf("during a shift the next one is %v", next)
+	}
+	var gaps []string
+	for _, g := range d.must(200, "GET", "/v1/rosters/web/gaps?"+span, "").value(t)["items"].([]any) {
+		gaps = append(gaps, fmt.Sprint(g.(map[string]any)["from"], " ", g.(map[string]any)["to"]))
+	}
+	want = []string{"2027-01-04T00:00:00Z 2027-01-04T08:00:00Z", "2027-01-04T20:00:00Z 2027-01-05T08:00:00Z", "2027-01-05T20:00:00Z 2027-01-06T08:00:00Z", "2027-01-06T20:00:00Z 2027-01-07T00:00:00Z"}
+	if !reflect.DeepEqual(gaps, want) {
+		t.Errorf("got %q, want %q", gaps, want)
+	}
+	if got := d.must(200, "GET", "/v1/people/carla/shifts?"+span, "").value(t); len(got["items"].([]any)) == 0 {
+		t.Error("carla stands in imoc, and has no shifts")
+	}
+	d.must(404, "GET", "/v1/people/nobody/shifts", "")
+	d.must(404, "GET", "/v1/rosters/nothing/gaps", "")
 }

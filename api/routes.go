@@ -115,6 +115,8 @@ func (s *server) routes(c Config) []route {
 		{"GET", "/v1/coverage", read, operation((*calls).GetCoverage)},
 		{"GET", duty + "/oncall", read, operation((*calls).GetRosterOnCall)},
 		{"GET", duty + "/shifts", read, operation((*calls).ListShifts)},
+		{"GET", duty + "/gaps", read, operation((*calls).ListGaps)},
+		{"GET", person + "/shifts", read, operation((*calls).ListPersonShifts)},
 
 		{"GET", people, read, operation((*calls).ListPeople)},
 		{"POST", people, admin, change((*calls).CreatePerson)},

@@ -180,38 +180,122 @@ func (h handlers) GetRosterOnCall(ctx context.Context, r GetRosterOnCallRequestO
 	return GetRosterOnCall200JSONResponse(items[0]), nil
 }
 
-func (h handlers) ListShifts(ctx context.Context, r ListShiftsRequestObject) (ListShiftsResponseObject, error) {
-	from, err := h.at(ctx, r.Params.From)
-	if err != nil {
-		return nil, err
+// span reads what time is asked about.
+func (h handlers) span(ctx context.Context, givenFrom From, givenTo To) (from, to time.Time, err error) {
+	if from, err = h.at(ctx, givenFrom); err != nil {
+		return from, to, err
 	}
-	to := r.Params.To.UTC()
-	if r.Params.To.IsZero() {
+	if to = givenTo.UTC(); givenTo.IsZero() {
 		to = from.Add(usualSpan)
 	}
 	if !to.After(from) {
-		return nil, wrongParameter("to", clock(to), "must be later than from, which is "+clock(from))
+		return from, to, wrongParameter("to", clock(to), "must be later than from, which is "+clock(from))
 	}
 	if to.Sub(from) > maxSpan {
-		return nil, wrongParameter("to", clock(to), "must be at most 366 days after from, which is "+clock(from))
+		return from, to, wrongParameter("to", clock(to), "must be at most 366 days after from, which is "+clock(from))
 	}
-	roster, err := h.rosters.RosterDuring(ctx, rosters.RosterID(r.Slug), from, to)
+	return from, to, nil
+}
+
+// bounded refuses a span that would make too many shifts.
+func bounded(c *rosters.Calendar, from, to time.Time) error {
+	if n := estimated(c, from, to); n > maxShifts {
+		return wrongParameter("to", clock(to), fmt.Sprintf("makes about %d shifts, the limit is %d; ask for a shorter span", n, maxShifts))
+	}
+	return nil
+}
+
+// calendarDuring reads a roster to ask it about a span.
+func (h handlers) calendarDuring(ctx context.Context, slug string, from, to time.Time) (*rosters.Calendar, error) {
+	roster, err := h.rosters.RosterDuring(ctx, rosters.RosterID(slug), from, to)
 	if err != nil {
-		return nil, aboutRoster(r.Slug, err)
+		return nil, aboutRoster(slug, err)
 	}
-	calendar, _ := roster.Compile()
-	if n := estimated(calendar, from, to); n > maxShifts {
-		return nil, wrongParameter("to", clock(to), fmt.Sprintf("makes about %d shifts, the limit is %d; ask for a shorter span", n, maxShifts))
+	c, _ := roster.Compile() // what cannot be read has nobody on call
+	return c, bounded(c, from, to)
+}
+
+func (h handlers) ListShifts(ctx context.Context, r ListShiftsRequestObject) (ListShiftsResponseObject, error) {
+	from, to, err := h.span(ctx, r.Params.From, r.Params.To)
+	if err != nil {
+		return nil, err
+	}
+	calendar, err := h.calendarDuring(ctx, r.Slug, from, to)
+	if err != nil {
+		return nil, err
 	}
 	shifts := calendar.Shifts(from, to)
 	names, err := h.names(ctx, shifts)
 	if err != nil {
 		return nil, err
 	}
-	return ListShifts200JSONResponse{From: from, To: to, Items: mapped(shifts, func(s rosters.Shift) Shift {
-		return Shift{Person: string(s.Person), Name: names[s.Person], From: s.From, To: s.To, Rotation: s.Rotation, Override: overrideNumber(s.Override),
-			Turn: s.Turn, InsteadOf: string(s.Instead), Revision: s.Revision}
+	return ListShifts200JSONResponse{From: from, To: to, Items: mapped(shifts, func(s rosters.Shift) Shift { return shiftOut(s, "", names) })}, nil
+}
+
+func shiftOut(s rosters.Shift, roster rosters.RosterID, names map[rosters.PersonID]string) Shift {
+	return Shift{Roster: string(roster), Person: string(s.Person), Name: names[s.Person], From: s.From, To: s.To, Rotation: s.Rotation,
+		Override: overrideNumber(s.Override), Turn: s.Turn, InsteadOf: string(s.Instead), Revision: s.Revision}
+}
+
+func (h handlers) ListGaps(ctx context.Context, r ListGapsRequestObject) (ListGapsResponseObject, error) {
+	from, to, err := h.span(ctx, r.Params.From, r.Params.To)
+	if err != nil {
+		return nil, err
+	}
+	calendar, err := h.calendarDuring(ctx, r.Slug, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return ListGaps200JSONResponse{From: from, To: to, Items: mapped(calendar.Gaps(from, to), func(g rosters.Span) Gap {
+		return Gap{Roster: r.Slug, From: g.From, To: g.To}
 	})}, nil
+}
+
+func (h handlers) ListPersonShifts(ctx context.Context, r ListPersonShiftsRequestObject) (ListPersonShiftsResponseObject, error) {
+	from, to, err := h.span(ctx, r.Params.From, r.Params.To)
+	if err != nil {
+		return nil, err
+	}
+	who, err := h.readPerson(ctx, r.Handle)
+	if err != nil {
+		return nil, err
+	}
+	farthest := from.Add(maxSpan) // as far as the next shift is looked for
+	ids, err := h.rosters.RostersOf(ctx, who.ID, from, farthest)
+	if err != nil {
+		return nil, err
+	}
+	found, err := h.rosters.RostersDuring(ctx, ids, from, farthest)
+	if err != nil {
+		return nil, err
+	}
+	names := map[rosters.PersonID]string{who.ID: orElse(who.Name, r.Handle)}
+	answer := PersonShifts{From: from, To: to, Items: []Shift{}}
+	for _, stored := range found {
+		c, _ := stored.Compile() // what cannot be read has nobody on call
+		if err := bounded(c, from, to); err != nil {
+			return nil, err
+		}
+		for _, s := range c.Shifts(from, to) {
+			if s.Person == who.ID {
+				answer.Items = append(answer.Items, shiftOut(s, stored.ID, names))
+			}
+		}
+		if next, ok := nextShift(c, who.ID, from, farthest); ok && (answer.Next == nil || next.From.Before(answer.Next.From)) {
+			answer.Next = new(shiftOut(next, stored.ID, names))
+		}
+	}
+	slices.SortStableFunc(answer.Items, func(a, b Shift) int { return a.From.Compare(b.From) })
+	return ListPersonShifts200JSONResponse(answer), nil
+}
+
+// nextShift is the first of a person's that begins after an instant.
+func nextShift(c *rosters.Calendar, of rosters.PersonID, after, to time.Time) (rosters.Shift, bool) {
+	s, ok := c.Next(of, after, to)
+	if ok && !s.From.After(after) { // under way
+		return c.Next(of, s.To, to)
+	}
+	return s, ok
 }
 
 // estimated is how many shifts a long span has, as its first week tells: that many are not worked out

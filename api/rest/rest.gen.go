@@ -205,6 +205,13 @@ type Gap struct {
 	To time.Time `json:"to"`
 }
 
+// Gaps defines model for Gaps.
+type Gaps struct {
+	From  time.Time `json:"from"`
+	Items []Gap     `json:"items"`
+	To    time.Time `json:"to"`
+}
+
 // Hole defines model for Hole.
 type Hole struct {
 	From time.Time `json:"from"`
@@ -568,6 +575,14 @@ type Person struct {
 	Zone string `json:"zone,omitempty,omitzero"`
 }
 
+// PersonShifts defines model for PersonShifts.
+type PersonShifts struct {
+	From  time.Time `json:"from"`
+	Items []Shift   `json:"items"`
+	Next  *Shift    `json:"next,omitempty,omitzero"`
+	To    time.Time `json:"to"`
+}
+
 // Policies defines model for Policies.
 type Policies struct {
 	Items []Policy `json:"items"`
@@ -824,6 +839,9 @@ type Shift struct {
 
 	// Revision Of the roster's rotations, by which it was worked out.
 	Revision int `json:"revision,omitempty,omitzero"`
+
+	// Roster Told where shifts of several rosters are.
+	Roster string `json:"roster,omitempty,omitzero"`
 
 	// Rotation Absent when an override put the person there.
 	Rotation string `json:"rotation,omitempty,omitzero"`
@@ -1179,6 +1197,12 @@ type ReplaceContactParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ListPersonShiftsParams defines parameters for ListPersonShifts.
+type ListPersonShiftsParams struct {
+	From From `form:"from,omitempty" json:"from,omitempty,omitzero"`
+	To   To   `form:"to,omitempty" json:"to,omitempty,omitzero"`
+}
+
 // ListPoliciesParams defines parameters for ListPolicies.
 type ListPoliciesParams struct {
 	// Team Only what this team owns.
@@ -1276,6 +1300,12 @@ type ReplaceRosterParams struct {
 
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ListGapsParams defines parameters for ListGaps.
+type ListGapsParams struct {
+	From From `form:"from,omitempty" json:"from,omitempty,omitzero"`
+	To   To   `form:"to,omitempty" json:"to,omitempty,omitzero"`
 }
 
 // GetRosterOnCallParams defines parameters for GetRosterOnCall.
@@ -1697,6 +1727,9 @@ type ServerInterface interface {
 	// DeletePersonFeed Revoke a calendar
 	// (DELETE /v1/people/{handle}/feeds/{id})
 	DeletePersonFeed(w http.ResponseWriter, r *http.Request, handle Handle, id RowID)
+	// ListPersonShifts When a person is on call, in whatever roster
+	// (GET /v1/people/{handle}/shifts)
+	ListPersonShifts(w http.ResponseWriter, r *http.Request, handle Handle, params ListPersonShiftsParams)
 	// ListPolicies List policies
 	// (GET /v1/policies)
 	ListPolicies(w http.ResponseWriter, r *http.Request, params ListPoliciesParams)
@@ -1736,6 +1769,9 @@ type ServerInterface interface {
 	// DeleteRosterFeed Revoke a calendar
 	// (DELETE /v1/rosters/{slug}/feeds/{id})
 	DeleteRosterFeed(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	// ListGaps When nobody is on call in a roster
+	// (GET /v1/rosters/{slug}/gaps)
+	ListGaps(w http.ResponseWriter, r *http.Request, slug Slug, params ListGapsParams)
 	// GetRosterOnCall Who is on call in a roster
 	// (GET /v1/rosters/{slug}/oncall)
 	GetRosterOnCall(w http.ResponseWriter, r *http.Request, slug Slug, params GetRosterOnCallParams)
@@ -3271,6 +3307,61 @@ func (siw *ServerInterfaceWrapper) DeletePersonFeed(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListPersonShifts operation middleware
+func (siw *ServerInterfaceWrapper) ListPersonShifts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "handle" -------------
+	var handle Handle
+
+	err = runtime.BindStyledParameterWithOptions("simple", "handle", mux.Vars(r)["handle"], &handle, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "handle", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPersonShiftsParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPersonShifts(w, r, handle, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListPolicies operation middleware
 func (siw *ServerInterfaceWrapper) ListPolicies(w http.ResponseWriter, r *http.Request) {
 
@@ -3994,6 +4085,61 @@ func (siw *ServerInterfaceWrapper) DeleteRosterFeed(w http.ResponseWriter, r *ht
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DeleteRosterFeed(w, r, slug, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListGaps operation middleware
+func (siw *ServerInterfaceWrapper) ListGaps(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGapsParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListGaps(w, r, slug, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6142,6 +6288,10 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/oncall", wrapper.ListOnCall).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/gaps", wrapper.ListGaps).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/shifts", wrapper.ListPersonShifts).Methods(http.MethodGet)
+
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/feeds", wrapper.ListRosterFeeds).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/feeds", wrapper.CreateRosterFeed).Methods(http.MethodPost)
@@ -7460,6 +7610,46 @@ func (response DeletePersonFeeddefaultApplicationProblemPlusJSONResponse) VisitD
 	return err
 }
 
+type ListPersonShiftsRequestObject struct {
+	Handle Handle `json:"handle"`
+	Params ListPersonShiftsParams
+}
+
+type ListPersonShiftsResponseObject interface {
+	VisitListPersonShiftsResponse(w http.ResponseWriter) error
+}
+
+type ListPersonShifts200JSONResponse PersonShifts
+
+func (response ListPersonShifts200JSONResponse) VisitListPersonShiftsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPersonShiftsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPersonShiftsdefaultApplicationProblemPlusJSONResponse) VisitListPersonShiftsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPoliciesRequestObject struct {
 	Params ListPoliciesParams
 }
@@ -7999,6 +8189,46 @@ type DeleteRosterFeeddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteRosterFeeddefaultApplicationProblemPlusJSONResponse) VisitDeleteRosterFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGapsRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ListGapsParams
+}
+
+type ListGapsResponseObject interface {
+	VisitListGapsResponse(w http.ResponseWriter) error
+}
+
+type ListGaps200JSONResponse Gaps
+
+func (response ListGaps200JSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGapsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListGapsdefaultApplicationProblemPlusJSONResponse) VisitListGapsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9515,6 +9745,9 @@ type StrictServerInterface interface {
 	// DeletePersonFeed Revoke a calendar
 	// (DELETE /v1/people/{handle}/feeds/{id})
 	DeletePersonFeed(ctx context.Context, request DeletePersonFeedRequestObject) (DeletePersonFeedResponseObject, error)
+	// ListPersonShifts When a person is on call, in whatever roster
+	// (GET /v1/people/{handle}/shifts)
+	ListPersonShifts(ctx context.Context, request ListPersonShiftsRequestObject) (ListPersonShiftsResponseObject, error)
 	// ListPolicies List policies
 	// (GET /v1/policies)
 	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
@@ -9554,6 +9787,9 @@ type StrictServerInterface interface {
 	// DeleteRosterFeed Revoke a calendar
 	// (DELETE /v1/rosters/{slug}/feeds/{id})
 	DeleteRosterFeed(ctx context.Context, request DeleteRosterFeedRequestObject) (DeleteRosterFeedResponseObject, error)
+	// ListGaps When nobody is on call in a roster
+	// (GET /v1/rosters/{slug}/gaps)
+	ListGaps(ctx context.Context, request ListGapsRequestObject) (ListGapsResponseObject, error)
 	// GetRosterOnCall Who is on call in a roster
 	// (GET /v1/rosters/{slug}/oncall)
 	GetRosterOnCall(ctx context.Context, request GetRosterOnCallRequestObject) (GetRosterOnCallResponseObject, error)
@@ -10575,6 +10811,33 @@ func (sh *strictHandler) DeletePersonFeed(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// ListPersonShifts operation middleware
+func (sh *strictHandler) ListPersonShifts(w http.ResponseWriter, r *http.Request, handle Handle, params ListPersonShiftsParams) {
+	var request ListPersonShiftsRequestObject
+
+	request.Handle = handle
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPersonShifts(ctx, request.(ListPersonShiftsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPersonShifts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPersonShiftsResponseObject); ok {
+		if err := validResponse.VisitListPersonShiftsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPolicies operation middleware
 func (sh *strictHandler) ListPolicies(w http.ResponseWriter, r *http.Request, params ListPoliciesParams) {
 	var request ListPoliciesRequestObject
@@ -10939,6 +11202,33 @@ func (sh *strictHandler) DeleteRosterFeed(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DeleteRosterFeedResponseObject); ok {
 		if err := validResponse.VisitDeleteRosterFeedResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListGaps operation middleware
+func (sh *strictHandler) ListGaps(w http.ResponseWriter, r *http.Request, slug Slug, params ListGapsParams) {
+	var request ListGapsRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGaps(ctx, request.(ListGapsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGaps")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListGapsResponseObject); ok {
+		if err := validResponse.VisitListGapsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -17,7 +17,9 @@ type onCall struct {
 		Name     string    `json:"name"`
 		Until    time.Time `json:"until"`
 		Rotation string    `json:"rotation"`
+		Turn     int       `json:"turn"`
 		Override int64     `json:"override"`
+		Instead  string    `json:"instead_of"`
 	} `json:"on_call"`
 }
 
@@ -84,17 +86,20 @@ func onCallTable(list []onCall, r reader) (t table) {
 		t.add("", "There are no rosters. They are made through the API: POST /v1/rosters")
 		return t
 	}
-	t.add(bold, "ROSTER", "ON CALL", "NAME", "UNTIL", "ROTATION")
+	t.add(bold, "ROSTER", "ON CALL", "NAME", "UNTIL", "WHY")
 	for _, roster := range list {
 		if len(roster.OnCall) == 0 {
 			t.add(yellow, roster.Roster, "nobody")
 		}
 		for _, on := range roster.OnCall {
-			rotation := on.Rotation
-			if rotation == "" {
-				rotation = "(override)"
+			why := fmt.Sprintf("rotation %s, turn %d", on.Rotation, on.Turn)
+			if on.Rotation == "" {
+				why = fmt.Sprintf("override %d", on.Override)
+				if on.Instead != "" {
+					why += " instead of " + on.Instead
+				}
 			}
-			t.add("", roster.Roster, on.Person, on.Name, r.show(on.Until), rotation)
+			t.add("", roster.Roster, on.Person, on.Name, r.show(on.Until), why)
 		}
 	}
 	return t
