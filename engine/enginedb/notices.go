@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"rouse/rosters"
 )
@@ -19,6 +20,7 @@ type Notice struct {
 	Text   string
 	Until  time.Time // from then on it is of no use
 	Tries  int       // this one included
+	Due    time.Time `db:"-"` // not told earlier; zero: at once
 }
 
 // AddNotices keeps what is to be told. What somebody was told, or is to be, is not told again. People who
@@ -26,8 +28,8 @@ type Notice struct {
 func (s Store) AddNotices(ctx context.Context, notices []Notice) error {
 	var b pgx.Batch
 	for _, n := range notices {
-		b.Queue(`insert into notice (person, kind, about, text, until_at) select id, $2, $3, $4, $5 from person where id = $1
-			on conflict (person, kind, about) do nothing`, n.Person, n.Kind, n.About, n.Text, n.Until)
+		b.Queue(`insert into notice (person, kind, about, text, until_at, lease_until) select id, $2, $3, $4, $5, coalesce($6::timestamptz, '-infinity') from person
+			where id = $1 on conflict (person, kind, about) do nothing`, n.Person, n.Kind, n.About, n.Text, n.Until, zeronull.Timestamptz(n.Due))
 	}
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("keeping notices: %w", err)
@@ -37,8 +39,8 @@ func (s Store) AddNotices(ctx context.Context, notices []Notice) error {
 
 // ClaimNotices takes what is to be told now, for the time of a lease.
 func (s Store) ClaimNotices(ctx context.Context, limit int, lease Lease) ([]Notice, error) {
-	rows, _ := s.db.Query(ctx, `update notice n set lease_until = clock_timestamp() + $2::interval, tries = n.tries + 1
-		from (select id from notice where told_at is null and lease_until < clock_timestamp() and until_at > clock_timestamp() + $3::interval
+	rows, _ := s.db.Query(ctx, `update notice n set lease_until = clock_timestamp() + $3::interval + $2::interval, tries = n.tries + 1
+		from (select id from notice where told_at is null and lease_until <= clock_timestamp() + $3::interval and until_at > clock_timestamp() + $3::interval
 			order by lease_until, id limit $1 for update skip locked) due
 		where n.id = due.id returning n.id, n.person, n.kind, n.about, n.text, n.until_at, n.tries`, limit, lease.For, lease.Offset)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Notice])
@@ -56,9 +58,9 @@ func (s Store) NoticeTold(ctx context.Context, id int64) error {
 	return nil
 }
 
-// NoticeRests lets a notice that could not be told rest, and keeps why.
-func (s Store) NoticeRests(ctx context.Context, id int64, rest time.Duration, why string) error {
-	if _, err := s.db.Exec(ctx, `update notice set lease_until = clock_timestamp() + $2::interval, detail = $3 where id = $1`, id, rest, why); err != nil {
+// NoticeRests lets a notice that could not be told rest for the time of a lease, and keeps why.
+func (s Store) NoticeRests(ctx context.Context, id int64, rest Lease, why string) error {
+	if _, err := s.db.Exec(ctx, `update notice set lease_until = clock_timestamp() + $3::interval + $2::interval, detail = $4 where id = $1`, id, rest.For, rest.Offset, why); err != nil {
 		return fmt.Errorf("letting a notice rest: %w", err)
 	}
 	return nil

@@ -20,3 +20,6 @@ func (p *Pager) TellNow(ctx context.Context) error { return p.tellNotices(ctx) }
 
 // WatchNow is one round of WatchCoverage.
 func (p *Pager) WatchNow(ctx context.Context) error { return p.watchCoverage(ctx) }
+
+// Swept is when the last sweep was done, in a unit that only grows.
+func (p *Pager) Swept() int64 { return p.swept.Load() }

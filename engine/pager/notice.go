@@ -17,8 +17,8 @@ import (
 
 const (
 	noticeEvery  = 5 * time.Second
-	noticeLease  = time.Minute // for one, sending included
-	noticesAtOne = 20
+	noticeLease  = time.Minute // sending included, which begins at once
+	noticesAtOne = answerers
 	noticeWithin = 30 * time.Second // a provider has to take it
 	// A notice that could not be told rests a minute for each time, and takes the person's next contact.
 	noticeRest = time.Minute
@@ -47,22 +47,29 @@ func (p *Pager) tellNotices(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		for _, n := range due {
-			if err := p.tellNotice(ctx, n); err != nil {
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				p.log.Warn("a notice could not be told", "person", n.Person, "kind", n.Kind, "try", n.Tries, "err", notifiers.MaskNumbers(err.Error()))
-				if err := db.NoticeRests(ctx, n.ID, min(time.Duration(n.Tries), noticeRuns)*noticeRest, notifiers.MaskNumbers(err.Error())); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := db.NoticeTold(ctx, n.ID); err != nil {
-				return err
-			}
+		errs := make([]error, len(due))
+		each(len(due), func(i int) { errs[i] = recovered(func() error { return p.tryNotice(ctx, due[i]) }) })
+		if err := errors.Join(errs...); err != nil {
+			return err
 		}
 	}
+}
+
+// tryNotice tells a notice, or lets it rest. A node that dies in between leaves it to the next one when the
+// lease is over, so that a person may be told twice, but not never.
+func (p *Pager) tryNotice(ctx context.Context, n enginedb.Notice) error {
+	db := enginedb.New(p.cfg.DB)
+	err := p.tellNotice(ctx, n)
+	p.reach(NoticeSent)
+	switch {
+	case err == nil:
+		return db.NoticeTold(ctx, n.ID)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	why := notifiers.MaskNumbers(err.Error())
+	p.log.Warn("a notice could not be told", "person", n.Person, "kind", n.Kind, "try", n.Tries, "err", why)
+	return db.NoticeRests(ctx, n.ID, enginedb.Lease{For: min(time.Duration(n.Tries), noticeRuns) * noticeRest, Offset: p.Offset()}, why)
 }
 
 // tellNotice sends to one of the person's contacts that wake nobody, each time to the next.

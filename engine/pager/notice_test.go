@@ -1,11 +1,13 @@
 package pager_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"rouse/engine/enginedb"
+	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
@@ -60,6 +62,60 @@ func TestANoticeThatIsRefusedGoesToTheNextContact(t *testing.T) {
 	}
 }
 
+// Ordinary words wake nobody: what is of use in the morning is told then.
+func TestANoticeWaitsForTheDay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	now := time.Now()
+	if err := enginedb.New(h.db).AddNotices(t.Context(), []enginedb.Notice{{Person: "ann", Kind: "k", About: "1", Text: "Hello.", Due: now.Add(8 * time.Hour), Until: now.Add(12 * time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, told := range []int{0, 1} {
+		if err := h.TellNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(h.phones.sentTo("ann")); n != told {
+			t.Fatalf("Ann was told %d times, want %d", n, told)
+		}
+		h.MoveClock(9 * time.Hour)
+	}
+}
+
+// A node dies between the provider's answer and its note of it: the next tells it again, once the lease is
+// over and no earlier, and a person is told twice rather than never.
+func TestANoticeOfADeadNodeIsToldByAnother(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	dead, gone := make(chan struct{}), make(chan struct{})
+	node := h.node("dies", func(c *pager.Config) {
+		c.Reached = func(p pager.Point) {
+			if p == pager.NoticeSent {
+				close(dead)
+				<-gone
+			}
+		}
+	})
+	if err := enginedb.New(h.db).AddNotices(t.Context(), []enginedb.Notice{{Person: "ann", Kind: "k", About: "1", Text: "Hello.", Until: time.Now().Add(time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- node.TellNow(context.Background()) }()
+	await(h, "a provider that was called", dead)
+	for _, told := range []int{1, 2, 2} {
+		if err := h.TellNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(h.phones.sentTo("ann")) + len(h.phones.sentTo(annsNumber)); n != told {
+			t.Fatalf("Ann was told %d times, want %d", n, told)
+		}
+		h.exec(`update notice set lease_until = '-infinity'`)
+	}
+	close(gone)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Owners of the service and whoever is on call at the catch-all are told of a hole, seven days and one day
 // ahead, once each.
 func TestAHoleIsToldOfAhead(t *testing.T) {
@@ -77,6 +133,11 @@ func TestAHoleIsToldOfAhead(t *testing.T) {
 		if err := h.WatchNow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		if n := ask[int](h, `select count(*) from notice where told_at is null and lease_until > '-infinity' and
+				extract(hour from lease_until at time zone 'UTC') not between 8 and 19`); n != 0 {
+			t.Errorf("%d notices are to be told at night", n)
+		}
+		h.exec(`update notice set lease_until = '-infinity' where told_at is null`) // it is day
 		if err := h.TellNow(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -413,6 +413,15 @@ func await[T any](h *house, what string, from <-chan T) (v T) {
 	return v
 }
 
+// swept waits until the node has swept so often.
+func (h *house) swept(times int) {
+	h.t.Helper()
+	for range times {
+		last := h.Swept()
+		h.until("a sweep", func() bool { return h.Swept() > last })
+	}
+}
+
 // lock holds what a statement locks in an open transaction, as a stopped node, a partition or somebody
 // with psql does. It lets go by itself after a while, so that a test that fails does not hang.
 func (h *house) lock(sql string) (unlock func()) {

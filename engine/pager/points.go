@@ -22,7 +22,10 @@ const (
 	AnswerCommitted Point = "answer-committed" // stored; the person has no answer yet
 )
 
-// Points lists them all.
+// NoticeSent is beside a page's way: a provider has ordinary words, and nothing is written down.
+const NoticeSent Point = "notice-sent"
+
+// Points lists those on a page's way.
 func Points() []Point {
 	return []Point{AlertRead, AlertDecided, AlertCommitted, JobFetched, LeaseTaken, ProviderCalled, ReportCommitted, TickDue,
 		TickCommitted, TakenOver, ReceiptRead, ReceiptStored, AnswerRead, AnswerCommitted}

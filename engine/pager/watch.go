@@ -88,13 +88,14 @@ func (p *Pager) warnings(c engine.Coverage, h engine.Hole, now time.Time, owners
 	}
 	slices.Sort(people)
 	for _, id := range slices.Compact(people) {
-		zone, err := time.LoadLocation(c.People[id].Zone)
+		name := c.People[id].Zone
+		zone, err := time.LoadLocation(name)
 		if err != nil {
 			zone = time.UTC
 		}
 		// A hole is known by where it is and when it ends: one that has begun begins anew each time it is looked at.
 		all = append(all, enginedb.Notice{Person: id, Kind: kind, About: fmt.Sprintf("%s until %s", h.Where(), h.To.UTC().Format(time.RFC3339)),
-			Text: "An alert would find nobody: " + h.Text(zone), Until: h.To})
+			Text: "An alert would find nobody: " + h.Text(zone), Due: rosters.NextDaytime(name, now, h.From), Until: h.To})
 	}
 	return all
 }

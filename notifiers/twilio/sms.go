@@ -15,6 +15,9 @@ import (
 // page would arrive when nobody knows any more what it is about.
 const validity = 300
 
+// noticeValidity is that of ordinary words: four hours, in which most phones are switched on again.
+const noticeValidity = 14400
+
 // clockSlack is how much earlier than asked a message may have been made to be the one: Twilio
 // tells whole seconds by its own clock.
 const clockSlack = 5 * time.Second
@@ -26,8 +29,12 @@ func (s sms) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt
 	params := &api.CreateMessageParams{}
 	params.SetTo(m.To)
 	params.SetBody(notifiers.SMSText(m))
-	params.SetStatusCallback(s.t.callback(StatusPath, m.Nonce))
-	params.SetValidityPeriod(validity)
+	if m.Purpose == notifiers.Notice { // nobody waits for it, so its receipts are of no use
+		params.SetValidityPeriod(noticeValidity)
+	} else {
+		params.SetStatusCallback(s.t.callback(StatusPath, m.Nonce))
+		params.SetValidityPeriod(validity)
+	}
 	params.SetSmartEncoded(true) // for what the wording did not make GSM yet
 	if s.t.service != "" {
 		params.SetMessagingServiceSid(s.t.service)
