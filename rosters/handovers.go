@@ -22,6 +22,11 @@ func (r Rotation) handovers(loc *time.Location) (*handovers, error) {
 	var errs FieldErrors
 	start, err := parseStart(r.Start)
 	errs.field("/start", r.Start, err)
+	if r.Every != 0 {
+		steady, err := newSteady(r, start, loc)
+		errs.below("", err)
+		return steady, errs.orNil()
+	}
 	rule, err := parseRule(r.Rule)
 	errs.field("/rule", r.Rule, err)
 	times, err := r.times(rule)

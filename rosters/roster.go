@@ -18,6 +18,7 @@ type Roster struct {
 	Rotations []Rotation // as they were planned last
 	Earlier   []Revision // what they replaced, oldest first
 	Overrides []Override // where they overlap, the later one wins
+	Handoff   Handoff    // who is told when they change over
 }
 
 // Revision is rotations that others replaced. They count from Since until the next revision's.
@@ -43,7 +44,8 @@ type Rotation struct {
 	Rank         int           `json:"rank,omitempty"`     // the highest that has anybody covers
 	Zone         string        `json:"zone"`               // IANA name
 	Start        string        `json:"start"`              // local wall-clock time from which on the rule hands over, "2026-01-05T09:00:00"
-	Rule         string        `json:"rule"`               // one RRULE value, "FREQ=WEEKLY"; no DTSTART
+	Rule         string        `json:"rule,omitempty"`     // one RRULE value, "FREQ=WEEKLY"; no DTSTART
+	Every        time.Duration `json:"every,omitempty"`    // instead of a rule: it hands over each time so long has passed since the start, whatever the clocks show
 	Times        []string      `json:"times,omitempty"`    // of day, "06:30", at which it hands over on each day of the rule; none: at the start's
 	Without      []string      `json:"without,omitempty"`  // hand-overs of the rule that do not take place (EXDATE): local time, or a date for all of a day
 	Besides      []string      `json:"besides,omitempty"`  // further hand-overs (RDATE), local

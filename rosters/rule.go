@@ -48,7 +48,7 @@ func parseRule(text string) (rule, error) {
 	var r rule
 	switch {
 	case text == "":
-		return r, errors.New(`is missing; write one RRULE value such as "FREQ=WEEKLY"`)
+		return r, errors.New(`is missing; write one RRULE value such as "FREQ=WEEKLY", or say every how long it hands over`)
 	case len(text) > maxRuleLength:
 		return r, fmt.Errorf("is %d bytes long, the limit is %d", len(text), maxRuleLength)
 	case strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }):

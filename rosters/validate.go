@@ -90,6 +90,7 @@ func (r Roster) Validate() error {
 		errs.below(path, rotation.Validate())
 		errs.once(path+"/id", rotation.ID, rotations)
 	}
+	errs.below("/handoff", r.Handoff.validate())
 	errs.limit("/overrides", len(r.Overrides), maxOverrides)
 	overrides := map[string]bool{}
 	for i, o := range r.Overrides {

@@ -18,7 +18,7 @@ const (
 // end later than it begins goes on until To of the next day.
 type Window struct {
 	Days []time.Weekday `json:"days"` // on which it begins
-	From string         `json:"from"` // "09:00"
+	From string         `json:"from"` // "09:00", or "09:00:30"
 	To   string         `json:"to"`   // "17:00"
 }
 
@@ -78,18 +78,19 @@ func (w Window) compile(open *week) error {
 	return nil
 }
 
-var errClock = errors.New(`must be a time of day such as "09:00", in 24 hours; "24:00" is the end of the day`)
+var errClock = errors.New(`must be a time of day such as "09:00" or "09:00:30", in 24 hours; "24:00" is the end of the day`)
 
-// parseClock reads a time of day, "00:00" to "24:00".
+// parseClock reads a time of day, "00:00" to "24:00", with seconds or without.
 func parseClock(s string) (wall, error) {
 	if s == "24:00" {
 		return secondsADay, nil
 	}
-	t, err := time.Parse("15:04", s)
-	if err != nil || t.Format("15:04") != s {
-		return 0, errClock
+	for _, layout := range []string{"15:04", time.TimeOnly} {
+		if t, err := time.Parse(layout, s); err == nil && t.Format(layout) == s {
+			return wall(t.Hour()*3600 + t.Minute()*60 + t.Second()), nil
+		}
 	}
-	return wall(t.Hour()*3600 + t.Minute()*60), nil
+	return 0, errClock
 }
 
 // at tells whether it is open when the clock shows w, and what the clock shows, going on evenly, when

@@ -193,7 +193,7 @@ func TestABundleIsNotWithdrawnForItsFirstPart(t *testing.T) {
 	h.bobAcknowledges(engine.Key(m.Key))
 	unlock := h.lock(`select from incident where key <> '` + m.Key + `' and key in ('` + string(all[0]) + `', '` + string(all[1]) + `', '` + string(all[2]) + `') for update`)
 	h.exec(`update attempt set generation = generation + 1, lease_until = clock_timestamp() - interval '1 millisecond'`) // it cannot renew it
-	h.swept(3) // the first may have begun before
+	h.swept(3)                                                                                                           // the first may have begun before
 	if state := ask[string](h, `select a.state from attempt a join incident i on i.id = a.incident where i.key = $1`, m.Key); state == "withdrawn" {
 		t.Error("the part that was answered is withdrawn, and the message can be found no more")
 	}

@@ -23,3 +23,6 @@ func (p *Pager) WatchNow(ctx context.Context) error { return p.watchCoverage(ctx
 
 // Swept is when the last sweep was done, in a unit that only grows.
 func (p *Pager) Swept() int64 { return p.swept.Load() }
+
+// HandOffNow is one round of TellHandoffs.
+func (p *Pager) HandOffNow(ctx context.Context) error { return p.tellHandoffs(ctx) }

@@ -59,11 +59,11 @@ func (p *Pager) tellNotices(ctx context.Context) error {
 // lease is over, so that a person may be told twice, but not never.
 func (p *Pager) tryNotice(ctx context.Context, n enginedb.Notice) error {
 	db := enginedb.New(p.cfg.DB)
-	err := p.tellNotice(ctx, n)
+	via, err := p.tellNotice(ctx, n)
 	p.reach(NoticeSent)
 	switch {
 	case err == nil:
-		return db.NoticeTold(ctx, n.ID)
+		return db.NoticeTold(ctx, n.ID, via)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
@@ -73,10 +73,10 @@ func (p *Pager) tryNotice(ctx context.Context, n enginedb.Notice) error {
 }
 
 // tellNotice sends to one of the person's contacts that wake nobody, each time to the next.
-func (p *Pager) tellNotice(ctx context.Context, n enginedb.Notice) error {
+func (p *Pager) tellNotice(ctx context.Context, n enginedb.Notice) (via rosters.Channel, err error) {
 	who, err := rosterdb.New(p.cfg.DB).Person(ctx, n.Person)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var quiet []rosters.Contact
 	for _, c := range who.Contacts {
@@ -85,19 +85,22 @@ func (p *Pager) tellNotice(ctx context.Context, n enginedb.Notice) error {
 		}
 	}
 	if len(quiet) == 0 {
-		return errors.New("there is no contact to tell it to: a push or an SMS")
+		return "", errors.New("there is no contact to tell it to: a push or an SMS")
 	}
 	slices.SortStableFunc(quiet, func(a, b rosters.Contact) int { return cmp.Compare(a.After, b.After) })
 	c := quiet[(n.Tries-1)%len(quiet)]
+	if c.Channel == rosters.SMS && n.Reply != "" {
+		n.Text = n.Reply + " " + n.Text // what is too long is cut at its end
+	}
 	ctx, cancel := context.WithTimeout(ctx, noticeWithin)
 	defer cancel()
 	r, err := p.cfg.Channels[notifiers.Channel(c.Channel)].Notify(ctx, notifiers.Message{
 		Nonce: rand.Text(), Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Notice, To: c.Address, Language: who.Language, Text: n.Text})
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Channel, err)
+		return "", fmt.Errorf("%s: %w", c.Channel, err)
 	}
 	if r.State == notifiers.Failed {
-		return fmt.Errorf("%s: %s", c.Channel, cmp.Or(r.Detail, "refused"))
+		return "", fmt.Errorf("%s: %s", c.Channel, cmp.Or(r.Detail, "refused"))
 	}
-	return nil
+	return c.Channel, nil
 }

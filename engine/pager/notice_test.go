@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/notifiers"
@@ -60,6 +61,52 @@ func TestANoticeThatIsRefusedGoesToTheNextContact(t *testing.T) {
 	if m := h.phones.expect(t, annsNumber, 1); m.Channel != notifiers.SMS || len(h.phones.sentTo(annsNumber)) != 1 {
 		t.Errorf("got %+v, want one text", m)
 	}
+}
+
+// How to answer by text stands in texts only, and in front, where nothing cuts it off.
+func TestANoticeIsAnsweredByText(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	db := enginedb.New(h.db)
+	n := enginedb.Notice{Kind: "swap proposed", About: "7", Text: "李小龙 offers you a shift.", Reply: "Reply 4829137 to accept.", Until: time.Now().Add(time.Hour)}
+	people := []rosters.PersonID{"ann", "bob"}
+	for _, who := range people {
+		n.Person = who
+		if err := db.AddNotices(t.Context(), []enginedb.Notice{n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := func() bool {
+		t.Helper()
+		asked, err := db.AskedLast(t.Context(), people[1:], bobsNumber)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asked
+	}
+	if asked() {
+		t.Error("Bob was asked, before he was told")
+	}
+	if err := h.TellNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if push, text := h.phones.expect(t, "ann", 1).Text, h.phones.expect(t, bobsNumber, 1).Text; push != n.Text || text != n.Reply+" "+n.Text {
+		t.Errorf("pushed is %q, texted %q", push, text)
+	}
+	if !asked() {
+		t.Error("Bob, whose last text asks, was not asked")
+	}
+	if asked, err := db.AskedLast(t.Context(), people[:1], annsNumber); err != nil || asked {
+		t.Errorf("Ann, who has a push, was asked by text: %v", err)
+	}
+	h.exec(`update person set zone = 'UTC'`)
+	h.texts()
+	h.alert("db-1")
+	if _, err := h.PageIn(t.Context(), "HOT-1", pager.PageIn{Target: engine.Target{Person: "bob"}}); err != nil {
+		t.Fatal(err)
+	}
+	h.phones.expect(t, bobsNumber, 2)
+	h.until("the page's text is the last", func() bool { return !asked() })
 }
 
 // Ordinary words wake nobody: what is of use in the morning is told then.
@@ -158,7 +205,7 @@ func TestAHoleIsToldOfAhead(t *testing.T) {
 	watch()
 	for _, to := range []string{"dora", bobsNumber} {
 		m := h.phones.expect(t, to, 1)
-		if !strings.Contains(m.Text, "bitbucket, severity 1 and 2") || !strings.Contains(m.Text, "nobody is on call in roster bitbucket-im") {
+		if !strings.Contains(m.Text, ", bitbucket, ") || !strings.Contains(m.Text, "nobody is on call in roster bitbucket-im") {
 			t.Errorf("%s was told %q", to, m.Text)
 		}
 		if n := len(h.phones.sentTo(to)); n != 1 {

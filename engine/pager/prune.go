@@ -23,6 +23,9 @@ const MinKeepIncidents = 30 * 24 * time.Hour
 // keepSeen is how long callbacks that were acted on are remembered: far longer than any provider repeats one.
 const keepSeen = 30 * 24 * time.Hour
 
+// keepWishes is how long no other wish gets the code of one that counts no more.
+const keepWishes = 30 * 24 * time.Hour
+
 const (
 	pruneFirst = 3 * time.Minute // after the start, and up to twice that: starting is busy enough
 	pruneEvery = time.Hour       // more or less, so that nodes that started together do not meet
@@ -33,7 +36,7 @@ const (
 )
 
 // Pruned is how much was removed.
-type Pruned struct{ Seen, Requests, Notices, Deleted, Originals, Strays, Incidents int64 }
+type Pruned struct{ Seen, Requests, Notices, Wishes, Deleted, Originals, Strays, Incidents int64 }
 
 // PruneHourly removes what is no longer to be kept, until ctx ends. Any number of nodes may do it: one works
 // at a time.
@@ -60,6 +63,13 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 	removeIncidents := func(ctx context.Context, b enginedb.Prune) (int64, error) {
 		return db.PruneIncidents(ctx, b, p.cfg.KeyPrefix)
 	}
+	forgetWishes := func(ctx context.Context, b enginedb.Prune) (int64, error) {
+		now, err := rosterdb.New(p.cfg.DB).Now(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return rosterdb.New(p.cfg.DB).PruneWishes(ctx, now.Add(b.Offset-b.Keep), b.Limit)
+	}
 	emptyTrash := func(ctx context.Context, _ enginedb.Prune) (int64, error) {
 		return rosterdb.New(p.cfg.DB).EmptyTrash(ctx)
 	}
@@ -74,6 +84,7 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 		{"seen", keepSeen, pruneBatch, db.PruneSeen, &done.Seen},
 		{"requests", enginedb.RequestsKept, pruneBatch, db.PruneRequests, &done.Requests},
 		{"notices", keepSeen, pruneBatch, db.PruneNotices, &done.Notices},
+		{"wishes", keepWishes, pruneBatch, forgetWishes, &done.Wishes},
 		{"deleted", rosterdb.KeptFor, pruneBatch, emptyTrash, &done.Deleted},
 		{"originals", keep.Raw, pruneBatch, db.PruneRaw, &done.Originals},
 		{"strays", keep.Raw, pruneBatch, db.PruneStrays, &done.Strays},
@@ -89,7 +100,7 @@ func (p *Pager) Prune(ctx context.Context, keep Keep) (Pruned, error) {
 		}
 	}
 	if done != (Pruned{}) {
-		p.log.Info("pruned what was old", "callbacks", done.Seen, "requests", done.Requests, "notices", done.Notices, "deleted", done.Deleted, "originals_of_alerts", done.Originals,
+		p.log.Info("pruned what was old", "callbacks", done.Seen, "requests", done.Requests, "notices", done.Notices, "wishes", done.Wishes, "deleted", done.Deleted, "originals_of_alerts", done.Originals,
 			"alerts_without_incident", done.Strays, "incidents", done.Incidents)
 	}
 	if errors.Is(err, enginedb.ErrLocked) {

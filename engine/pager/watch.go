@@ -76,7 +76,7 @@ func (p *Pager) watchCoverage(ctx context.Context) error {
 
 // warnings are what is to be told of a hole by now.
 func (p *Pager) warnings(c engine.Coverage, h engine.Hole, now time.Time, owners []rosters.PersonID) (all []enginedb.Notice) {
-	kind := "hole in a week"
+	kind, horizon := "hole in a week", now.Add(watchAhead)
 	if h.From.Sub(now) <= dayAhead {
 		kind = "hole in a day"
 	}
@@ -93,9 +93,18 @@ func (p *Pager) warnings(c engine.Coverage, h engine.Hole, now time.Time, owners
 		if err != nil {
 			zone = time.UTC
 		}
-		// A hole is known by where it is and when it ends: one that has begun begins anew each time it is looked at.
-		all = append(all, enginedb.Notice{Person: id, Kind: kind, About: fmt.Sprintf("%s until %s", h.Where(), h.To.UTC().Format(time.RFC3339)),
-			Text: "An alert would find nobody: " + h.Text(zone), Due: rosters.NextDaytime(name, now, h.From), Until: h.To})
+		// A hole is known by where it is and when it ends: one that has begun begins anew each time it is looked at, and
+		// one that ends later than is looked does not end yet.
+		ends := "further notice"
+		if h.To.Before(horizon) {
+			ends = h.To.UTC().Format(time.RFC3339)
+		}
+		latest := h.From
+		if !latest.After(now) {
+			latest = h.To
+		}
+		all = append(all, enginedb.Notice{Person: id, Kind: kind, About: fmt.Sprintf("%s until %s", h.Where(), ends),
+			Text: "An alert would find nobody: " + h.Text(zone), Due: rosters.NextDaytime(name, now, latest), Until: h.To})
 	}
 	return all
 }

@@ -34,6 +34,8 @@ type draw struct {
 	Dice
 	zones []string
 	year  time.Time // around which it is about
+
+	overrides []rosters.Override // so far
 }
 
 func one[T any](d Dice, of ...T) T { return of[d.IntN(len(of))] }
@@ -76,8 +78,9 @@ func Draw(dice Dice) Drawn {
 		r.Revision, r.Since, r.Rotations = r.Revision+1, since, d.edited(r.Rotations)
 	}
 	for i := range one(dice, 0, 0, 1, 2, 4, 8, 16) {
-		r.Overrides = append(r.Overrides, d.override(i))
+		d.overrides = append(d.overrides, d.override(i))
 	}
+	r.Overrides = d.overrides
 	return Drawn{r, d.year.AddDate(-1, 0, 0), d.year.AddDate(2, 0, 0)}
 }
 
@@ -162,7 +165,14 @@ func (d *draw) rotation(id string) rosters.Rotation {
 	}
 	start := d.start()
 	r.Start = start.Format(localTime)
-	r.Rule = d.rule(start)
+	if d.oneIn(10) {
+		r.Every = one(d, time.Hour, 5*time.Hour, 7*time.Hour, 12*time.Hour, 3605*time.Second, 36*time.Hour, 168*time.Hour, 9*24*time.Hour+time.Minute)
+		d.cover(&r)
+		return r
+	}
+	for r.Rule = d.rule(start); inCenturies(r.Rule, start); {
+		r.Rule = d.rule(start)
+	}
 	if !strings.Contains(r.Rule, "HOURLY") && !strings.Contains(r.Rule, "BYHOUR") && !strings.Contains(r.Rule, "BYMINUTE") && d.oneIn(4) {
 		r.Times = d.times()
 	}
@@ -187,10 +197,19 @@ func (d *draw) rotation(id string) rosters.Rotation {
 		}
 		r.Besides = append(r.Besides, further.Format(localTime))
 	}
+	if r.Without != nil && d.oneIn(6) { // the last one that COUNT or UNTIL leaves
+		r.Without = append(r.Without, d.lastOf(r)...)
+	}
+	d.cover(&r)
+	return r
+}
+
+// cover draws who stands in it and when it covers.
+func (d *draw) cover(r *rosters.Rotation) {
 	if d.oneIn(4) {
 		r.Length = one(d, time.Minute, time.Hour, 90*time.Minute, 8*time.Hour, 12*time.Hour, 24*time.Hour, 36*time.Hour, 48*time.Hour, 60*time.Hour, 168*time.Hour)
 	}
-	d.seat(&r)
+	d.seat(r)
 	if d.oneIn(4) {
 		r.Hours = d.hours()
 	}
@@ -200,7 +219,30 @@ func (d *draw) rotation(id string) rosters.Rotation {
 	if d.oneIn(8) {
 		r.Until = d.instant(300, 600)
 	}
-	return r
+}
+
+// lastOf is the day of the last hand-over of a rule with an end, if that is near.
+func (d *draw) lastOf(r rosters.Rotation) []string {
+	if !strings.Contains(r.Rule, "COUNT") && !strings.Contains(r.Rule, "UNTIL") {
+		return nil
+	}
+	worked, err := workOut(r, d.year.AddDate(2, 0, 0))
+	if err != nil || len(worked.handovers) == 0 {
+		return nil
+	}
+	last := worked.handovers[len(worked.handovers)-1]
+	return []string{time.Unix(worked.zone.shown(last), 0).UTC().Format(one(d, localTime, localDate))}
+}
+
+// inCenturies tells of a rule that hands over once in centuries, and not in the next two: the calendar of the engine's
+// library ends in the third or fourth, depending on the rule, and nobody asks what it would be then.
+func inCenturies(rule string, start time.Time) bool {
+	r, err := readRule(rule, start)
+	if err != nil {
+		return false
+	}
+	first := r.readings(nil, start.Unix()-1)
+	return len(first) > 0 && first[0] > start.AddDate(200, 0, 0).Unix()
 }
 
 // start is mostly of the years before, and at a time of day at which clocks are moved.
@@ -299,7 +341,7 @@ func (d *draw) list(from, to, most int) string {
 
 func (d *draw) times() []string {
 	return one(d, []string{"06:30", "14:30", "22:15"}, []string{"00:00"}, []string{"02:30"}, []string{"22:00", "06:00", "14:00"},
-		[]string{"00:00", "12:00"}, []string{"01:30", "02:00", "03:00"}, []string{"23:30", "00:15"}, []string{"08:00", "20:00"})
+		[]string{"00:00", "12:00"}, []string{"01:30", "02:00", "03:00"}, []string{"23:30", "00:15"}, []string{"08:00", "20:00"}, []string{"02:59:59", "14:00:01"})
 }
 
 func (d *draw) seat(r *rosters.Rotation) {
@@ -322,7 +364,7 @@ func (d *draw) seat(r *rosters.Rotation) {
 
 func (d *draw) hours() (windows []rosters.Window) {
 	clock := func() string {
-		return one(d, "00:00", "00:30", "01:00", "02:00", "02:30", "03:00", "06:00", "09:00", "12:00", "17:30", "20:00", "22:00", "23:30")
+		return one(d, "00:00", "00:30", "01:00", "02:00", "02:30", "03:00", "06:00", "09:00", "12:00", "17:30", "20:00", "22:00", "23:30", "12:31:23")
 	}
 	for range 1 + d.IntN(3) {
 		w := rosters.Window{From: clock(), To: clock()}
@@ -348,6 +390,10 @@ func (d *draw) override(i int) rosters.Override {
 		Replaces: one[rosters.PersonID](d, "", "", "ann", "bob", "cat", "xia", "yan"),
 		Person:   one[rosters.PersonID](d, "xia", "yan", "zoe", "ann", "bob"),
 		From:     d.instant(-100, 450),
+	}
+	if n := len(d.overrides); n > 0 && d.oneIn(3) { // of whom the last one put on call
+		last := d.overrides[n-1]
+		o.From, o.Rotation, o.Replaces = last.From.Add(time.Duration(d.IntN(7)-3)*time.Hour), one(d, last.Rotation, ""), last.Person
 	}
 	o.To = o.From.Add(time.Duration(1+d.IntN(one(d, 3, 24, 24*20, 24*200))) * time.Hour)
 	switch {

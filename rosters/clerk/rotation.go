@@ -30,6 +30,13 @@ func workOut(plan rosters.Rotation, before time.Time) (*rotation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if plan.Every > 0 {
+		r := &rotation{plan: plan, zone: z}
+		for t := z.instant(start.Unix()); t < before.AddDate(0, 0, 3).Unix(); t += int64(plan.Every.Seconds()) {
+			r.handovers = append(r.handovers, t)
+		}
+		return r, nil
+	}
 	rule, err := readRule(plan.Rule, start)
 	if err != nil {
 		return nil, err
@@ -83,13 +90,13 @@ func readTimes(list []string) (times []int64, err error) {
 	return inOrder(times), nil
 }
 
-// clockTime reads "06:30" in seconds from midnight.
+// clockTime reads "06:30", or "06:30:15", in seconds from midnight.
 func clockTime(s string) (int64, error) {
-	var h, m int64
-	if _, err := fmt.Sscanf(s, "%2d:%2d", &h, &m); err != nil {
+	var h, m, sec int64
+	if n, err := fmt.Sscanf(s, "%2d:%2d:%2d", &h, &m, &sec); n < 2 {
 		return 0, fmt.Errorf("what time is %q? %w", s, err)
 	}
-	return h*3600 + m*60, nil
+	return h*3600 + m*60 + sec, nil
 }
 
 // inOrder sorts instants; hand-overs that meet at one are one.

@@ -15,6 +15,12 @@ import (
 	"rouse/rosters"
 )
 
+// Override is an override as stored.
+type Override struct {
+	rosters.Override
+	Version int // from 1
+}
+
 const overrideColumns = `id, kind, rotation, replaces, person, from_at, to_at`
 
 func overrideFields(o *rosters.Override) []any {
@@ -29,28 +35,46 @@ func (s Store) overrides(ctx context.Context, where string, args ...any) ([]rost
 }
 
 // Overrides lists a roster's overrides that overlap [from, to), in the order in which they were made
-// and apply, those after the given id ("" is the first), at most limit.
-func (s Store) Overrides(ctx context.Context, id rosters.RosterID, from, to time.Time, after string, limit int) ([]rosters.Override, error) {
+// and apply, those after the given id ("" is the first), at most limit; of a person who is put on call or taken
+// off by name, or "" for all.
+func (s Store) Overrides(ctx context.Context, id rosters.RosterID, from, to time.Time, who rosters.PersonID, after string, limit int) ([]Override, error) {
 	last, _ := rowID(after)
-	found, err := s.overrides(ctx, `where roster = $1 and to_at > $2 and from_at < $3 and id > $4 order by id limit $5`, id, from, to, last, limit)
+	found, err := s.storedOverrides(ctx, `where roster = $1 and to_at > $2 and from_at < $3 and id > $4 and ($6 = '' or $6 in (person, replaces))
+		order by id limit $5`, id, from, to, last, limit, who)
 	if err != nil {
 		return nil, fmt.Errorf("listing overrides of roster %s: %w", id, err)
 	}
 	return found, nil
 }
 
+func (s Store) storedOverrides(ctx context.Context, where string, args ...any) ([]Override, error) {
+	rows, _ := s.db.Query(ctx, `select `+overrideColumns+`, version from override `+where, args...)
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (o Override, err error) {
+		return o, row.Scan(append(overrideFields(&o.Override), &o.Version)...)
+	})
+}
+
 // Override reads one override of a roster.
-func (s Store) Override(ctx context.Context, roster rosters.RosterID, id string) (rosters.Override, error) {
+func (s Store) Override(ctx context.Context, roster rosters.RosterID, id string) (Override, error) {
+	return s.oneOverride(ctx, roster, id, "")
+}
+
+// LockOverride is Override for a change in the same transaction: nobody else changes it until that ends.
+func (s Store) LockOverride(ctx context.Context, roster rosters.RosterID, id string) (Override, error) {
+	return s.oneOverride(ctx, roster, id, " for update")
+}
+
+func (s Store) oneOverride(ctx context.Context, roster rosters.RosterID, id, lock string) (Override, error) {
 	row, err := rowID(id)
-	var found []rosters.Override
+	var found []Override
 	if err == nil {
-		found, err = s.overrides(ctx, `where roster = $1 and id = $2`, roster, row)
+		found, err = s.storedOverrides(ctx, `where roster = $1 and id = $2`+lock, roster, row)
 	}
 	if err == nil && len(found) == 0 {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return rosters.Override{}, fmt.Errorf("reading override %s of roster %s: %w", id, roster, err)
+		return Override{}, fmt.Errorf("reading override %s of roster %s: %w", id, roster, err)
 	}
 	return found[0], nil
 }
@@ -86,7 +110,7 @@ func (s Store) UpdateOverride(ctx context.Context, roster rosters.RosterID, o ro
 	id, err := rowID(o.ID)
 	if err == nil {
 		err = s.writeOverride(ctx, roster, o, func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, `update override set kind = $3, rotation = $4, replaces = $5, person = $6, from_at = $7, to_at = $8
+			return tx.QueryRow(ctx, `update override set kind = $3, rotation = $4, replaces = $5, person = $6, from_at = $7, to_at = $8, version = version + 1
 				where roster = $1 and id = $2 returning id`, roster, id, o.Kind, o.Rotation, o.Replaces, o.Person, o.From, o.To).Scan((*overrideID)(&o.ID))
 		})
 	}
@@ -130,7 +154,7 @@ func (s Store) EndOverride(ctx context.Context, roster rosters.RosterID, id stri
 	row, err := rowID(id)
 	if err == nil {
 		var tag pgconn.CommandTag
-		if tag, err = s.db.Exec(ctx, `update override set to_at = $3 where roster = $1 and id = $2 and from_at < $3`, roster, row, at); err == nil && tag.RowsAffected() == 0 {
+		if tag, err = s.db.Exec(ctx, `update override set to_at = $3, version = version + 1 where roster = $1 and id = $2 and from_at < $3`, roster, row, at); err == nil && tag.RowsAffected() == 0 {
 			err = ErrNotFound
 		}
 	}

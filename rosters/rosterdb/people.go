@@ -62,7 +62,13 @@ func (s Store) StoredPerson(ctx context.Context, id rosters.PersonID) (Person, e
 
 // StoredPeople reads people in the order of their handles, those after the given one, at most limit.
 func (s Store) StoredPeople(ctx context.Context, after rosters.PersonID, limit int) ([]Person, error) {
-	found, err := s.people(ctx, `where p.id in (select id from person where id > $1 order by id limit $2)`, after, limit)
+	return s.FindPeople(ctx, Search{}, after, limit)
+}
+
+// FindPeople is StoredPeople of those that are wanted.
+func (s Store) FindPeople(ctx context.Context, w Search, after rosters.PersonID, limit int) ([]Person, error) {
+	found, err := s.people(ctx, `where p.id in (select t.id from person t where t.id > $1 and `+fmt.Sprintf(named, "$3")+`
+		and ($4 = '' or exists (select from member m where m.team = $4 and m.person = t.id)) order by t.id limit $2)`, after, limit, w.Text, w.Team)
 	if err != nil {
 		return nil, fmt.Errorf("listing people: %w", err)
 	}

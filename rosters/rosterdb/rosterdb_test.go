@@ -248,7 +248,7 @@ func TestOverridesThatMatter(t *testing.T) {
 	if err != nil || len(during.Overrides) != 1 || during.Overrides[0].ID != longAgo.ID {
 		t.Errorf("of last month: got %+v, %v", during.Overrides, err)
 	}
-	list, err := s.Overrides(ctx, "dba", now, now.Add(1000*day), running.ID, 10)
+	list, err := s.Overrides(ctx, "dba", now, now.Add(1000*day), "", running.ID, 10)
 	if err != nil || len(list) != 1 || list[0].ID != ahead.ID {
 		t.Errorf("after the first: got %+v, %v", list, err)
 	}

@@ -51,7 +51,13 @@ func (s Store) RostersDuring(ctx context.Context, ids []rosters.RosterID, from, 
 
 // RosterIDs lists slugs in order, those after the given one, at most limit; of a team, or with "" all.
 func (s Store) RosterIDs(ctx context.Context, team rosters.TeamID, after rosters.RosterID, limit int) ([]rosters.RosterID, error) {
-	rows, _ := s.db.Query(ctx, `select id from roster where id > $1 and ($3 = '' or team = $3) order by id limit $2`, after, limit, team)
+	return s.FindRosters(ctx, Search{Team: team}, after, limit)
+}
+
+// FindRosters lists the slugs of those that are wanted, as RosterIDs does.
+func (s Store) FindRosters(ctx context.Context, w Search, after rosters.RosterID, limit int) ([]rosters.RosterID, error) {
+	rows, _ := s.db.Query(ctx, `select t.id from roster t where t.id > $1 and `+fmt.Sprintf(named, "$3")+` and ($4 = '' or t.team = $4)
+		and ($5 = '' or exists (select from participant p where p.roster = t.id and p.person = $5)) order by t.id limit $2`, after, limit, w.Text, w.Team, w.Person)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[rosters.RosterID])
 	if err != nil {
 		return nil, fmt.Errorf("listing rosters: %w", err)
@@ -96,14 +102,14 @@ func (s Store) rosters(ctx context.Context, ids []rosters.RosterID, from, to str
 	var found []Roster
 	place := map[rosters.RosterID]int{}
 	var b pgx.Batch
-	b.Queue(`select r.id, r.name, coalesce(r.team, ''), r.version, r.created_at, r.updated_at, v.no, v.since, v.rotations
+	b.Queue(`select r.id, r.name, r.handoff_silent, r.handoff_ahead, coalesce(r.team, ''), r.version, r.created_at, r.updated_at, v.no, v.since, v.rotations
 		from roster r join roster_revision v on v.roster = r.id
 		where r.id = any($1) and (v.until_at is null or `+within(`coalesce(v.since, '-infinity')`, `v.until_at`)+`)
 		order by r.id, v.no`, args...).
 		Query(func(rows pgx.Rows) error {
 			var r Roster
 			var since *time.Time
-			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Name, &r.Team, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &since, &r.Rotations}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Name, &r.Handoff.Silent, &r.Handoff.Ahead, &r.Team, &r.Version, &r.CreatedAt, &r.UpdatedAt, &r.Revision, &since, &r.Rotations}, func() error {
 				if since != nil {
 					r.Since = since.UTC()
 				}
@@ -143,7 +149,7 @@ func (s Store) rosters(ctx context.Context, ids []rosters.RosterID, from, to str
 func (s Store) CreateRoster(ctx context.Context, r rosters.Roster, by string) error {
 	r.Revision, r.Earlier = max(1, r.Revision), nil
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `insert into roster (id, name) values ($1, $2)`, r.ID, r.Name); err != nil {
+		if _, err := tx.Exec(ctx, `insert into roster (id, name, handoff_silent, handoff_ahead) values ($1, $2, $3, $4)`, r.ID, r.Name, r.Handoff.Silent, r.Handoff.Ahead); err != nil {
 			return mapped(err, ErrNotFound)
 		}
 		return saveRevision(ctx, tx, r, by)
@@ -152,7 +158,7 @@ func (s Store) CreateRoster(ctx context.Context, r rosters.Roster, by string) er
 }
 
 // UpdateRoster stores a roster that was revised (rosters.Roster.Revised) after it was read with this
-// version: its name, and its newest revision if that is a new one. Revisions that begin no earlier than that
+// version: its name and hand-off, and its newest revision if that is a new one. Revisions that begin no earlier than that
 // are gone; its overrides stay as they are. ErrVersion if the stored version is another than the given one,
 // ErrInUse if it would take away a rotation that an override names which is not over at now: RotationUses
 // says which. By is who does it.
@@ -168,7 +174,8 @@ func (s Store) UpdateRoster(ctx context.Context, r rosters.Roster, version int, 
 		if len(uses) > 0 {
 			return ErrInUse
 		}
-		if _, err := tx.Exec(ctx, `update roster set name = $2, version = version + 1, updated_at = now() where id = $1`, r.ID, r.Name); err != nil {
+		if _, err := tx.Exec(ctx, `update roster set name = $2, handoff_silent = $3, handoff_ahead = $4, version = version + 1, updated_at = now() where id = $1`,
+			r.ID, r.Name, r.Handoff.Silent, r.Handoff.Ahead); err != nil {
 			return err
 		}
 		var newest int

@@ -53,9 +53,10 @@ func (s Store) CreateSwap(ctx context.Context, roster rosters.RosterID, w roster
 }
 
 // Swaps lists the offers of a roster, the last made first: those before the given one, or all with 0, at
-// most limit.
-func (s Store) Swaps(ctx context.Context, roster rosters.RosterID, before int64, limit int) ([]Swap, error) {
-	rows, _ := s.db.Query(ctx, `select `+swapColumns+` from swap where roster = $1 and ($2 = 0 or id < $2) order by id desc limit $3`, roster, before, limit)
+// most limit; in a state, and by or to a person, if they are not "".
+func (s Store) Swaps(ctx context.Context, roster rosters.RosterID, state SwapState, who rosters.PersonID, before int64, limit int) ([]Swap, error) {
+	rows, _ := s.db.Query(ctx, `select `+swapColumns+` from swap where roster = $1 and ($2 = 0 or id < $2) and ($4 = '' or state = $4)
+		and ($5 = '' or $5 in (proposer, partner)) order by id desc limit $3`, roster, before, limit, state, who)
 	found, err := pgx.CollectRows(rows, scanSwap)
 	if err != nil {
 		return nil, fmt.Errorf("listing the swaps of roster %s: %w", roster, err)
@@ -72,6 +73,19 @@ func (s Store) LockSwap(ctx context.Context, roster rosters.RosterID, id int64) 
 		return w, fmt.Errorf("reading swap %d of roster %s: %w", id, roster, mapped(err, err))
 	}
 	return w, nil
+}
+
+// LockRoster lets nobody else change a roster, or make an override of it, until the transaction ends. Who is on
+// call can be read all the while.
+func (s Store) LockRoster(ctx context.Context, roster rosters.RosterID) error {
+	tag, err := s.db.Exec(ctx, `select from roster where id = $1 for no key update`, roster)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("holding roster %s: %w", roster, err)
+	}
+	return nil
 }
 
 // AnswerSwap stores what became of an offer.

@@ -42,7 +42,13 @@ func (s Store) Team(ctx context.Context, id rosters.TeamID) (Team, error) {
 
 // Teams reads teams in the order of their slugs, those after the given one, at most limit.
 func (s Store) Teams(ctx context.Context, after rosters.TeamID, limit int) ([]Team, error) {
-	found, err := s.teams(ctx, `where t.id in (select id from team where id > $1 order by id limit $2)`, after, limit)
+	return s.FindTeams(ctx, Search{}, after, limit)
+}
+
+// FindTeams is Teams of those that are wanted.
+func (s Store) FindTeams(ctx context.Context, w Search, after rosters.TeamID, limit int) ([]Team, error) {
+	found, err := s.teams(ctx, `where t.id in (select t.id from team t where t.id > $1 and `+fmt.Sprintf(named, "$3")+`
+		and ($4 = '' or exists (select from member m where m.team = t.id and m.person = $4)) order by t.id limit $2)`, after, limit, w.Text, w.Person)
 	if err != nil {
 		return nil, fmt.Errorf("listing teams: %w", err)
 	}

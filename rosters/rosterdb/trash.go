@@ -137,7 +137,7 @@ func (s Store) DeleteOverride(ctx context.Context, roster rosters.RosterID, id s
 		if err != nil {
 			return err
 		}
-		if err := tied.Keep(ctx, TrashedOverride, string(roster)+"/"+id, o, by); err != nil {
+		if err := tied.Keep(ctx, TrashedOverride, string(roster)+"/"+id, o.Override, by); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `delete from override where roster = $1 and id = $2::bigint`, roster, id)
@@ -197,7 +197,7 @@ func (s Store) putBack(ctx context.Context, r rosters.Roster, by string) error {
 		return err
 	}
 	var b pgx.Batch
-	b.Queue(`insert into roster (id, name) values ($1, $2)`, r.ID, r.Name)
+	b.Queue(`insert into roster (id, name, handoff_silent, handoff_ahead) values ($1, $2, $3, $4)`, r.ID, r.Name, r.Handoff.Silent, r.Handoff.Ahead)
 	revisions := append(slices.Clip(r.Earlier), rosters.Revision{Revision: r.Revision, Since: r.Since, Rotations: r.Rotations})
 	for i, v := range revisions {
 		var until *time.Time
