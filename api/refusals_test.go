@@ -158,7 +158,7 @@ func TestRefusals(t *testing.T) {
 		{"a day that is none", "POST /v1/services", `{"slug": "new", "hours": {"windows": [{"days": ["monday"], "from": "9:00", "to": "17:00"}]}}`,
 			`422 /problems/validation "/hours/windows/0/days/0 must be one of sun, mon, tue, wed, thu, fri, sat." [/hours/windows/0/days/0 (monday) must be one of sun, mon, tue, wed, thu, fri, sat]`},
 		{"an hour that is none", "POST /v1/services", `{"slug": "new", "hours": {"windows": [{"days": ["mon"], "from": "9:00", "to": "17:00"}]}}`,
-			`422 /problems/validation "/hours/windows/0/from must be a time of day such as \"09:00\", in 24 hours; \"24:00\" is the end of the day." [/hours/windows/0/from (9:00) must be a time of day such as "09:00", in 24 hours; "24:00" is the end of the day]`},
+			`422 /problems/validation "/hours/windows/0/from must be a time of day such as \"09:00\" or \"09:00:30\", in 24 hours; \"24:00\" is the end of the day." [/hours/windows/0/from (9:00) must be a time of day such as "09:00" or "09:00:30", in 24 hours; "24:00" is the end of the day]`},
 
 		// Keys.
 		{"a scope that is none", "POST /v1/keys", `{"name": "x", "scopes": ["write"]}`,
@@ -236,7 +236,7 @@ func TestSomebodyWhoIsOnCallCannotBeDeleted(t *testing.T) {
 	d.must(201, "POST", "/v1/people", `{"handle": "dan"}`)
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
 	override := func(from, to string) answered {
-		return d.must(201, "POST", "/v1/rosters/dba/overrides", fmt.Sprintf(`{"person": "dan", "from": %q, "to": %q}`, from, to))
+		return d.must(201, "POST", "/v1/rosters/dba/overrides?force=true", fmt.Sprintf(`{"person": "dan", "from": %q, "to": %q}`, from, to))
 	}
 
 	from, to := at(-hours(1)), at(hours(1))

@@ -22,7 +22,7 @@ func TestEachResourceIsCreatedReadListedUpdatedAndDeleted(t *testing.T) {
 		{"/v1/people/ann/contacts", `{"channel":"voice","address":"+4915112345699","after":"2m"}`, "disabled", `true`, true},
 		{"/v1/rosters", `{"slug":"new","name":"New","rotations":[{"id":"nights","zone":"America/New_York","start":"2026-01-05T18:00:00","rule":"FREQ=DAILY","length":"12h","participants":["ann","bob","ann"]}]}`, "name", `"Newer"`, true},
 		{"/v1/rosters/dba/rotations", `{"id":"nights","zone":"America/New_York","start":"2026-01-05T18:00:00","rule":"FREQ=DAILY","length":"12h","participants":["ann"]}`, "rule", `"FREQ=WEEKLY"`, true},
-		{"/v1/rosters/dba/overrides", `{"rotation":"primary","replaces":"ann","person":"carla","from":"2098-01-01T00:00:00Z","to":"2098-02-01T00:00:00Z"}`, "to", `"2098-01-02T00:00:00Z"`, false},
+		{"/v1/rosters/dba/overrides", `{"rotation":"primary","replaces":"ann","person":"carla","from":"2098-01-01T00:00:00Z","to":"2098-02-01T00:00:00Z"}`, "to", `"2098-01-02T00:00:00Z"`, true},
 		{"/v1/policies", `{"slug":"new","name":"New","levels":[{"targets":[{"person":"ann"},{"roster":"dba"}],"wait":"5m"},{"targets":[{"roster":"imoc"}],"wait":"1h30m"}],"ack_expiry":{"1":"20m","3":"0s"}}`, "name", `"Newer"`, true},
 		{"/v1/services", `{"slug":"new","name":"New","policy":"bitbucket","hours":{"zone":"Europe/Berlin","windows":[{"days":["mon","sun"],"from":"08:00","to":"24:00"}]}}`, "policy", `""`, true},
 	} {

@@ -127,3 +127,21 @@ func TestShiftsOfAPersonAndGapsOfARoster(t *testing.T) {
 	d.must(404, "GET", "/v1/people/nobody/shifts", "")
 	d.must(404, "GET", "/v1/rosters/nothing/gaps", "")
 }
+
+func TestWhoIsToldOfAHandoffIsTheRostersToSay(t *testing.T) {
+	d := newDesk(t)
+	d.must(201, "POST", "/v1/people", `{"handle": "dan"}`)
+	roster := strings.Replace(fmt.Sprintf(turnsOf, `"ann", "dan"`), "{", `{"handoff": {"ahead": "24h0m0s"}, `, 1)
+	d.must(201, "POST", "/v1/rosters", roster)
+	got := d.must(200, "GET", "/v1/rosters/web", "").value(t)
+	if fmt.Sprint(got["handoff"]) != "map[ahead:24h]" || got["version"] != 1.0 {
+		t.Errorf("got %v", got)
+	}
+	d.must(200, "PUT", "/v1/rosters/web", strings.Replace(roster, `"ahead": "24h0m0s"`, `"silent": true`, 1))
+	if got := d.must(200, "GET", "/v1/rosters/web", "").value(t); fmt.Sprint(got["handoff"], got["revision"]) != "map[silent:true] 1" {
+		t.Errorf("got %v, revision %v", got["handoff"], got["revision"])
+	}
+	if got := d.as("admin", "PUT", "/v1/rosters/web", strings.Replace(roster, "24h0m0s", "5m", 1)); got.status != 422 || !strings.Contains(got.body, "/handoff/ahead") {
+		t.Error(got.said())
+	}
+}

@@ -46,6 +46,9 @@ type Config struct {
 //go:embed openapi.yaml
 var document []byte
 
+// Document is openapi.yaml: what the API takes and answers.
+func Document() []byte { return document }
+
 // New makes the handler of everything.
 func New(c Config) http.Handler {
 	if c.Log == nil {
@@ -176,6 +179,9 @@ func (s *server) routes(c Config) []route {
 		{"GET", service + "/keys/{id}", owner, operation((*calls).GetServiceKey)},
 		{"PUT", service + "/keys/{id}", owner, change((*calls).RenameServiceKey)},
 		{"DELETE", service + "/keys/{id}", owner, change((*calls).RevokeServiceKey)},
+
+		{"GET", "/v1/configuration", admin, operation((*calls).GetConfiguration)},
+		{"PUT", "/v1/configuration", admin, change((*calls).ReplaceConfiguration)},
 
 		{"GET", "/v1/keys", admin, operation((*calls).ListKeys)},
 		{"POST", "/v1/keys", admin, operation((*calls).CreateKey)},

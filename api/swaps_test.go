@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,4 +138,149 @@ func TestWhatCannotBeSwapped(t *testing.T) {
 		t.Errorf("declined after it was withdrawn: %s", got.said())
 	}
 	d.must(404, "POST", "/v1/rosters/web/swaps/4711/accept", "")
+}
+
+// The same shift is offered to two people, who accept at the same moment: one has it, the other is told.
+func TestOneShiftIsGivenAwayOnce(t *testing.T) {
+	d, anns, _ := newSwapDesk(t)
+	offered := map[string]string{}
+	for _, partner := range []string{"bob", "carla"} {
+		made := d.as("ann", "POST", "/v1/rosters/web/swaps", fmt.Sprintf(`{"partner": %q, "give": %s}`, partner, swapSpan(anns)))
+		if made.status != 201 {
+			t.Fatal(made.said())
+		}
+		offered[partner] = fmt.Sprint("/v1/rosters/web/swaps/", made.value(t)["id"], "/accept")
+	}
+	// Both have read their offers when the roster is let go: somebody else holds it until then.
+	tx, err := d.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if _, err := tx.Exec(t.Context(), `select from roster where id = 'web' for update`); err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan answered, 2)
+	for partner, place := range offered {
+		go func() { answers <- d.as(partner, "POST", place, "") }()
+	}
+	for waiting := 0; waiting < 2; {
+		if err := d.db.QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond) // Postgres gives no signal
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var status []int
+	for range 2 {
+		a := <-answers
+		status = append(status, a.status)
+		if a.status != 200 && !strings.Contains(a.body, "cannot be done any more") {
+			t.Error(a.said())
+		}
+	}
+	slices.Sort(status)
+	if !slices.Equal(status, []int{200, 409}) {
+		t.Errorf("the two are answered %v, want one that it is done, one that it cannot be", status)
+	}
+	if list := d.must(200, "GET", "/v1/rosters/web/overrides", "").value(t)["items"].([]any); len(list) != 1 {
+		t.Errorf("%d overrides came of it", len(list))
+	}
+}
+
+// Whoever changes an override says which version; of two, one is told what the other made of it.
+func TestAnOverrideIsChangedAsItWasRead(t *testing.T) {
+	d, anns, _ := newSwapDesk(t)
+	body := func(who string) string {
+		return strings.Replace(swapSpan(anns), "{", fmt.Sprintf(`{"person": %q, `, who), 1)
+	}
+	made := d.must(201, "POST", "/v1/rosters/web/overrides", body("carla"))
+	place, was := made.header.Get("Location"), made.header.Get("ETag")
+	if got := d.must(200, "GET", place, ""); was == "" || got.header.Get("ETag") != was {
+		t.Fatalf("it was made as %q and is %q", was, got.header.Get("ETag"))
+	}
+	d.must(200, "PUT", place, body("bob"), "If-Match: "+was)
+	late := d.as("admin", "PUT", place, body("carla"), "If-Match: "+was)
+	if late.status != 412 || !strings.Contains(late.body, `"pointer":"/person","value":"\"bob\""`) {
+		t.Errorf("the second change is answered %s", late.said())
+	}
+	if late := d.as("admin", "DELETE", place, "", "If-Match: "+was); late.status != 412 {
+		t.Errorf("the deletion is answered %s", late.said())
+	}
+	d.must(200, "DELETE", place, "", "If-Match: "+d.must(200, "GET", place, "").header.Get("ETag"))
+}
+
+func TestNobodyIsTakenOffWhereThatLeavesAHole(t *testing.T) {
+	d := newDesk(t)
+	from := time.Now().UTC().Add(hours(24)).Truncate(time.Second)
+	off := strings.Replace(swapSpan([2]time.Time{from, from.Add(hours(2))}), "{", `{"kind": "take_off", `, 1)
+	refused := d.as("admin", "POST", "/v1/rosters/dba/overrides", off)
+	if refused.status != 409 || !strings.Contains(refused.body, "/problems/opens-hole") || !strings.Contains(refused.body, "roster dba") {
+		t.Errorf("got %s", refused.said())
+	}
+	d.must(201, "POST", "/v1/rosters/dba/overrides?force=true", off)
+}
+
+// toldTo are the notices that somebody is to be told, or was, the first one first.
+func (d *desk) toldTo(who string) string {
+	d.t.Helper()
+	var all string
+	if err := d.db.QueryRow(d.t.Context(), `select coalesce(string_agg(text, ' | ' order by id), '') from notice where person = $1`, who).Scan(&all); err != nil {
+		d.t.Fatal(err)
+	}
+	return all
+}
+
+// What an admin does to somebody's shifts they are told, each time it changes, and not what was taken back before
+// they heard of it.
+func TestWhoseShiftsOthersChangeIsTold(t *testing.T) {
+	d, anns, _ := newSwapDesk(t)
+	body := func(who string) string {
+		return strings.Replace(swapSpan(anns), "{", fmt.Sprintf(`{"person": %q, `, who), 1)
+	}
+	place := d.must(201, "POST", "/v1/rosters/web/overrides", body("carla")).header.Get("Location")
+	if told := d.toldTo("ann"); !strings.HasPrefix(told, "You are taken off call in roster web: ") || strings.Contains(told, "|") {
+		t.Errorf("Ann is told %q", told)
+	}
+	if told := d.toldTo("carla"); !strings.HasPrefix(told, "You are put on call in roster web: ") {
+		t.Errorf("Carla is told %q", told)
+	}
+	if _, err := d.db.Exec(t.Context(), `update notice set told_at = now() where person = 'carla'`); err != nil {
+		t.Fatal(err)
+	}
+	d.must(200, "PUT", place, body("bob"))
+	if told := d.toldTo("carla"); !strings.Contains(told, " | You are taken off call in roster web: ") {
+		t.Errorf("Carla, whom Bob replaces, is told %q", told)
+	}
+	d.must(200, "DELETE", place, "")
+	if told := d.toldTo("ann"); strings.Contains(told, "taken off") || !strings.Contains(told, "put on") {
+		t.Errorf("Ann, who had not heard yet, is told %q", told)
+	}
+	if got := d.as("carla", "POST", "/v1/rosters/web/overrides", body("carla")); got.status != 403 {
+		t.Errorf("Carla takes a shift of a roster that is neither hers nor her team's: %s", got.said())
+	}
+}
+
+// A swap is both halves: neither of the two takes back one, and whoever did not accept it is told.
+func TestASwapStandsAsAWhole(t *testing.T) {
+	d, anns, bobs := newSwapDesk(t)
+	d.must(201, "POST", "/v1/teams", `{"slug": "web", "members": [{"person": "ann", "role": "member"}, {"person": "bob", "role": "member"}]}`)
+	d.must(200, "PUT", "/v1/rosters/web", strings.Replace(fmt.Sprintf(turnsOf, `"ann", "bob"`), "{", `{"team": "web", `, 1))
+	made := d.as("ann", "POST", "/v1/rosters/web/swaps", fmt.Sprintf(`{"partner": "bob", "give": %s, "take": %s}`, swapSpan(anns), swapSpan(bobs)))
+	if made.status != 201 {
+		t.Fatal(made.said())
+	}
+	d.must(200, "POST", fmt.Sprint("/v1/rosters/web/swaps/", made.value(t)["id"], "/accept"), "") // by an admin
+	for _, who := range []string{"ann", "bob"} {
+		if told := d.toldTo(who); !strings.HasSuffix(told, "was accepted.") || strings.Contains(told, "offers") {
+			t.Errorf("%s is told %q", who, told)
+		}
+		for _, id := range []int{1, 2} {
+			if got := d.as(who, "DELETE", fmt.Sprint("/v1/rosters/web/overrides/", id), ""); got.status != 403 {
+				t.Errorf("%s takes back half of the swap: %s", who, got.said())
+			}
+		}
+	}
 }

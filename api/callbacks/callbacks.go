@@ -27,6 +27,7 @@ import (
 type Config struct {
 	Engine pager.Engine
 	Twilio *twilio.Twilio // nil: there is none, and its paths are not found
+	Shifts Shifts         // nil: nobody can take and swap shifts by text
 	Log    *slog.Logger   // nil discards
 
 	// Patience is how long a text or a button is tried to be taken in while the database is away;
@@ -34,10 +35,21 @@ type Config struct {
 	Patience time.Duration
 }
 
+// Shifts is what people do with their shifts by text; *shifts.Desk is it outside tests.
+type Shifts interface {
+	// Ask answers a text with what it would do and a code. shifts.ErrUnknown: it asks for no such thing.
+	Ask(ctx context.Context, number, text string) (reply string, err error)
+	// Answer carries out what a code is for, or gives it up. shifts.ErrUnknown: it is not known.
+	Answer(ctx context.Context, number, code string, no bool) (reply string, err error)
+	// Pending reports whether somebody with the number was asked for a code a moment ago.
+	Pending(ctx context.Context, number string) (bool, error)
+}
+
 // Handler answers providers and phones. Its methods are routed at the paths that they name.
 type Handler struct {
 	engine   pager.Engine
 	twilio   *twilio.Twilio
+	shifts   Shifts
 	log      *slog.Logger
 	patience time.Duration
 	guesses  *tries // wrong codes, by number
@@ -61,7 +73,7 @@ const (
 
 // New makes a Handler.
 func New(c Config) *Handler {
-	h := &Handler{engine: c.Engine, twilio: c.Twilio, log: c.Log, patience: c.Patience,
+	h := &Handler{engine: c.Engine, twilio: c.Twilio, shifts: c.Shifts, log: c.Log, patience: c.Patience,
 		guesses: newTries(maxGuesses, tryFor), replies: newTries(maxReplies, tryFor)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

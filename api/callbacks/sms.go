@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"rouse/api/shifts"
 	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/notifiers/twilio"
@@ -13,7 +14,7 @@ import (
 
 // TwilioSMS takes a text that somebody sent: POST /callbacks/twilio/sms. The reply says what it did. A
 // number that nobody has and a code that nobody was given get the same reply, so that neither can be
-// found out; a text that was acted on already gets none.
+// found out; an answer that was acted on already gets none.
 func (h *Handler) TwilioSMS(w http.ResponseWriter, r *http.Request) {
 	params, _, ok := h.verified(w, r, "sms")
 	if !ok {
@@ -42,7 +43,7 @@ func (h *Handler) text(r *http.Request, number, body, id string) string {
 	case notifiers.Help:
 		return h.advise(number, plain("", notifiers.HelpWanted))
 	default:
-		return h.advise(number, howTo())
+		return h.askForShift(r, number, body)
 	}
 	var reply pager.Reply
 	var err error
@@ -54,11 +55,21 @@ func (h *Handler) text(r *http.Request, number, body, id string) string {
 		case mayWait:
 			return plain("", notifiers.TryAgain)
 		case mayTry:
-			defer func() { h.guesses.end(number, errors.Is(err, pager.ErrNotFound)) }()
+			defer func() { h.guesses.end(number, errors.Is(err, pager.ErrNotFound) || errors.Is(err, shifts.ErrUnknown)) }()
 		}
+	}
+	if said.Code == "" && h.mayMeanShift(r, number) {
+		return plain("", notifiers.WhichOne)
 	}
 	from := pager.From{Number: number, Code: said.Code, Event: id}
 	reply, err = h.patiently(r, func(ctx context.Context) (pager.Reply, error) { return carryOut(ctx, from, viaSMS) })
+	if errors.Is(err, pager.ErrNotFound) && said.Code != "" && h.shifts != nil { // it is no page's code
+		var told string
+		if told, err = h.answerForShift(r, number, said); !errors.Is(err, shifts.ErrUnknown) {
+			return told
+		}
+		err = pager.ErrNotFound
+	}
 	h.answered(r, viaSMS, reply, err)
 	switch {
 	case err == nil:
@@ -78,6 +89,56 @@ func (h *Handler) text(r *http.Request, number, body, id string) string {
 	default:
 		return plain("", notifiers.TryAgain)
 	}
+}
+
+// askForShift answers a text that is no answer to a page: it may ask for a shift.
+func (h *Handler) askForShift(r *http.Request, number, body string) string {
+	if h.shifts == nil {
+		return h.advise(number, howTo())
+	}
+	if h.replies.begin(number) != mayTry { // what would not be answered is not asked
+		return ""
+	}
+	defer h.replies.end(number, true)
+	told, err := once(r, func(ctx context.Context) (string, error) { return h.shifts.Ask(ctx, number, body) })
+	switch {
+	case err == nil:
+		return told
+	case errors.Is(err, shifts.ErrUnknown):
+		return howTo()
+	default:
+		h.log.ErrorContext(r.Context(), "a text about shifts not taken in", "err", mask(err))
+		return plain("", notifiers.TryAgain)
+	}
+}
+
+// pendingWithin is how long the answer to a page waits at most to learn whether it may be meant for a shift; then
+// it is taken for the page's.
+const pendingWithin = 500 * time.Millisecond
+
+// mayMeanShift reports whether a bare word may be meant for a shift that was asked about: it then answers no
+// page.
+func (h *Handler) mayMeanShift(r *http.Request, number string) bool {
+	if h.shifts == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), pendingWithin)
+	defer cancel()
+	pending, err := h.shifts.Pending(ctx, number)
+	return err == nil && pending
+}
+
+// answerForShift carries out, or gives up, what a code that is no page's is for. ErrUnknown: it is no
+// shift's either.
+func (h *Handler) answerForShift(r *http.Request, number string, said notifiers.Reply) (string, error) {
+	told, err := once(r, func(ctx context.Context) (string, error) {
+		return h.shifts.Answer(ctx, number, said.Code, said.Answer == notifiers.Decline)
+	})
+	if err != nil && !errors.Is(err, shifts.ErrUnknown) {
+		h.log.ErrorContext(r.Context(), "an answer about shifts not taken in", "err", mask(err))
+		return plain("", notifiers.TryAgain), err
+	}
+	return told, err
 }
 
 // howTo answers what could not be understood, or belongs to nothing.

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"rouse/api/problem"
 )
@@ -31,9 +32,14 @@ func (b checkedBody) ValidatedValue() any { return b.value }
 
 // readBody reads the JSON of a request; text is nil if there is none and none is needed.
 func readBody(b *body, w http.ResponseWriter, r *http.Request) (text []byte, value any, p *problem.Problem) {
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	limit := maxBody
+	if b.Max > 0 {
+		limit = b.Max
+		allowTime(w)
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, nil, problem.TooLarge.Because("The body is larger than %d bytes (256 KiB).", maxBody)
+		return nil, nil, problem.TooLarge.Because("The body is larger than %d bytes (%s).", limit, inUnits(limit))
 	}
 	if err != nil {
 		return nil, nil, problem.NotJSON.Because("The body broke off before its end.")
@@ -56,6 +62,26 @@ func readBody(b *body, w http.ResponseWriter, r *http.Request) (text []byte, val
 		return nil, nil, problem.NotJSON.Because("The body is not JSON: %v.", err)
 	}
 	return text, value, nil
+}
+
+// Time for a body that may be larger than usual, and for what it asks for.
+const (
+	largeRead  = 2 * time.Minute
+	largeWrite = 5 * time.Minute
+)
+
+// allowTime gives a request more than the server gives to all of them.
+func allowTime(w http.ResponseWriter) {
+	now, connection := time.Now(), http.NewResponseController(w)
+	_ = connection.SetReadDeadline(now.Add(largeRead)) // where there is no connection there is no deadline
+	_ = connection.SetWriteDeadline(now.Add(largeWrite))
+}
+
+func inUnits(bytes int) string {
+	if bytes%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	}
+	return fmt.Sprintf("%d KiB", bytes>>10)
 }
 
 // decode reads one JSON value, numbers as json.Number.

@@ -24,6 +24,7 @@ var bodies = map[string]string{
 	"POST /v1/rosters/dba/overrides":           `{"rotation":"a","replaces":"ann","person":"bob","from":"2026-01-05T09:00:00Z","to":"2026-01-06T09:00:00.5+01:00"}`,
 	"POST /v1/policies":                        `{"slug":"p","name":"P","levels":[{"targets":[{"person":"ann"},{"roster":"dba"}],"wait":"5m"}],"ack_expiry":{"1":"0s","2":"1.5h","3":"250ms"}}`,
 	"POST /v1/services":                        `{"slug":"s","name":"S","policy":"p","hours":{"zone":"UTC","windows":[{"days":["mon","sun"],"from":"09:00","to":"24:00"}]}}`,
+	"PUT /v1/configuration?prune=false":        `{"teams":[{"slug":"t","members":[{"person":"ann","role":"owner"}]}],"people":[{"handle":"ann"}],"services":[{"slug":"s"}]}`,
 	"POST /v1/keys":                            `{"name":"k","scopes":["read","respond"],"person":"ann"}`,
 	"POST /v1/services/s/keys":                 `{"name":"k"}`,
 	"POST /v1/incidents/HOT-1/acknowledge":     `{"person":"ann","escalation":1}`,
@@ -187,7 +188,7 @@ func FuzzBody(f *testing.F) {
 		}
 		targets := map[string]any{"createPerson": &Person{}, "replaceContact": &Contact{}, "createRoster": &Roster{}, "createOverride": &Override{}, "createPolicy": &Policy{},
 			"createService": &Service{}, "createKey": &KeyWish{}, "createServiceKey": &KeyName{}, "acknowledgeIncident": &Answer{}, "resolveIncident": &Resolution{},
-			"pageIn": &PageIn{}, "setSeverity": &SeverityChange{}, "addNote": &NewNote{}, "replaceRotation": &Rotation{}}
+			"pageIn": &PageIn{}, "setSeverity": &SeverityChange{}, "addNote": &NewNote{}, "replaceRotation": &Rotation{}, "replaceConfiguration": &Configuration{}}
 		if err := runtime.BindJSONBody(r, targets[op.ID]); err != nil {
 			t.Errorf("%s: %s passed and cannot be read: %v", op.ID, body, err)
 		}

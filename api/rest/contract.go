@@ -40,6 +40,7 @@ type param struct {
 
 type body struct {
 	Required bool    `json:"required,omitempty"`
+	Max      int     `json:"max,omitempty"` // bytes; 0: as many as usual
 	Schema   *schema `json:"schema"`
 }
 

@@ -61,7 +61,8 @@ func contractOf(t *testing.T, doc *openapi3.T) contract {
 			}
 			if o.RequestBody != nil {
 				b := o.RequestBody.Value
-				op.Body = &body{b.Required, reader{t, c.Schemas}.schema(b.Content["application/json"].Schema)}
+				largest, _ := o.Extensions["x-rouse-max-body"].(float64)
+				op.Body = &body{b.Required, int(largest), reader{t, c.Schemas}.schema(b.Content["application/json"].Schema)}
 			}
 			c.Operations[method+" "+path] = op
 		}

@@ -26,48 +26,68 @@ const (
 
 // view is what a change is held against: who was to be on call before it, and when nobody could be paged.
 type view struct {
-	roster   rosters.RosterID // "": the request is about none
+	rosters  []rosters.RosterID // that the request is about, none or one; of a whole configuration those that change
 	from, to time.Time
-	before   *rosters.Calendar
-	holes    []engine.Hole
+	counts   time.Time // from when on the change does
+	was, is  *engine.Coverage
 }
 
-// view looks at the roster that a request is about, and at all that may be paged.
+// view looks at all that may be paged, before it changes.
 func (a *API) view(ctx context.Context, r *http.Request) (*view, error) {
+	v := &view{}
 	slug, err := a.rosterAbout(ctx, r)
 	if err != nil {
 		return nil, err
+	}
+	if slug != "" {
+		v.rosters = []rosters.RosterID{rosters.RosterID(slug)}
 	}
 	now, err := a.rosters.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{roster: rosters.RosterID(slug), from: now.Add(a.offset()).UTC().Truncate(time.Microsecond)}
-	counts := v.from
-	if at, err := time.Parse(time.RFC3339, r.URL.Query().Get("effective_from")); err == nil && at.After(counts) {
-		counts = at
+	v.from = now.Add(a.offset()).UTC().Truncate(time.Microsecond)
+	v.counts = v.from
+	if at, err := time.Parse(time.RFC3339, r.URL.Query().Get("effective_from")); err == nil && at.After(v.counts) {
+		v.counts = at.UTC()
 	}
-	if v.to = counts.UTC().Add(effectsSpan); v.to.Sub(v.from) > maxSpan {
+	if v.to = v.counts.Add(effectsSpan); v.to.Sub(v.from) > maxSpan {
 		v.to = v.from.Add(maxSpan)
 	}
-	if v.before, err = a.calendar(ctx, v); err != nil {
-		return nil, err
-	}
-	v.holes, err = a.holes(ctx, v)
+	v.was, err = a.covered(ctx, v)
 	return v, err
 }
 
-// holes lists when nobody could be paged; a view that is too long is looked at as far as that goes.
-func (a *API) holes(ctx context.Context, v *view) ([]engine.Hole, error) {
-	to := v.to
-	if to.Sub(v.from) > engine.MaxCoverage {
-		to = v.from.Add(engine.MaxCoverage)
+func (a *API) covered(ctx context.Context, v *view) (*engine.Coverage, error) {
+	c, err := a.coverage(ctx, v.from, v.to)
+	return &c, err
+}
+
+// after looks at the same again, once: nothing changes between two looks. What the request is not about
+// keeps its calendar, so that it need not be gone through twice.
+func (v *view) after(ctx context.Context, a *API) (*engine.Coverage, error) {
+	if v.is != nil {
+		return v.is, nil
 	}
-	c, err := a.coverage(ctx, v.from, to)
+	is, err := a.covered(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Collect(c.Holes(v.from, to)), nil
+	for id := range is.Calendars {
+		if was := v.was.Calendars[id]; was != nil && !slices.Contains(v.rosters, id) {
+			is.Calendars[id] = was
+		}
+	}
+	v.is = is
+	return is, nil
+}
+
+// until is the end of a part of the view that is not too long for a proof.
+func (v *view) until(to time.Time) time.Time {
+	if farthest := v.from.Add(engine.MaxCoverage); to.After(farthest) {
+		return farthest
+	}
+	return to
 }
 
 // rosterAbout finds the roster that a request would change, "" if it is about none.
@@ -100,55 +120,57 @@ func posted[T any](r *http.Request) (body T) {
 	return body
 }
 
-// calendar is the roster as it is now; one that is not there has nobody on call.
-func (a *API) calendar(ctx context.Context, v *view) (*rosters.Calendar, error) {
-	found, err := a.rosters.RostersDuring(ctx, []rosters.RosterID{v.roster}, v.from, v.to)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		found = []rosterdb.Roster{{}}
-	}
-	c, _ := found[0].Compile() // what cannot be read has nobody on call
-	return c, nil
-}
-
 // effects tells who is on call otherwise after the change, and when nobody can be paged any more; nil if
 // all is as it was.
 func (v *view) effects(ctx context.Context, a *API) (*Effects, error) {
-	after, err := a.calendar(ctx, v)
+	is, err := v.after(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	holes, err := a.holes(ctx, v)
-	if err != nil {
-		return nil, err
+	until := v.until(v.to)
+	opened, closed := engine.CompareHoles(slices.Collect(v.was.Holes(v.from, until)), slices.Collect(is.Holes(v.from, until)))
+	e := &Effects{From: v.from, To: v.to, Changes: []Moved{}, HolesOpened: holesOut(opened), HolesClosed: holesOut(closed)}
+	for _, id := range v.rosters {
+		e.add(id, rosters.Changes(calendar(v.was, id), calendar(is, id), v.from, v.to))
 	}
-	changes := rosters.Changes(v.before, after, v.from, v.to)
-	opened, closed := engine.CompareHoles(v.holes, holes)
-	if len(changes)+len(opened)+len(closed) == 0 {
+	if len(e.Changes)+len(opened)+len(closed) == 0 {
 		return nil, nil
 	}
-	e := &Effects{From: v.from, To: v.to, Changes: []Moved{}}
-	people := func(ids []rosters.PersonID) []string {
-		return mapped(ids, func(p rosters.PersonID) string { return string(p) })
-	}
-	for _, c := range changes {
-		if len(e.Changes) < maxChanges {
-			e.Changes = append(e.Changes, Moved{Roster: string(v.roster), From: c.From, To: c.To, Before: people(c.Before), After: people(c.After)})
-		} else {
-			e.More++
-		}
-	}
-	e.GapsOpened = gapsOf(v.roster, changes, func(c rosters.Change) []rosters.PersonID { return c.After })
-	e.GapsClosed = gapsOf(v.roster, changes, func(c rosters.Change) []rosters.PersonID { return c.Before })
-	e.HolesOpened, e.HolesClosed = holesOut(opened), holesOut(closed)
 	return e, nil
 }
 
-func holesOut(holes []engine.Hole) []Hole {
-	return mapped(holes[:min(len(holes), maxChanges)], func(h engine.Hole) Hole { return holeOut(h, time.UTC) })
+// calendar is a roster's; one that is not there has nobody on call.
+func calendar(c *engine.Coverage, id rosters.RosterID) *rosters.Calendar {
+	if found := c.Calendars[id]; found != nil {
+		return found
+	}
+	none, _ := rosters.Roster{}.Compile()
+	return none
 }
+
+// add tells of what changes in a roster.
+func (e *Effects) add(id rosters.RosterID, changes []rosters.Change) {
+	for _, c := range changes {
+		if len(e.Changes) == maxChanges {
+			e.More++
+			continue
+		}
+		e.Changes = append(e.Changes, Moved{Roster: string(id), From: c.From, To: c.To, Before: handles(c.Before), After: handles(c.After)})
+	}
+	e.GapsOpened = told(append(e.GapsOpened, gapsOf(id, changes, func(c rosters.Change) []rosters.PersonID { return c.After })...))
+	e.GapsClosed = told(append(e.GapsClosed, gapsOf(id, changes, func(c rosters.Change) []rosters.PersonID { return c.Before })...))
+}
+
+func handles(people []rosters.PersonID) []string {
+	return mapped(people, func(p rosters.PersonID) string { return string(p) })
+}
+
+func holesOut(holes []engine.Hole) []Hole {
+	return mapped(told(holes), func(h engine.Hole) Hole { return holeOut(h, time.UTC) })
+}
+
+// told is as much of a list as anybody reads.
+func told[T any](list []T) []T { return list[:min(len(list), maxChanges)] }
 
 // refusal is why a change that opens holes is not done unless it is forced; nil if it opens none.
 func (e *Effects) refusal() error {
@@ -177,7 +199,7 @@ func gapsOf(roster rosters.RosterID, changes []rosters.Change, people func(roste
 			}
 		}
 	}
-	return slices.Clip(gaps[:min(len(gaps), maxChanges)])
+	return gaps
 }
 
 // orNone is the effects of a change that has none.

@@ -137,13 +137,21 @@ func wrongParameter(name, value, detail string) error {
 // in what was sent, so that whoever sent it can decide again.
 func changed(thing string, version int, at time.Time, stored, sent any) error {
 	was, is := fieldsByName(sent), fieldsByName(stored)
-	p := problem.Changed.Because("The version of %s that If-Match names is not the stored one, which is %d, since %s.", thing, version, clock(at))
+	p := problem.Changed.Because("The version of %s that If-Match names is not the stored one, which is %d%s.", thing, version, since(at))
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		if other, given := was[name]; given && !bytes.Equal(other, is[name]) {
 			p.With(problem.Field{Pointer: "/" + name, Value: shortened(string(is[name])), Detail: "is stored otherwise than it was sent"})
 		}
 	}
 	return p
+}
+
+// since is empty if it is not known.
+func since(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return ", since " + clock(at)
 }
 
 // fieldsByName is a value of the wire taken apart, without what a client cannot set.

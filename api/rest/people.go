@@ -19,17 +19,18 @@ func personOf(p Person, handle string) (rosters.Person, error) {
 	if p.Handle != "" && handle != "" && p.Handle != handle {
 		return rosters.Person{}, wrong("/handle", p.Handle, "is not that of the path; a handle never changes")
 	}
-	person := rosters.Person{ID: rosters.PersonID(handle), Name: p.Name, Zone: p.Zone, Language: p.Language}
-	if handle == "" {
-		person.ID = rosters.PersonID(p.Handle)
-	}
-	person.Name = orElse(person.Name, string(person.ID))
-	person.Zone = orElse(person.Zone, "UTC")
-	person.Language = orElse(person.Language, "en")
+	p.Handle = orElse(handle, p.Handle)
+	person := wholePerson(p)
+	return person, validPerson(person)
+}
+
+// wholePerson fills in what may be missing.
+func wholePerson(p Person) rosters.Person {
+	person := rosters.Person{ID: rosters.PersonID(p.Handle), Name: orElse(p.Name, p.Handle), Zone: orElse(p.Zone, "UTC"), Language: orElse(p.Language, "en")}
 	for _, c := range p.Contacts {
 		person.Contacts = append(person.Contacts, contactOf(c))
 	}
-	return person, validPerson(person)
+	return person
 }
 
 // validPerson also refuses a contact that stands there twice: the database would make one of them.
@@ -63,7 +64,7 @@ func (h handlers) person(p rosterdb.Person) Person {
 
 func (h handlers) ListPeople(ctx context.Context, r ListPeopleRequestObject) (ListPeopleResponseObject, error) {
 	limit := h.limit(r.Params.Limit)
-	found, err := h.rosters.StoredPeople(ctx, rosters.PersonID(r.Params.Cursor), limit+1)
+	found, err := h.rosters.FindPeople(ctx, rosterdb.Search{Text: r.Params.Q, Team: rosters.TeamID(r.Params.Team)}, rosters.PersonID(r.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,14 @@ func policyOf(p Policy, slug string) (engine.Policy, error) {
 	if p.Slug != "" && slug != "" && p.Slug != slug {
 		return engine.Policy{}, wrong("/slug", p.Slug, "is not that of the path; a slug never changes")
 	}
-	id := orElse(slug, p.Slug)
-	policy := engine.Policy{ID: engine.PolicyID(id), Name: orElse(p.Name, id), AckExpiry: map[engine.Severity]time.Duration{}}
+	p.Slug = orElse(slug, p.Slug)
+	policy := wholePolicy(p)
+	return policy, validPolicy(policy)
+}
+
+// wholePolicy fills in what may be missing.
+func wholePolicy(p Policy) engine.Policy {
+	policy := engine.Policy{ID: engine.PolicyID(p.Slug), Name: orElse(p.Name, p.Slug), AckExpiry: map[engine.Severity]time.Duration{}}
 	for _, l := range p.Levels {
 		wait := time.Duration(l.Wait)
 		if wait == 0 {
@@ -33,8 +39,10 @@ func policyOf(p Policy, slug string) (engine.Policy, error) {
 			policy.AckExpiry[severity] = time.Duration(*d)
 		}
 	}
-	return policy, renamed(policy.Validate(), "/id", "/slug")
+	return policy
 }
+
+func validPolicy(p engine.Policy) error { return renamed(p.Validate(), "/id", "/slug") }
 
 func targetOf(t Target) engine.Target {
 	return engine.Target{Person: rosters.PersonID(t.Person), Roster: rosters.RosterID(t.Roster)}

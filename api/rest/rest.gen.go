@@ -55,6 +55,17 @@ type Changed struct {
 	Effects Effects `json:"effects,omitempty,omitzero"`
 }
 
+// Configuration All that admins keep. A section that is missing is not spoken of; an empty one has none. Within a section the
+// document is the whole: what may be missing is then as it says there, and what names no team belongs to none.
+// All rosters together have 10,000 rotations at most.
+type Configuration struct {
+	People   []Person  `json:"people,omitzero"`
+	Policies []Policy  `json:"policies,omitzero"`
+	Rosters  []Roster  `json:"rosters,omitzero"`
+	Services []Service `json:"services,omitzero"`
+	Teams    []Team    `json:"teams,omitzero"`
+}
+
 // Contact defines model for Contact.
 type Contact struct {
 	// Address E.164 for sms and voice, +4915112345678; a topic for push.
@@ -196,6 +207,18 @@ type Feeds struct {
 	Items []Feed `json:"items"`
 }
 
+// FieldChange defines model for FieldChange.
+type FieldChange struct {
+	// After Absent if there is none.
+	After interface{} `json:"after,omitempty,omitzero"`
+
+	// Before Absent if there was none.
+	Before interface{} `json:"before,omitempty,omitzero"`
+
+	// Pointer JSON pointer (RFC 6901) into the thing as it is then; of what is taken away, as it was.
+	Pointer string `json:"pointer"`
+}
+
 // Gap defines model for Gap.
 type Gap struct {
 	From   time.Time `json:"from"`
@@ -210,6 +233,15 @@ type Gaps struct {
 	From  time.Time `json:"from"`
 	Items []Gap     `json:"items"`
 	To    time.Time `json:"to"`
+}
+
+// Handoff Who is told, in ordinary words that wake nobody, when others come on call: whoever comes on, and whoever goes off, with the incidents that are open. It is told by day, 08:00 to 20:00 in the person's zone. If it is missing, both are told when it happens.
+type Handoff struct {
+	// Ahead So long before, whoever comes on is told as well: 1h to 336h. Not, if it is missing.
+	Ahead Duration `json:"ahead,omitempty,omitzero"`
+
+	// Silent Nobody is told.
+	Silent bool `json:"silent,omitempty,omitzero"`
 }
 
 // Hole defines model for Hole.
@@ -487,7 +519,8 @@ type Override struct {
 	Rotation string `json:"rotation,omitempty,omitzero"`
 
 	// To Not included.
-	To time.Time `json:"to"`
+	To      time.Time `json:"to"`
+	Version int       `json:"version,omitempty,omitzero"`
 }
 
 // OverrideKind Replace (if it is missing) puts the person on call instead of somebody, or of everybody; add besides whoever is, an extra shift; take_off leaves somebody's place empty, or everybody's.
@@ -532,6 +565,46 @@ type PageIn struct {
 	// Wait Before the catch-all roster is paged; 1s to 24h, 5m if it is missing.
 	Wait Duration `json:"wait,omitempty,omitzero"`
 	Why  string   `json:"why,omitempty,omitzero"`
+}
+
+// PageMoved defines model for PageMoved.
+type PageMoved struct {
+	// After Who would be.
+	After []string `json:"after"`
+
+	// AfterDelay How long after the first page that is.
+	AfterDelay Duration `json:"after_delay,omitempty,omitzero"`
+
+	// Before Who would have been paged.
+	Before []string `json:"before"`
+
+	// BeforeDelay How long after the first page that was.
+	BeforeDelay Duration `json:"before_delay,omitempty,omitzero"`
+
+	// CatchAll The rung that every ladder ends with.
+	CatchAll bool      `json:"catch_all,omitempty,omitzero"`
+	From     time.Time `json:"from"`
+
+	// Level From 1.
+	Level int `json:"level"`
+
+	// Service Absent for the catch-all, of whatever alert.
+	Service string `json:"service,omitempty,omitzero"`
+
+	// Severities Of 3 only the working hours count.
+	Severities []int `json:"severities"`
+
+	// Text All of it in words.
+	Text string `json:"text"`
+
+	// To Not included.
+	To time.Time `json:"to"`
+
+	// What Example: Ann instead of Bob
+	What string `json:"what"`
+
+	// Where Example: bitbucket, severity 1 and 2, level 2 (after 5 min)
+	Where string `json:"where"`
 }
 
 // PagedIn defines model for PagedIn.
@@ -581,6 +654,31 @@ type PersonShifts struct {
 	Items []Shift   `json:"items"`
 	Next  *Shift    `json:"next,omitempty,omitzero"`
 	To    time.Time `json:"to"`
+}
+
+// Plan defines model for Plan.
+type Plan struct {
+	// BasedOn The digest of the configuration that it changes, without quotes.
+	BasedOn string `json:"based_on"`
+
+	// Changes In the order in which it is done; 2,000 at most.
+	Changes []Step `json:"changes"`
+
+	// Effects Who is on call otherwise, in all rosters that change, and which holes open and close. Beside a dry run's result, as everywhere.
+	Effects Effects `json:"effects,omitempty,omitzero"`
+
+	// More How many changes there are beyond those.
+	More int `json:"more,omitempty,omitzero"`
+
+	// MorePages How many there are beyond those.
+	MorePages int `json:"more_pages,omitempty,omitzero"`
+
+	// Pages When an alert would page others, or at another time; 200 at most, the catch-all first, then by service and time.
+	Pages     []PageMoved `json:"pages,omitempty,omitzero"`
+	PagesFrom time.Time   `json:"pages_from,omitempty,omitzero"`
+
+	// PagesTo 14 days after now, or after the change counts.
+	PagesTo time.Time `json:"pages_to,omitempty,omitzero"`
 }
 
 // Policies defines model for Policies.
@@ -685,6 +783,9 @@ type Roster struct {
 	// Effects In the answer to a change that puts others on call.
 	Effects Effects `json:"effects,omitempty,omitzero"`
 
+	// Handoff Who is told, in ordinary words that wake nobody, when others come on call: whoever comes on, and whoever goes off, with the incidents that are open. It is told by day, 08:00 to 20:00 in the person's zone. If it is missing, both are told when it happens.
+	Handoff Handoff `json:"handoff,omitempty,omitzero"`
+
 	// Name The slug, if it is missing.
 	Name string `json:"name,omitempty,omitzero"`
 
@@ -722,6 +823,11 @@ type Rotation struct {
 	// Effects In the answer to a change that puts others on call.
 	Effects Effects `json:"effects,omitempty,omitzero"`
 
+	// Every Instead of a rule: it hands over each time so long has passed since the start, whatever the clocks show; 1h to 8784h, in whole seconds. Times, without and besides do not go with it.
+	//
+	// Example: 7h
+	Every Duration `json:"every,omitempty,omitzero"`
+
 	// Everyone All participants are on call in each shift, instead of taking turns.
 	Everyone bool `json:"everyone,omitempty,omitzero"`
 
@@ -748,7 +854,7 @@ type Rotation struct {
 	// Rule When hand-overs happen; an RRULE value (RFC 5545).
 	//
 	// Example: FREQ=WEEKLY
-	Rule string `json:"rule"`
+	Rule string `json:"rule,omitempty,omitzero"`
 
 	// ShiftsEach Shifts on end that each participant has before the next one's turn; 1, if it is missing.
 	ShiftsEach int `json:"shifts_each,omitempty,omitzero"`
@@ -876,6 +982,27 @@ type Span struct {
 // Status defines model for Status.
 type Status = string
 
+// Step defines model for Step.
+type Step struct {
+	Action StepAction `json:"action"`
+
+	// Fields Of a change; 100 at most.
+	Fields []FieldChange `json:"fields,omitempty,omitzero"`
+
+	// ID Handle or slug.
+	ID   string   `json:"id"`
+	Kind StepKind `json:"kind"`
+
+	// More How many fields there are beyond those.
+	More int `json:"more,omitempty,omitzero"`
+}
+
+// StepAction defines model for StepAction.
+type StepAction = string
+
+// StepKind defines model for StepKind.
+type StepKind = string
+
 // Swap defines model for Swap.
 type Swap struct {
 	AnsweredAt time.Time `json:"answered_at,omitempty,omitzero"`
@@ -973,7 +1100,9 @@ type TimelineLine struct {
 type Window struct {
 	Days []Day `json:"days"`
 
-	// From Example: 09:00
+	// From With seconds or without.
+	//
+	// Example: 09:00
 	From string `json:"from"`
 
 	// To 24:00 is the end of the day; one that is not later than from is on the next day.
@@ -993,6 +1122,11 @@ type DryRun = bool
 
 // EffectiveFrom defines model for EffectiveFrom.
 type EffectiveFrom = time.Time
+
+// ForPerson 1 to 63 lower-case letters, digits and hyphens.
+//
+// Example: ann
+type ForPerson = Slug
 
 // Force defines model for Force.
 type Force = bool
@@ -1017,6 +1151,11 @@ type IncidentKey = string
 // Limit defines model for Limit.
 type Limit = int
 
+// MembersOf 1 to 63 lower-case letters, digits and hyphens.
+//
+// Example: ann
+type MembersOf = Slug
+
 // OfTeam 1 to 63 lower-case letters, digits and hyphens.
 //
 // Example: ann
@@ -1030,8 +1169,32 @@ type RotationID = Slug
 // RowID defines model for RowID.
 type RowID = int64
 
+// Text defines model for Text.
+type Text = string
+
 // To defines model for To.
 type To = time.Time
+
+// ReplaceConfigurationParams defines parameters for ReplaceConfiguration.
+type ReplaceConfigurationParams struct {
+	// Prune With false nothing is deleted; what a section does not have stays.
+	Prune *bool `form:"prune,omitempty" json:"prune,omitempty"`
+
+	// EffectiveFrom The instant from which on the change counts; now, if it is missing or past. What was before stays answered as it was, and what was planned for later than that is given up.
+	EffectiveFrom EffectiveFrom `form:"effective_from,omitempty" json:"effective_from,omitempty,omitzero"`
+
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
 
 // GetCoverageParams defines parameters for GetCoverage.
 type GetCoverageParams struct {
@@ -1109,6 +1272,12 @@ type ListOnCallParams struct {
 
 // ListPeopleParams defines parameters for ListPeople.
 type ListPeopleParams struct {
+	// Q Only those whose name or slug has this in it, in any case.
+	Q Text `form:"q,omitempty" json:"q,omitempty,omitzero"`
+
+	// Team Only members of this team.
+	Team MembersOf `form:"team,omitempty" json:"team,omitempty,omitzero"`
+
 	// Cursor The `next` of the list so far.
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 
@@ -1253,6 +1422,12 @@ type ReplacePolicyParams struct {
 
 // ListRostersParams defines parameters for ListRosters.
 type ListRostersParams struct {
+	// Q Only those whose name or slug has this in it, in any case.
+	Q Text `form:"q,omitempty" json:"q,omitempty,omitzero"`
+
+	// Person Only those that concern this person: of teams those it is in, of rosters those in whose rotations it stands.
+	Person ForPerson `form:"person,omitempty" json:"person,omitempty,omitzero"`
+
 	// Team Only what this team owns.
 	Team OfTeam `form:"team,omitempty" json:"team,omitempty,omitzero"`
 
@@ -1316,8 +1491,10 @@ type GetRosterOnCallParams struct {
 
 // ListOverridesParams defines parameters for ListOverrides.
 type ListOverridesParams struct {
-	From From `form:"from,omitempty" json:"from,omitempty,omitzero"`
-	To   To   `form:"to,omitempty" json:"to,omitempty,omitzero"`
+	// Person Only those that concern this person: of teams those it is in, of rosters those in whose rotations it stands.
+	Person ForPerson `form:"person,omitempty" json:"person,omitempty,omitzero"`
+	From   From      `form:"from,omitempty" json:"from,omitempty,omitzero"`
+	To     To        `form:"to,omitempty" json:"to,omitempty,omitzero"`
 
 	// Cursor The `next` of the list so far.
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
@@ -1331,6 +1508,9 @@ type CreateOverrideParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
@@ -1343,6 +1523,9 @@ type DeleteOverrideParams struct {
 	// Force With true it is done even though some alert would then find nobody to page.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
@@ -1351,6 +1534,12 @@ type DeleteOverrideParams struct {
 type ReplaceOverrideParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
@@ -1412,6 +1601,12 @@ type ListShiftsParams struct {
 
 // ListSwapsParams defines parameters for ListSwaps.
 type ListSwapsParams struct {
+	// State Only those in this state.
+	State SwapState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Person Only those that concern this person: of teams those it is in, of rosters those in whose rotations it stands.
+	Person ForPerson `form:"person,omitempty" json:"person,omitempty,omitzero"`
+
 	// Cursor The `next` of the list so far.
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 
@@ -1430,6 +1625,9 @@ type ProposeSwapParams struct {
 
 // AcceptSwapParams defines parameters for AcceptSwap.
 type AcceptSwapParams struct {
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
@@ -1514,6 +1712,12 @@ type ListServiceKeysParams struct {
 
 // ListTeamsParams defines parameters for ListTeams.
 type ListTeamsParams struct {
+	// Q Only those whose name or slug has this in it, in any case.
+	Q Text `form:"q,omitempty" json:"q,omitempty,omitzero"`
+
+	// Person Only those that concern this person: of teams those it is in, of rosters those in whose rotations it stands.
+	Person ForPerson `form:"person,omitempty" json:"person,omitempty,omitzero"`
+
 	// Cursor The `next` of the list so far.
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
 
@@ -1553,6 +1757,9 @@ type ReplaceTeamParams struct {
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
+
+// ReplaceConfigurationJSONRequestBody defines body for ReplaceConfiguration for application/json ContentType.
+type ReplaceConfigurationJSONRequestBody = Configuration
 
 // AcknowledgeIncidentJSONRequestBody defines body for AcknowledgeIncident for application/json ContentType.
 type AcknowledgeIncidentJSONRequestBody = Answer
@@ -1637,6 +1844,12 @@ type ReplaceTeamJSONRequestBody = Team
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetConfiguration Read the whole configuration as one document
+	// (GET /v1/configuration)
+	GetConfiguration(w http.ResponseWriter, r *http.Request)
+	// ReplaceConfiguration Make the configuration that of a document
+	// (PUT /v1/configuration)
+	ReplaceConfiguration(w http.ResponseWriter, r *http.Request, params ReplaceConfigurationParams)
 	// GetCoverage When an alert would find nobody to page
 	// (GET /v1/coverage)
 	GetCoverage(w http.ResponseWriter, r *http.Request, params GetCoverageParams)
@@ -1881,6 +2094,132 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// GetConfiguration operation middleware
+func (siw *ServerInterfaceWrapper) GetConfiguration(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetConfiguration(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceConfiguration operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceConfiguration(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceConfigurationParams
+
+	// ------------- Optional query parameter "prune" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "prune", r.URL.Query(), &params.Prune, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "prune"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "prune", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "effective_from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "effective_from", r.URL.Query(), &params.EffectiveFrom, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "effective_from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "effective_from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceConfiguration(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // GetCoverage operation middleware
 func (siw *ServerInterfaceWrapper) GetCoverage(w http.ResponseWriter, r *http.Request) {
@@ -2561,6 +2900,32 @@ func (siw *ServerInterfaceWrapper) ListPeople(w http.ResponseWriter, r *http.Req
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListPeopleParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", r.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "q"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "q", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "team" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "team", r.URL.Query(), &params.Team, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "team"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "team", Err: err})
+		}
+		return
+	}
 
 	// ------------- Optional query parameter "cursor" -------------
 
@@ -3687,6 +4052,32 @@ func (siw *ServerInterfaceWrapper) ListRosters(w http.ResponseWriter, r *http.Re
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListRostersParams
 
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", r.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "q"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "q", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "team" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "team", r.URL.Query(), &params.Team, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -4209,6 +4600,19 @@ func (siw *ServerInterfaceWrapper) ListOverrides(w http.ResponseWriter, r *http.
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListOverridesParams
 
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "from" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
@@ -4303,6 +4707,19 @@ func (siw *ServerInterfaceWrapper) CreateOverride(w http.ResponseWriter, r *http
 		return
 	}
 
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "Idempotency-Key" -------------
@@ -4389,6 +4806,25 @@ func (siw *ServerInterfaceWrapper) DeleteOverride(w http.ResponseWriter, r *http
 	}
 
 	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
 
 	// ------------- Optional header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
@@ -4495,7 +4931,39 @@ func (siw *ServerInterfaceWrapper) ReplaceOverride(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
 
 	// ------------- Optional header parameter "Idempotency-Key" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
@@ -5003,6 +5471,32 @@ func (siw *ServerInterfaceWrapper) ListSwaps(w http.ResponseWriter, r *http.Requ
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListSwapsParams
 
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "cursor" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -5129,6 +5623,19 @@ func (siw *ServerInterfaceWrapper) AcceptSwap(w http.ResponseWriter, r *http.Req
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params AcceptSwapParams
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
 
 	// ------------- Optional query parameter "dry_run" -------------
 
@@ -5830,6 +6337,32 @@ func (siw *ServerInterfaceWrapper) ListTeams(w http.ResponseWriter, r *http.Requ
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListTeamsParams
 
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", r.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "q"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "q", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
 	// ------------- Optional query parameter "cursor" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -6354,6 +6887,10 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/keys/{id}", wrapper.RenameServiceKey).Methods(http.MethodPut)
 
+	r.HandleFunc(options.BaseURL+"/v1/configuration", wrapper.GetConfiguration).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/configuration", wrapper.ReplaceConfiguration).Methods(http.MethodPut)
+
 	r.HandleFunc(options.BaseURL+"/v1/keys", wrapper.ListKeys).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/keys", wrapper.CreateKey).Methods(http.MethodPost)
@@ -6384,6 +6921,100 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type GetConfigurationRequestObject struct {
+}
+
+type GetConfigurationResponseObject interface {
+	VisitGetConfigurationResponse(w http.ResponseWriter) error
+}
+
+type GetConfiguration200ResponseHeaders struct {
+	ETag string
+}
+
+type GetConfiguration200JSONResponse struct {
+	Body    Configuration
+	Headers GetConfiguration200ResponseHeaders
+}
+
+func (response GetConfiguration200JSONResponse) VisitGetConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConfigurationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetConfigurationdefaultApplicationProblemPlusJSONResponse) VisitGetConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceConfigurationRequestObject struct {
+	Params ReplaceConfigurationParams
+	Body   *ReplaceConfigurationJSONRequestBody
+}
+
+type ReplaceConfigurationResponseObject interface {
+	VisitReplaceConfigurationResponse(w http.ResponseWriter) error
+}
+
+type ReplaceConfiguration200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceConfiguration200JSONResponse struct {
+	Body    Plan
+	Headers ReplaceConfiguration200ResponseHeaders
+}
+
+func (response ReplaceConfiguration200JSONResponse) VisitReplaceConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceConfigurationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceConfigurationdefaultApplicationProblemPlusJSONResponse) VisitReplaceConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type GetCoverageRequestObject struct {
 	Params GetCoverageParams
@@ -8331,6 +8962,7 @@ type CreateOverrideResponseObject interface {
 }
 
 type CreateOverride201ResponseHeaders struct {
+	ETag     string
 	Location string
 }
 
@@ -8346,6 +8978,7 @@ func (response CreateOverride201JSONResponse) VisitCreateOverrideResponse(w http
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
@@ -8419,15 +9052,23 @@ type GetOverrideResponseObject interface {
 	VisitGetOverrideResponse(w http.ResponseWriter) error
 }
 
-type GetOverride200JSONResponse Override
+type GetOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type GetOverride200JSONResponse struct {
+	Body    Override
+	Headers GetOverride200ResponseHeaders
+}
 
 func (response GetOverride200JSONResponse) VisitGetOverrideResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -8461,15 +9102,23 @@ type ReplaceOverrideResponseObject interface {
 	VisitReplaceOverrideResponse(w http.ResponseWriter) error
 }
 
-type ReplaceOverride200JSONResponse Override
+type ReplaceOverride200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceOverride200JSONResponse struct {
+	Body    Override
+	Headers ReplaceOverride200ResponseHeaders
+}
 
 func (response ReplaceOverride200JSONResponse) VisitReplaceOverrideResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -9655,6 +10304,12 @@ func (response ReplaceTeamdefaultApplicationProblemPlusJSONResponse) VisitReplac
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// GetConfiguration Read the whole configuration as one document
+	// (GET /v1/configuration)
+	GetConfiguration(ctx context.Context, request GetConfigurationRequestObject) (GetConfigurationResponseObject, error)
+	// ReplaceConfiguration Make the configuration that of a document
+	// (PUT /v1/configuration)
+	ReplaceConfiguration(ctx context.Context, request ReplaceConfigurationRequestObject) (ReplaceConfigurationResponseObject, error)
 	// GetCoverage When an alert would find nobody to page
 	// (GET /v1/coverage)
 	GetCoverage(ctx context.Context, request GetCoverageRequestObject) (GetCoverageResponseObject, error)
@@ -9928,6 +10583,63 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// GetConfiguration operation middleware
+func (sh *strictHandler) GetConfiguration(w http.ResponseWriter, r *http.Request) {
+	var request GetConfigurationRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConfiguration(ctx, request.(GetConfigurationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConfiguration")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetConfigurationResponseObject); ok {
+		if err := validResponse.VisitGetConfigurationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceConfiguration operation middleware
+func (sh *strictHandler) ReplaceConfiguration(w http.ResponseWriter, r *http.Request, params ReplaceConfigurationParams) {
+	var request ReplaceConfigurationRequestObject
+
+	request.Params = params
+
+	var body ReplaceConfigurationJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceConfiguration(ctx, request.(ReplaceConfigurationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceConfiguration")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceConfigurationResponseObject); ok {
+		if err := validResponse.VisitReplaceConfigurationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // GetCoverage operation middleware

@@ -42,6 +42,7 @@ type API struct {
 	publicURL string
 	offset    func() time.Duration
 	log       *slog.Logger
+	changing  chan struct{} // those who change something
 }
 
 // New makes an API.
@@ -52,7 +53,7 @@ func New(c Config) *API {
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
 	}
-	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, offset: c.Offset, log: c.Log}
+	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, offset: c.Offset, log: c.Log, changing: make(chan struct{}, maxChanging)}
 }
 
 // Caller is who sent a request, as the key says.
@@ -81,7 +82,7 @@ func (a *API) Handle(method, path string, need Need, call Call) func(http.Respon
 			a.Fail(w, r, err)
 			return
 		}
-		a.serve(w, r, c, call)
+		a.serve(w, r, handlers{a, c, postedTeam(r), nil}, call)
 	}
 }
 
@@ -90,6 +91,7 @@ type handlers struct {
 	*API
 	caller Caller
 	team   *rosters.TeamID // that the body gives something to; nil: it does not say
+	view   *view           // what a change is held against; nil: it is none
 }
 
 var _ StrictServerInterface = handlers{}

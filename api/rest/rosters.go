@@ -1,10 +1,11 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -20,13 +21,29 @@ func rosterOf(r Roster, slug string) (rosters.Roster, error) {
 	if r.Slug != "" && slug != "" && r.Slug != slug {
 		return rosters.Roster{}, wrong("/slug", r.Slug, "is not that of the path; a slug never changes")
 	}
-	id := orElse(slug, r.Slug)
-	roster := rosters.Roster{ID: rosters.RosterID(id), Name: orElse(r.Name, id), Rotations: mapped(r.Rotations, rotationOf)}
-	return roster, renamed(roster.Validate(), "/id", "/slug")
+	r.Slug = orElse(slug, r.Slug)
+	roster := wholeRoster(r)
+	return roster, validRoster(roster)
+}
+
+// wholeRoster fills in what may be missing.
+func wholeRoster(r Roster) rosters.Roster {
+	return rosters.Roster{ID: rosters.RosterID(r.Slug), Name: orElse(r.Name, r.Slug), Rotations: mapped(r.Rotations, rotationOf),
+		Handoff: handoffOf(r.Handoff)}
+}
+
+func validRoster(r rosters.Roster) error { return renamed(r.Validate(), "/id", "/slug") }
+
+func handoffOf(h Handoff) rosters.Handoff {
+	return rosters.Handoff{Silent: h.Silent, Ahead: time.Duration(h.Ahead)}
+}
+
+func handoffOut(h rosters.Handoff) Handoff {
+	return Handoff{Silent: h.Silent, Ahead: Duration(h.Ahead)}
 }
 
 func rotationOf(r Rotation) rosters.Rotation {
-	return rosters.Rotation{ID: r.ID, Rank: r.Rank, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Times: r.Times, Without: r.Without, Besides: r.Besides,
+	return rosters.Rotation{ID: r.ID, Rank: r.Rank, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Every: time.Duration(r.Every), Times: r.Times, Without: r.Without, Besides: r.Besides,
 		Length: time.Duration(r.Length), Participants: mapped(r.Participants, func(s Seat) rosters.PersonID { return rosters.PersonID(s) }),
 		Everyone: r.Everyone, Each: r.ShiftsEach, Ahead: r.Ahead, Hours: windowsOf(r.Hours), From: utc(r.From), Until: utc(r.Until)}
 }
@@ -40,12 +57,12 @@ func utc(t time.Time) time.Time {
 }
 
 func rosterOut(r rosterdb.Roster) Roster {
-	return Roster{Slug: string(r.ID), Name: r.Name, Team: string(r.Team), Rotations: mapped(r.Rotations, rotationOut), Revision: r.Revision, EffectiveFrom: utc(r.Since),
+	return Roster{Slug: string(r.ID), Name: r.Name, Team: string(r.Team), Rotations: mapped(r.Rotations, rotationOut), Handoff: handoffOut(r.Handoff), Revision: r.Revision, EffectiveFrom: utc(r.Since),
 		Version: r.Version, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 }
 
 func rotationOut(r rosters.Rotation) Rotation {
-	return Rotation{ID: r.ID, Rank: r.Rank, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Times: r.Times, Without: r.Without, Besides: r.Besides,
+	return Rotation{ID: r.ID, Rank: r.Rank, Zone: r.Zone, Start: r.Start, Rule: r.Rule, Every: Duration(r.Every), Times: r.Times, Without: r.Without, Besides: r.Besides,
 		Length: Duration(r.Length), Participants: mapped(r.Participants, func(p rosters.PersonID) Seat { return string(p) }),
 		Everyone: r.Everyone, ShiftsEach: r.Each, Ahead: r.Ahead, Hours: windowsOut(r.Hours), From: utc(r.From), Until: utc(r.Until)}
 }
@@ -74,7 +91,7 @@ func writtenRoster(r rosters.Roster, err error) error {
 
 func (h handlers) ListRosters(ctx context.Context, r ListRostersRequestObject) (ListRostersResponseObject, error) {
 	limit := h.limit(r.Params.Limit)
-	ids, err := h.rosters.RosterIDs(ctx, rosters.TeamID(r.Params.Team), rosters.RosterID(r.Params.Cursor), limit+1)
+	ids, err := h.rosters.FindRosters(ctx, rosterdb.Search{Text: r.Params.Q, Team: rosters.TeamID(r.Params.Team), Person: rosters.PersonID(r.Params.Person)}, rosters.RosterID(r.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +154,7 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 		if version != rosterdb.AnyVersion && version != stored.Version {
 			return rosterdb.ErrVersion
 		}
-		stored.Name = roster.Name
+		stored.Name, stored.Handoff = roster.Name, roster.Handoff
 		return h.reviseRoster(ctx, stored, roster.Rotations, r.Params.EffectiveFrom)
 	})
 	if stored, gone := h.readRoster(ctx, r.Slug); gone == nil && errors.Is(err, rosterdb.ErrVersion) {
@@ -166,10 +183,17 @@ func (h handlers) reviseRoster(ctx context.Context, stored rosterdb.Roster, rota
 	if at.Before(now) {
 		at = now
 	}
-	if !reflect.DeepEqual(rotations, r.Rotations) || at.Before(r.Since) {
+	if !sameRotations(rotations, r.Rotations) || at.Before(r.Since) {
 		r = r.Revised(rotations, at)
 	}
 	return h.updateRoster(ctx, r, stored.Version)
+}
+
+// sameRotations compares them as values: what is missing is what it means.
+func sameRotations(a, b []rosters.Rotation) bool {
+	one, errOne := json.Marshal(a)
+	other, errOther := json.Marshal(b)
+	return errOne == nil && errOther == nil && bytes.Equal(one, other)
 }
 
 func (h handlers) ListRevisions(ctx context.Context, r ListRevisionsRequestObject) (ListRevisionsResponseObject, error) {

@@ -17,10 +17,17 @@ func serviceOf(s Service, slug string) (engine.Service, error) {
 	if s.Slug != "" && slug != "" && s.Slug != slug {
 		return engine.Service{}, wrong("/slug", s.Slug, "is not that of the path; a slug never changes")
 	}
-	id := orElse(slug, s.Slug)
-	svc := engine.Service{ID: engine.ServiceID(id), Name: orElse(s.Name, id), Policy: engine.PolicyID(s.Policy), Hours: hoursOf(s.Hours)}
-	return svc, renamed(svc.Validate(), "/id", "/slug")
+	s.Slug = orElse(slug, s.Slug)
+	svc := wholeService(s)
+	return svc, validService(svc)
 }
+
+// wholeService fills in what may be missing.
+func wholeService(s Service) engine.Service {
+	return engine.Service{ID: engine.ServiceID(s.Slug), Name: orElse(s.Name, s.Slug), Policy: engine.PolicyID(s.Policy), Hours: hoursOf(s.Hours)}
+}
+
+func validService(s engine.Service) error { return renamed(s.Validate(), "/id", "/slug") }
 
 // days are the wire's names of weekdays, in time.Weekday's order.
 var days = []Day{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}

@@ -16,12 +16,19 @@ func teamOf(t Team, slug string) (rosters.Team, error) {
 	if t.Slug != "" && slug != "" && t.Slug != slug {
 		return rosters.Team{}, wrong("/slug", t.Slug, "is not that of the path; a slug never changes")
 	}
-	id := orElse(slug, t.Slug)
-	team := rosters.Team{ID: rosters.TeamID(id), Name: orElse(t.Name, id), Members: mapped(t.Members, func(m Member) rosters.Member {
+	t.Slug = orElse(slug, t.Slug)
+	team := wholeTeam(t)
+	return team, validTeam(team)
+}
+
+// wholeTeam fills in what may be missing.
+func wholeTeam(t Team) rosters.Team {
+	return rosters.Team{ID: rosters.TeamID(t.Slug), Name: orElse(t.Name, t.Slug), Members: mapped(t.Members, func(m Member) rosters.Member {
 		return rosters.Member{Person: rosters.PersonID(m.Person), Role: rosters.Role(m.Role)}
 	})}
-	return team, renamed(team.Validate(), "/id", "/slug")
 }
+
+func validTeam(t rosters.Team) error { return renamed(t.Validate(), "/id", "/slug") }
 
 func teamOut(t rosterdb.Team) Team {
 	return Team{Slug: string(t.ID), Name: t.Name, Members: mapped(t.Members, func(m rosters.Member) Member { return Member{Person: string(m.Person), Role: string(m.Role)} }),
@@ -50,7 +57,7 @@ func writtenTeam(t rosters.Team, err error) error {
 
 func (h handlers) ListTeams(ctx context.Context, r ListTeamsRequestObject) (ListTeamsResponseObject, error) {
 	limit := h.limit(r.Params.Limit)
-	found, err := h.rosters.Teams(ctx, rosters.TeamID(r.Params.Cursor), limit+1)
+	found, err := h.rosters.FindTeams(ctx, rosterdb.Search{Text: r.Params.Q, Person: rosters.PersonID(r.Params.Person)}, rosters.TeamID(r.Params.Cursor), limit+1)
 	if err != nil {
 		return nil, err
 	}

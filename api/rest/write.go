@@ -2,11 +2,15 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/jackc/pgx/v5"
@@ -89,6 +93,11 @@ func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call C
 	if dry || !op.takes("Idempotency-Key") {
 		id = ""
 	}
+	leave, err := a.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	err = pgx.BeginFunc(ctx, a.db, func(tx pgx.Tx) error {
 		tied := a.on(tx)
 		if id != "" {
@@ -107,12 +116,15 @@ func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call C
 		if err := tied.may(ctx, c, need, r); err != nil {
 			return err
 		}
+		if err := tied.lock(ctx, r); err != nil {
+			return err
+		}
 		view, err := tied.view(ctx, r)
 		if err != nil {
 			return err
 		}
 		rec := &recorder{header: http.Header{}}
-		tied.serve(rec, r, c, call)
+		tied.serve(rec, r, handlers{tied, c, postedTeam(r), view}, call)
 		given = rec.answer()
 		if given.Status >= http.StatusMultipleChoices {
 			return errGivenUp
@@ -145,6 +157,43 @@ func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call C
 		err = nil
 	}
 	return given, err
+}
+
+// maxChanging is how many changes are made at the same time; more wait at the door. One of the whole
+// configuration may take seconds, in which those that wait for it must not have all connections: whoever sends
+// an alert or acknowledges needs one.
+const maxChanging = 4
+
+// enter waits for a place among those who change something; leave gives it back.
+func (a *API) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case a.changing <- struct{}{}:
+		return func() { <-a.changing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(patience):
+		return nil, problem.Unavailable.Because("Too many changes are made at the same time. Try again.")
+	}
+}
+
+// patience is how long a change waits for its turn.
+const patience = 10 * time.Second
+
+// beside are the parts of paths to what is no part of the configuration: shifts are taken and swapped while
+// that is being changed as a whole.
+var beside = []string{"/overrides", "/swaps", "/feeds", "/keys"}
+
+// lock keeps the whole configuration as it is while it is changed as a whole: whoever changes a part of it
+// does so before, or after.
+func (a *API) lock(ctx context.Context, r *http.Request) error {
+	path := r.URL.Path
+	switch {
+	case path == configurationPath:
+		return a.rosters.TakeConfiguration(ctx)
+	case slices.ContainsFunc(beside, func(part string) bool { return strings.Contains(path, part) }):
+		return nil
+	}
+	return a.rosters.ShareConfiguration(ctx)
 }
 
 // on is the API on a transaction.
@@ -195,10 +244,10 @@ func (a *answer) with(e *Effects) (*answer, error) {
 	return a, err
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, c Caller, call Call) {
+func (a *API) serve(w http.ResponseWriter, r *http.Request, h handlers, call Call) {
 	options := StrictHTTPServerOptions{RequestErrorHandlerFunc: a.unreadable, ResponseErrorHandlerFunc: a.Fail}
 	call(&ServerInterfaceWrapper{
-		Handler:          NewStrictHandlerWithOptions(handlers{a, c, postedTeam(r)}, nil, options),
+		Handler:          NewStrictHandlerWithOptions(h, nil, options),
 		ErrorHandlerFunc: a.unreadable,
 	}, w, r)
 }

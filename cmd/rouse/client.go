@@ -19,6 +19,7 @@ import (
 type client struct {
 	base, token string
 	http        *http.Client
+	most        int64 // bytes of an answer, if that is more than usual
 }
 
 // maxAnswer bounds what is read of an answer; no list comes near it.
@@ -47,7 +48,8 @@ func (c *client) post(ctx context.Context, path string, in, out any) (json.RawMe
 	return c.do(ctx, http.MethodPost, path, in, out)
 }
 
-func (c *client) do(ctx context.Context, method, path string, in, out any) (json.RawMessage, error) {
+// do asks with headers beside the usual ones, "Name: value".
+func (c *client) do(ctx context.Context, method, path string, in, out any, headers ...string) (json.RawMessage, error) {
 	var body io.Reader
 	if in != nil {
 		text, err := json.Marshal(in)
@@ -67,12 +69,16 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) (json
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.noAnswer(ctx, err)
 	}
 	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, max(maxAnswer, c.most)))
 	if err != nil {
 		return nil, c.noAnswer(ctx, err)
 	}
@@ -106,6 +112,7 @@ func (c *client) noAnswer(ctx context.Context, err error) error {
 
 // problem is an RFC 9457 answer.
 type problem struct {
+	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Errors []struct {
@@ -132,8 +139,9 @@ func (p problem) text() string {
 
 // refusal is an answer that says no.
 type refusal struct {
-	status int
-	text   string
+	status  int
+	text    string
+	problem problem // none if it is not Rouse that answers
 }
 
 func (r *refusal) Error() string { return r.text }
@@ -161,10 +169,10 @@ func (c *client) refused(res *http.Response, raw []byte) error {
 	case res.StatusCode == http.StatusForbidden:
 		text += "\nThe key in ROUSE_TOKEN may not do this: use one with a wider scope (`rouse token create --help`)."
 	}
-	return &refusal{res.StatusCode, clean(text)}
+	return &refusal{res.StatusCode, clean(text), p}
 }
 
 // stranger is for whatever is not Rouse, or stands before it.
 func (c *client) stranger(res *http.Response) error {
-	return &refusal{res.StatusCode, fmt.Sprintf("%s answers %s, and not as Rouse does: check ROUSE_URL", c.base, clean(res.Status))}
+	return &refusal{status: res.StatusCode, text: fmt.Sprintf("%s answers %s, and not as Rouse does: check ROUSE_URL", c.base, clean(res.Status))}
 }

@@ -45,6 +45,7 @@ var reserved = map[string][]string{
 	"github.com/riverqueue/river":      {"engine/pager", "migrations"},
 	"github.com/teambition/rrule-go":   {"rosters"},
 	"github.com/spf13":                 {"cmd/rouse"},
+	"go.yaml.in/yaml":                  {"cmd/rouse"},
 	"github.com/fergusstrange":         {"migrations/localpg"},
 	"github.com/jackc/pgx":             {"cmd/rouse", "rosters/rosterdb", "engine/enginedb", "engine/pager", "migrations", "api"},
 	"rouse/migrations":                 {"cmd/rouse", "migrations"},

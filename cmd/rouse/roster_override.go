@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -35,28 +36,33 @@ type overridden struct {
 
 // effects is what comes of a change.
 type effects struct {
-	Changes []struct {
-		From   time.Time `json:"from"`
-		To     time.Time `json:"to"`
-		Before []string  `json:"before"`
-		After  []string  `json:"after"`
-	} `json:"changes"`
-	More        int    `json:"more"`
-	HolesOpened []hole `json:"holes_opened"`
-	HolesClosed []hole `json:"holes_closed"`
+	Changes     []moved `json:"changes"`
+	More        int     `json:"more"`
+	HolesOpened []hole  `json:"holes_opened"`
+	HolesClosed []hole  `json:"holes_closed"`
+}
+
+// moved is a span in which others are on call.
+type moved struct {
+	Roster string    `json:"roster"`
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	Before []string  `json:"before"`
+	After  []string  `json:"after"`
 }
 
 // spanFlags are those of a change for a span.
 type spanFlags struct {
 	answerFlags
-	from, to string
-	dry      bool
+	from, to   string
+	dry, force bool
 }
 
 func (f *spanFlags) add(cmd *cobra.Command, end string) {
 	cmd.Flags().StringVar(&f.from, "from", "", "when it begins, such as \"2026-12-24 18:00\" or 18:00 (default now)")
 	cmd.Flags().StringVar(&f.to, end, "", "when it ends")
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "save nothing, and show what would come of it")
+	cmd.Flags().BoolVar(&f.force, "force", false, "do it even if an alert would then find nobody to page")
 	f.answerFlags.add(cmd)
 }
 
@@ -140,8 +146,15 @@ func (c *cli) override(ctx context.Context, slug string, body overrideBody, flag
 		return err
 	}
 	path := rosterPath(slug) + "/overrides"
+	query := url.Values{}
 	if flags.dry {
-		path += "?dry_run=true"
+		query.Set("dry_run", "true")
+	}
+	if flags.force {
+		query.Set("force", "true")
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	var did overridden
 	raw, err := api.post(ctx, path, body, &did)

@@ -37,6 +37,7 @@ type swapAnswer struct {
 func (c *cli) rosterSwapCommand() *cobra.Command {
 	var flags answerFlags
 	var partner, give, take, rotation string
+	var force bool
 	answers := map[string]*int64{"accept": new(int64), "decline": new(int64), "withdraw": new(int64)}
 	cmd := &cobra.Command{
 		Use:   "swap SLUG",
@@ -71,6 +72,9 @@ as. Without flags it lists the swaps that were offered.`,
 			}
 			switch {
 			case did != "":
+				if force && did == "accept" {
+					path += "?force=true"
+				}
 				raw, err = api.post(cmd.Context(), path, nil, &made)
 			case partner == "" && give == "":
 				return c.listSwaps(cmd.Context(), api, args[0], flags, r)
@@ -96,6 +100,7 @@ as. Without flags it lists the swaps that were offered.`,
 	cmd.Flags().StringVar(&take, "take", "", "a moment within the shift that is wanted for it (default none)")
 	cmd.Flags().StringVar(&rotation, "rotation", "", "only within this rotation of the roster")
 	cmd.Flags().Int64Var(answers["accept"], "accept", 0, "accept the offer of this number")
+	cmd.Flags().BoolVar(&force, "force", false, "accept it even if an alert would then find nobody to page")
 	cmd.Flags().Int64Var(answers["decline"], "decline", 0, "decline it")
 	cmd.Flags().Int64Var(answers["withdraw"], "withdraw", 0, "withdraw one of your own")
 	flags.add(cmd)

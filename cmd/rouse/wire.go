@@ -14,6 +14,7 @@ import (
 	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
+	"rouse/api/shifts"
 	"rouse/engine/pager"
 	"rouse/migrations"
 )
@@ -91,7 +92,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		Engine:    p,
 		DB:        requests,
 		Intake:    intake.New(intake.Config{Engine: p, Log: log}),
-		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Log: log}),
+		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Shifts: shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: cfg.usable(), Offset: p.Offset, Log: log}), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
 		Health:    healthHandler(p.Audit, beat, p.Collectors(), log),
 		CatchAll:  cfg.catchAll,
@@ -120,6 +121,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	upkeep.Go(func() { beat.run(aside) })
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
 	upkeep.Go(func() { p.TellNotices(aside) })
+	upkeep.Go(func() { p.TellHandoffs(aside) })
 	upkeep.Go(func() { p.WatchCoverage(aside) })
 	defer upkeep.Wait()
 	defer end()
