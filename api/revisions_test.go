@@ -145,3 +145,25 @@ func TestWhoIsToldOfAHandoffIsTheRostersToSay(t *testing.T) {
 		t.Error(got.said())
 	}
 }
+
+// While another revision is planned a change from now on goes on where the present one is, not where the first was.
+func TestAChangeBeforeAPlannedOneGoesOnWithWhoeverIsOnCall(t *testing.T) {
+	d := newDesk(t)
+	d.must(201, "POST", "/v1/people", `{"handle": "dan"}`)
+	put := func(query, people string) {
+		t.Helper()
+		d.must(200, "PUT", "/v1/rosters/web"+query, fmt.Sprintf(turnsOf, people))
+	}
+	onCall := func() string { return d.onCallAt("web", time.Now().UTC().Add(time.Second)) }
+	d.must(201, "POST", "/v1/rosters", fmt.Sprintf(turnsOf, `"ann"`))
+	put("", `"bob", "carla", "dan"`) // Ann is gone: the order begins
+	was := onCall()
+	put("?force=true&effective_from="+time.Now().UTC().AddDate(0, 0, 7).Format(time.RFC3339), `"ann"`)
+	for _, people := range []string{`"bob", "carla", "dan", "ann"`, `"ann", "bob", "carla", "dan"`, `"dan", "carla", "ann", "bob"`} {
+		put("?force=true", people)
+		if got := onCall(); got != was {
+			t.Errorf("with %s from now on, %s is on call, and %s was", people, got, was)
+		}
+		put("?force=true&effective_from="+time.Now().UTC().AddDate(0, 0, 7).Format(time.RFC3339), `"ann"`)
+	}
+}

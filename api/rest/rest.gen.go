@@ -1413,6 +1413,9 @@ type ReplacePolicyParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
@@ -1469,6 +1472,9 @@ type ReplaceRosterParams struct {
 
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
@@ -1553,6 +1559,9 @@ type CreateRotationParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 
@@ -1585,6 +1594,9 @@ type ReplaceRotationParams struct {
 
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
@@ -1693,6 +1705,9 @@ type DeleteServiceParams struct {
 type ReplaceServiceParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
@@ -3992,6 +4007,19 @@ func (siw *ServerInterfaceWrapper) ReplacePolicy(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -4343,6 +4371,19 @@ func (siw *ServerInterfaceWrapper) ReplaceRoster(w http.ResponseWriter, r *http.
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
 		}
 		return
 	}
@@ -5091,6 +5132,19 @@ func (siw *ServerInterfaceWrapper) CreateRotation(w http.ResponseWriter, r *http
 		return
 	}
 
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "If-Match" -------------
@@ -5343,6 +5397,19 @@ func (siw *ServerInterfaceWrapper) ReplaceRotation(w http.ResponseWriter, r *htt
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
 		}
 		return
 	}
@@ -6087,6 +6154,19 @@ func (siw *ServerInterfaceWrapper) ReplaceService(w http.ResponseWriter, r *http
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
 		}
 		return
 	}

@@ -184,6 +184,15 @@ func (h handlers) reviseRoster(ctx context.Context, stored rosterdb.Roster, rota
 		at = now
 	}
 	if !sameRotations(rotations, r.Rotations) || at.Before(r.Since) {
+		// The newest may count later: it is revised from what counts until then.
+		until, err := h.rosters.RosterDuring(ctx, r.ID, at.Add(-time.Microsecond), at)
+		if err != nil {
+			return err
+		}
+		if until.Version != stored.Version {
+			return rosterdb.ErrVersion
+		}
+		r.Earlier = until.Earlier
 		r = r.Revised(rotations, at)
 	}
 	return h.updateRoster(ctx, r, stored.Version)

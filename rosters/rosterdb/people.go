@@ -132,7 +132,7 @@ func (s Store) createPerson(ctx context.Context, p rosters.Person) error {
 // ErrVersion if the stored version is another than the given one.
 func (s Store) UpdatePerson(ctx context.Context, p rosters.Person, version int) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, "person", string(p.ID), version); err != nil {
+		if err := lockVersion(ctx, tx, toChange, "person", string(p.ID), version); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `update person set name = $2, zone = $3, language = $4, version = version + 1, updated_at = now()
@@ -209,9 +209,9 @@ func (s Store) MissingPeople(ctx context.Context, ids []rosters.PersonID) ([]ros
 }
 
 // lockVersion locks the row of a person or roster for a change of it or of what belongs to it.
-func lockVersion(ctx context.Context, tx pgx.Tx, table, id string, version int) error {
+func lockVersion(ctx context.Context, tx pgx.Tx, how lock, table, id string, version int) error {
 	var is int
-	err := tx.QueryRow(ctx, `select version from `+table+` where id = $1 for update`, id).Scan(&is)
+	err := tx.QueryRow(ctx, `select version from `+table+` where id = $1 `+string(how), id).Scan(&is)
 	if err != nil {
 		return mapped(err, err)
 	}
@@ -220,6 +220,14 @@ func lockVersion(ctx context.Context, tx pgx.Tx, table, id string, version int) 
 	}
 	return nil
 }
+
+// lock is what a row is locked for. While it is changed others may name it, such as a notice to a person.
+type lock string
+
+const (
+	toChange lock = "for no key update"
+	toDelete lock = "for update"
+)
 
 // missingPeople is the error for a write that names people who are not there.
 func (s Store) missingPeople(ctx context.Context, ids []rosters.PersonID) error {

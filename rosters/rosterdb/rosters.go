@@ -164,7 +164,7 @@ func (s Store) CreateRoster(ctx context.Context, r rosters.Roster, by string) er
 // says which. By is who does it.
 func (s Store) UpdateRoster(ctx context.Context, r rosters.Roster, version int, now time.Time, by string) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, "roster", string(r.ID), version); err != nil {
+		if err := lockVersion(ctx, tx, toChange, "roster", string(r.ID), version); err != nil {
 			return err
 		}
 		uses, err := New(tx).RotationUses(ctx, r, now)

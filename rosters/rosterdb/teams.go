@@ -88,7 +88,7 @@ func (s Store) CreateTeam(ctx context.Context, t rosters.Team) error {
 // UpdateTeam replaces a team and its members; ErrVersion if the stored version is another than the given one.
 func (s Store) UpdateTeam(ctx context.Context, t rosters.Team, version int) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, "team", string(t.ID), version); err != nil {
+		if err := lockVersion(ctx, tx, toChange, "team", string(t.ID), version); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `update team set name = $2, version = version + 1, updated_at = now() where id = $1`, t.ID, t.Name); err != nil {
@@ -127,7 +127,7 @@ func (s Store) teamWritten(ctx context.Context, doing string, t rosters.Team, er
 // DeleteTeam deletes a team, for KeptFor restorably. ErrInUse if it owns something.
 func (s Store) DeleteTeam(ctx context.Context, id rosters.TeamID, version int, by string) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, "team", string(id), version); err != nil {
+		if err := lockVersion(ctx, tx, toDelete, "team", string(id), version); err != nil {
 			return err
 		}
 		t, err := New(tx).Team(ctx, id)

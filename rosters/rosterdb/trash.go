@@ -71,7 +71,7 @@ func (s Store) EmptyTrash(ctx context.Context) (int64, error) {
 // PersonUses says which of the first two.
 func (s Store) DeletePerson(ctx context.Context, id rosters.PersonID, version int, now time.Time, by string) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, "person", string(id), version); err != nil {
+		if err := lockVersion(ctx, tx, toDelete, "person", string(id), version); err != nil {
 			return err
 		}
 		tied := New(tx)
@@ -98,7 +98,7 @@ func (s Store) DeletePerson(ctx context.Context, id rosters.PersonID, version in
 // policy names it.
 func (s Store) DeleteRoster(ctx context.Context, id rosters.RosterID, version int, by string) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		if err := lockVersion(ctx, tx, "roster", string(id), version); err != nil {
+		if err := lockVersion(ctx, tx, toDelete, "roster", string(id), version); err != nil {
 			return err
 		}
 		r, err := New(tx).WholeRoster(ctx, id)
