@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"rouse/rosters/rosterdb"
 )
 
 const theConfiguration = "/v1/configuration"
@@ -299,8 +301,8 @@ func TestAllThatIsWrongWithAConfigurationIsTold(t *testing.T) {
 			"rosters": [{"slug": "imoc", "rotations": [` + rotation + `]}, {"slug": "dba", "team": "none", "rotations": [` + rotation + `, ` + strings.Replace(rotation, "FREQ=DAILY", "FREQ=SOMETIMES", 1) + `]}],
 			"policies": [{"slug": "p", "levels": [{"targets": [{"person": "ann", "roster": "dba"}]}, {"targets": [{"roster": "gone"}], "wait": "25h"}]}],
 			"services": [{"slug": "s", "policy": "bitbucket"}, {"slug": "u", "policy": "p", "hours": {"zone": "Atlantis"}}]}`,
-			`422 /problems/validation "/people/0/zone not the name of a zone; use one of the IANA database, such as \"Europe/Berlin\" or \"UTC\", and 11 more." ` +
-				`[/people/0/zone (Mars/Olympus) not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"] ` +
+			`422 /problems/validation "/people/0/zone is not the name of a zone; use one of the IANA database, such as \"Europe/Berlin\" or \"UTC\", and 11 more." ` +
+				`[/people/0/zone (Mars/Olympus) is not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"] ` +
 				`[/people/3/handle (bob) is used twice; give each its own] ` +
 				`[/people/4/handle must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen] ` +
 				`[/teams/0/members/1/person (dan) there is no such person] ` +
@@ -309,7 +311,7 @@ func TestAllThatIsWrongWithAConfigurationIsTold(t *testing.T) {
 				`[/policies/0/levels/1/targets/0/roster (gone) there is no such roster] ` +
 				`[/policies/0/levels/0/targets/0 must name exactly one of person and roster] [/policies/0/levels/1/wait (25h0m0s) must be 1s to 24h0m0s] ` +
 				`[/services/0/policy (bitbucket) would be deleted, as it is not among the policies of this document] ` +
-				`[/services/1/hours/zone (Atlantis) not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"]`},
+				`[/services/1/hours/zone (Atlantis) is not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"]`},
 	} {
 		before := d.must(200, "GET", theConfiguration, "").body
 		if got := d.as("admin", "PUT", theConfiguration, c.document).said(); got != c.want {
@@ -693,5 +695,70 @@ func TestTenThousandRotationsInOneDocument(t *testing.T) {
 	large := `{"services": [{"slug": "bitbucket", "name": "` + strings.Repeat("x", 16<<20) + `"}]}`
 	if got, want := d.as("admin", "PUT", theConfiguration, large).said(), `413 /problems/too-large "The body is larger than 16777216 bytes (16 MiB)."`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// Rotations count later; people, policies and services change now, and a hole that they open now is seen.
+func TestAConfigurationForLaterOpensNoHoleNow(t *testing.T) {
+	d := newDesk(t)
+	document, _ := d.read(t)
+	one(t, document, "people", "ann")["contacts"] = []any{}
+	one(t, document, "rosters", "dba")["rotations"].([]any)[0].(map[string]any)["participants"] = []any{"bob"}
+	from := theConfiguration + "?effective_from=" + time.Now().UTC().AddDate(0, 0, 30).Format(time.RFC3339)
+	if got := d.as("admin", "PUT", from, written(t, document)); got.status != 409 || !strings.Contains(got.body, "Name of ann (roster dba) has no contact") {
+		t.Errorf("got %s", got.said())
+	}
+	far := theConfiguration + "?effective_from=" + time.Now().UTC().AddDate(0, 0, 70).Format(time.RFC3339)
+	if got := d.as("admin", "PUT", far, written(t, document)); got.status != 422 || !strings.Contains(got.body, "must be within the next 60 days") {
+		t.Errorf("got %s", got.said())
+	}
+}
+
+// What rotations that are planned mean is seen: when they count is part of what a plan is made on, and of what it says.
+func TestAPlannedRevisionIsPartOfAPlan(t *testing.T) {
+	d := newDesk(t)
+	later := func(days int) string { return time.Now().UTC().AddDate(0, 0, days).Format(time.RFC3339) }
+	planned := `{"slug": "dba", "rotations": [` + strings.Replace(weekly, `"ann", "bob"`, `"carla"`, 1) + `]}`
+	d.must(200, "PUT", "/v1/rosters/dba?force=true&effective_from="+later(20), planned)
+	document, etag := d.read(t)
+	one(t, document, "rosters", "dba")["rotations"] = append(one(t, document, "rosters", "dba")["rotations"].([]any),
+		map[string]any{"id": "second", "rank": -1, "zone": "UTC", "start": "2026-01-05T09:00:00", "rule": "FREQ=WEEKLY", "participants": []any{"bob"}})
+	got := d.must(200, "PUT", theConfiguration+"?dry_run=true", written(t, document), etag)
+	if !strings.Contains(got.body, `"pointer":"/effective_from"`) {
+		t.Errorf("the plan does not say that what was planned counts now: %s", got.body)
+	}
+	d.must(200, "PUT", "/v1/rosters/dba?force=true&effective_from="+later(1), planned)
+	if late := d.as("admin", "PUT", theConfiguration, written(t, document), etag); late.status != 412 {
+		t.Errorf("the revision was brought forward, and the older plan is done: %s", late.said())
+	}
+}
+
+// Names do not tell what a request is about: whatever a service is called, it waits for its turn.
+func TestNamesPassNoLock(t *testing.T) {
+	d := newDesk(t)
+	d.must(201, "POST", "/v1/services", `{"slug": "keys-api", "policy": "bitbucket"}`)
+	d.must(201, "POST", "/v1/people", `{"handle": "swaps"}`)
+	tx, err := d.db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rosterdb.New(tx).TakeConfiguration(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() { d.as("admin", "PUT", "/v1/services/keys-api", `{"policy": "bitbucket"}`) })
+	all.Go(func() { d.as("admin", "PUT", "/v1/people/swaps", `{}`) })
+	d.waiting(t, "advisory", 2)
+	d.must(201, "POST", "/v1/services/keys-api/keys", `{"name": "an alerter"}`) // which is no part of it
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+}
+
+func TestDurationsAreWholeMilliseconds(t *testing.T) {
+	d := newDesk(t)
+	if got := d.as("admin", "POST", "/v1/people/ann/contacts", `{"channel": "sms", "address": "+4915112345618", "after": "1.0000001s"}`); got.status != 422 || !strings.Contains(got.body, "whole milliseconds") {
+		t.Errorf("got %s", got.said())
 	}
 }

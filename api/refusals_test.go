@@ -70,7 +70,7 @@ func TestRefusals(t *testing.T) {
 		{"a handle that changes", "PUT /v1/people/ann", `{"handle": "anna"}`,
 			`422 /problems/validation "/handle is not that of the path; a handle never changes." [/handle (anna) is not that of the path; a handle never changes]`},
 		{"a zone that is none", "POST /v1/people", `{"handle": "dan", "zone": "Mars/Olympus"}`,
-			`422 /problems/validation "/zone not the name of a zone; use one of the IANA database, such as \"Europe/Berlin\" or \"UTC\"." [/zone (Mars/Olympus) not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"]`},
+			`422 /problems/validation "/zone is not the name of a zone; use one of the IANA database, such as \"Europe/Berlin\" or \"UTC\"." [/zone (Mars/Olympus) is not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"]`},
 		{"a phone number that is not E.164", "POST /v1/people", person(`{"channel": "sms", "address": "0151 12345617"}`),
 			`422 /problems/validation "/contacts/0/address must be + and 7 to 15 digits, the first not 0, without spaces (E.164), such as +4915112345678." [/contacts/0/address (015…17) must be + and 7 to 15 digits, the first not 0, without spaces (E.164), such as +4915112345678]`},
 		{"a phone number that is not E.164, alone", "POST /v1/people/ann/contacts", `{"channel": "voice", "address": "+0123"}`,

@@ -284,3 +284,43 @@ func TestASwapStandsAsAWhole(t *testing.T) {
 		}
 	}
 }
+
+// What an override does is shown, and refused, whenever it is.
+func TestAnOverrideFarAheadIsLookedAtWhereItIs(t *testing.T) {
+	d := newDesk(t)
+	from := time.Now().UTC().AddDate(0, 5, 0).Truncate(time.Second)
+	off := strings.Replace(swapSpan([2]time.Time{from, from.Add(hours(2))}), "{", `{"kind": "take_off", `, 1)
+	if got := d.as("admin", "POST", "/v1/rosters/dba/overrides", off); got.status != 409 || !strings.Contains(got.body, "/problems/opens-hole") {
+		t.Errorf("got %s", got.said())
+	}
+	made := d.must(201, "POST", "/v1/rosters/dba/overrides?force=true", off)
+	if changes := made.value(t)["effects"].(map[string]any)["changes"].([]any); len(changes) != 1 {
+		t.Errorf("it changes %v", changes)
+	}
+	if got := d.must(200, "DELETE", made.header.Get("Location")+"?dry_run=true", ""); len(got.value(t)["effects"].(map[string]any)["changes"].([]any)) != 1 {
+		t.Errorf("its deletion changes %s", got.body)
+	}
+	far := strings.ReplaceAll(off, from.Format("2006"), "9998")
+	if got := d.as("admin", "POST", "/v1/rosters/dba/overrides?dry_run=true", far); got.status/100 == 5 {
+		t.Error(got.said())
+	}
+}
+
+func TestAnOverrideThatWasEndedIsRestored(t *testing.T) {
+	d := newDesk(t)
+	now := time.Now().UTC()
+	place := d.must(201, "POST", "/v1/rosters/dba/overrides", fmt.Sprintf(`{"person": "carla", "from": %q, "to": %q}`,
+		now.Add(-time.Second).Format(time.RFC3339Nano), now.Add(hours(2)).Format(time.RFC3339))).header.Get("Location")
+	d.must(200, "DELETE", place, "")
+	if got := d.onCallAt("dba", now.Add(hours(1))); got == "carla" {
+		t.Fatal("it was not ended")
+	}
+	deleted := d.must(200, "GET", "/v1/deleted", "").value(t)["items"].([]any)
+	if len(deleted) != 1 {
+		t.Fatalf("deleted is %v", deleted)
+	}
+	d.must(200, "POST", fmt.Sprint("/v1/deleted/", deleted[0].(map[string]any)["id"], "/restore"), "")
+	if got := d.onCallAt("dba", now.Add(hours(1))); got != "carla" {
+		t.Errorf("restored, on call is %s", got)
+	}
+}

@@ -23,10 +23,13 @@ func newSteady(r Rotation, start wall, loc *time.Location) (*handovers, error) {
 	if r.Every < minEvery || r.Every > maxEvery || r.Every%time.Second != 0 {
 		errs.refuse("/every", r.Every, "must be %v to %v, in whole seconds", minEvery, maxEvery)
 	}
+	if r.Rule != "" {
+		errs.refuse("/rule", r.Rule, "does not go with every; say in one place when it hands over")
+	}
 	for _, other := range []struct {
 		field string
 		given int
-	}{{"/rule", len(r.Rule)}, {"/times", len(r.Times)}, {"/without", len(r.Without)}, {"/besides", len(r.Besides)}} {
+	}{{"/times", len(r.Times)}, {"/without", len(r.Without)}, {"/besides", len(r.Besides)}} {
 		if other.given > 0 {
 			errs.refuse(other.field, other.given, "does not go with every; say in one place when it hands over")
 		}

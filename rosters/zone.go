@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	errZoneName  = errors.New(`not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"`)
+	errZoneName  = errors.New(`is not the name of a zone; use one of the IANA database, such as "Europe/Berlin" or "UTC"`)
 	errZoneLocal = errors.New(`names whatever zone the server is in; use one of the IANA database, such as "Europe/Berlin" or "UTC"`)
 
 	zoneName = regexp.MustCompile(`^[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}$`)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,9 +126,14 @@ func configuredService(s engine.Service, team rosters.TeamID) Service {
 	return serviceOut(enginedb.Service{Service: s, Stamp: enginedb.Stamp{Team: team}})
 }
 
-// digest tells configurations apart. It is short enough to be typed.
+// digest tells configurations apart, and from when on rotations count, which the document does not say. It is
+// short enough to be typed.
 func (c configuration) digest() (string, error) {
-	text, err := json.Marshal(c.Configuration)
+	since := map[rosters.RosterID]time.Time{}
+	for id, r := range c.duties {
+		since[id] = r.Since
+	}
+	text, err := json.Marshal([]any{c.Configuration, since})
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8]), err
 }
@@ -154,34 +160,60 @@ func (h handlers) GetConfiguration(ctx context.Context, _ GetConfigurationReques
 	return GetConfiguration200JSONResponse{c.Configuration, GetConfiguration200ResponseHeaders{quoted(digest)}}, nil
 }
 
-// ReplaceConfiguration works under the lock that TakeConfiguration took: what it reads stays as it is until
-// the transaction is over.
+// ReplaceConfiguration works under the lock that lock took: what it reads stays as it is until the transaction
+// is over. What is not to be saved is given up before it is worked out who would be paged, so that nobody waits
+// for that.
 func (h handlers) ReplaceConfiguration(ctx context.Context, r ReplaceConfigurationRequestObject) (ReplaceConfigurationResponseObject, error) {
+	var plan Plan
+	var digest string
+	var err error
+	if r.Params.DryRun {
+		err = pgx.BeginFunc(ctx, h.db, func(tx pgx.Tx) error {
+			tied := h
+			tied.API = h.on(tx)
+			if plan, digest, err = tied.replace(ctx, r); err != nil {
+				return err
+			}
+			return errGivenUp
+		})
+		if errors.Is(err, errGivenUp) {
+			err = nil
+		}
+	} else {
+		plan, digest, err = h.replace(ctx, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h.addPages(&plan)
+	return ReplaceConfiguration200JSONResponse{plan, ReplaceConfiguration200ResponseHeaders{quoted(digest)}}, nil
+}
+
+// replace stores what is otherwise, and looks at what may be paged then.
+func (h handlers) replace(ctx context.Context, r ReplaceConfigurationRequestObject) (plan Plan, digest string, err error) {
 	stored, err := h.readConfiguration(ctx, h.view.counts)
 	if err != nil {
-		return nil, err
+		return plan, "", err
 	}
-	based, err := stored.digest()
-	if err != nil {
-		return nil, err
+	if plan.BasedOn, err = stored.digest(); err != nil {
+		return plan, "", err
 	}
-	if err := h.still(ctx, r.Params.IfMatch, based); err != nil {
-		return nil, err
+	if err := h.still(ctx, r.Params.IfMatch, plan.BasedOn); err != nil {
+		return plan, "", err
 	}
 	changes, err := planned(h.sections(*r.Body, stored), r.Params.Prune == nil || *r.Params.Prune)
 	if err != nil {
-		return nil, err
+		return plan, "", err
 	}
 	if err := h.carryOut(ctx, changes); err != nil {
-		return nil, err
+		return plan, "", err
 	}
-	plan := Plan{BasedOn: based}
 	plan.add(changes)
-	if err := h.addPages(ctx, &plan); err != nil {
-		return nil, err
+	if _, err := h.view.after(ctx, h.API); err != nil {
+		return plan, "", err
 	}
-	now, err := h.digestNow(ctx, based, plan)
-	return ReplaceConfiguration200JSONResponse{plan, ReplaceConfiguration200ResponseHeaders{quoted(now)}}, err
+	digest, err = h.digestNow(ctx, plan.BasedOn, plan)
+	return plan, digest, err
 }
 
 // digestNow is that of what is stored then.
@@ -231,16 +263,11 @@ func (p *Plan) add(c *changes) {
 }
 
 // addPages tells who would be paged otherwise.
-func (h handlers) addPages(ctx context.Context, p *Plan) error {
+func (h handlers) addPages(p *Plan) {
 	p.PagesFrom, p.PagesTo = h.view.from, h.view.until(h.view.counts.Add(pagesSpan))
-	is, err := h.view.after(ctx, h.API)
-	if err != nil {
-		return err
-	}
-	moves := engine.PageChanges(*h.view.was, *is, p.PagesFrom, p.PagesTo)
+	moves := engine.PageChanges(*h.view.was, *h.view.is, p.PagesFrom, p.PagesTo)
 	p.Pages = mapped(told(moves), pageMoved)
 	p.MorePages = len(moves) - len(p.Pages)
-	return nil
 }
 
 func pageMoved(c engine.PageChange) PageMoved {

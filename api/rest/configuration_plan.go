@@ -22,14 +22,15 @@ type section[T any] struct {
 	stored          []T
 	versions        map[string]int
 
-	name   func(T) string
-	whole  func(T) T                                    // fills in what may be missing
-	settle func(T) T                                    // makes it what will be read once it is stored; nil: that is the same
-	valid  func(T) error                                // what keeps it from being stored
-	bounds func([]T) string                             // what is too much of all of them together; nil: nothing is
-	names  func(T, refer)                               // what it names
-	write  func(context.Context, T, int) error          // stores it; the version is 0 for a new one
-	remove func(ctx context.Context, name string) error // as by its own operation
+	name    func(T) string
+	whole   func(T) T                                    // fills in what may be missing
+	settle  func(T) T                                    // makes it what will be read once it is stored; nil: that is the same
+	valid   func(T) error                                // what keeps it from being stored
+	bounds  func([]T) string                             // what is too much of all of them together; nil: nothing is
+	names   func(T, refer)                               // what it names
+	besides func(was, is T) []FieldChange                // what else changes with it, that is no part of the document; nil: nothing
+	write   func(context.Context, T, int) error          // stores it; the version is 0 for a new one
+	remove  func(ctx context.Context, name string) error // as by its own operation
 }
 
 // anySection is a section of whatever kind.
@@ -142,6 +143,9 @@ func (s *section[T]) change(d *draft, todo step, is, was T, exists bool) {
 		todo.Action = "change"
 		if todo.Fields, todo.More = differences(was, is); len(todo.Fields) == 0 {
 			return
+		}
+		if s.besides != nil {
+			todo.Fields = append(todo.Fields, s.besides(was, is)...)
 		}
 	}
 	version := s.versions[s.kind+" "+todo.ID]

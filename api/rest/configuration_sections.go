@@ -25,7 +25,8 @@ func (h handlers) sections(sent Configuration, stored configuration) []anySectio
 			whole:  func(r Roster) Roster { return configuredRoster(wholeRoster(r), rosters.TeamID(r.Team)) },
 			valid:  func(r Roster) error { return validRoster(wholeRoster(r)) },
 			bounds: rosterBounds, settle: func(r Roster) Roster { return h.settled(r, stored) },
-			names: rosterNames, write: func(ctx context.Context, r Roster, _ int) error { return h.writeRoster(ctx, r, stored) }, remove: h.removeRoster},
+			besides: func(was, is Roster) []FieldChange { return h.brought(was, is, stored) },
+			names:   rosterNames, write: func(ctx context.Context, r Roster, _ int) error { return h.writeRoster(ctx, r, stored) }, remove: h.removeRoster},
 		&section[Policy]{kind: "policy", list: "policies", key: "slug", sent: sent.Policies, stored: stored.Policies, versions: stored.versions,
 			name:  func(p Policy) string { return p.Slug },
 			whole: func(p Policy) Policy { return configuredPolicy(wholePolicy(p), rosters.TeamID(p.Team)) },
@@ -81,6 +82,15 @@ func (h handlers) writeRoster(ctx context.Context, wire Roster, stored configura
 		return writtenRoster(r, err)
 	}
 	return h.owned(wire.Team).give(ctx, rosterdb.OwnedRoster, wire.Slug)
+}
+
+// brought tells that rotations which were planned to count later count now, as those are that the document has.
+func (h handlers) brought(was, is Roster, stored configuration) []FieldChange {
+	planned := stored.duties[rosters.RosterID(was.Slug)].Since
+	if !planned.After(h.view.counts) || same(was.Rotations, is.Rotations) {
+		return nil
+	}
+	return []FieldChange{{Pointer: "/effective_from", Before: clock(planned), After: clock(h.view.counts)}}
 }
 
 // settled is a roster as it will be read: whose turn it is when a rotation goes on is not for the document to

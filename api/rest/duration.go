@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -26,6 +27,9 @@ func (d goDuration) MarshalText() ([]byte, error) { return []byte(d.String()), n
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *goDuration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
+	if err == nil && parsed%time.Millisecond != 0 { // what is kept is not finer, and what is read back would differ
+		err = fmt.Errorf("%q must be whole milliseconds", text)
+	}
 	*d = goDuration(parsed)
 	return err
 }

@@ -22,6 +22,10 @@ import (
 const (
 	effectsSpan = 28 * 24 * time.Hour // after now, or after the change counts
 	maxChanges  = 200                 // that are told
+	// A calendar costs the more the farther ahead it is asked.
+	// What a configuration changes, rotations from such an instant on, is looked at up to effectsSpan later.
+	configuredAhead = engine.MaxCoverage - effectsSpan - 4*24*time.Hour
+	farthestLooked  = 20 * 366 * 24 * time.Hour
 )
 
 // view is what a change is held against: who was to be on call before it, and when nobody could be paged.
@@ -33,7 +37,7 @@ type view struct {
 }
 
 // view looks at all that may be paged, before it changes.
-func (a *API) view(ctx context.Context, r *http.Request) (*view, error) {
+func (a *API) view(ctx context.Context, r *http.Request, path string) (*view, error) {
 	v := &view{}
 	slug, err := a.rosterAbout(ctx, r)
 	if err != nil {
@@ -51,11 +55,65 @@ func (a *API) view(ctx context.Context, r *http.Request) (*view, error) {
 	if at, err := time.Parse(time.RFC3339, r.URL.Query().Get("effective_from")); err == nil && at.After(v.counts) {
 		v.counts = at.UTC()
 	}
-	if v.to = v.counts.Add(effectsSpan); v.to.Sub(v.from) > maxSpan {
+	about, err := a.spanAbout(ctx, r, path)
+	if err != nil {
+		return nil, err
+	}
+	if v.counts.Before(about.From) && about.From.Before(v.counts.Add(farthestLooked)) {
+		v.counts = about.From
+	}
+	if path != configurationPath { // of which only the rotations wait
+		v.from = v.counts // nothing is otherwise before
+	} else if v.counts.Sub(v.from) > configuredAhead {
+		return nil, wrongParameter("effective_from", clock(v.counts), "must be within the next 60 days, so that all that comes of it can be looked at")
+	}
+	if v.to = v.counts.Add(effectsSpan); v.to.Before(about.To) {
+		v.to = about.To
+	}
+	if v.to.Sub(v.from) > maxSpan {
 		v.to = v.from.Add(maxSpan)
 	}
 	v.was, err = a.covered(ctx, v)
 	return v, err
+}
+
+// spanAbout is when the override or swap is that a request is about, before and after; zero if it is about none.
+func (a *API) spanAbout(ctx context.Context, r *http.Request, path string) (about rosters.Span, err error) {
+	vars := mux.Vars(r)
+	roster := rosters.RosterID(vars["slug"])
+	stretch := func(s rosters.Span) {
+		if !s.From.IsZero() && (about.From.IsZero() || s.From.Before(about.From)) {
+			about.From = s.From
+		}
+		if s.To.After(about.To) {
+			about.To = s.To
+		}
+	}
+	switch {
+	case strings.HasPrefix(path, "/v1/rosters/{slug}/overrides"):
+		body := posted[struct{ From, To time.Time }](r)
+		stretch(rosters.Span{From: body.From.UTC(), To: body.To.UTC()})
+		if vars["id"] != "" {
+			o, err := a.rosters.Override(ctx, roster, vars["id"])
+			if err != nil && !errors.Is(err, rosterdb.ErrNotFound) { // the handler says so
+				return about, err
+			}
+			stretch(rosters.Span{From: o.From, To: o.To})
+		}
+	case strings.HasPrefix(path, "/v1/rosters/{slug}/swaps/"):
+		id, _ := strconv.ParseInt(vars["id"], 10, 64)               // the contract saw to it
+		found, err := a.rosters.Swaps(ctx, roster, "", "", id+1, 1) // not locked: the roster comes first
+		if err != nil {
+			return about, err
+		}
+		for _, w := range found {
+			if w.ID == id {
+				stretch(w.Give)
+				stretch(w.Take)
+			}
+		}
+	}
+	return about, nil
 }
 
 func (a *API) covered(ctx context.Context, v *view) (*engine.Coverage, error) {

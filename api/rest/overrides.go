@@ -213,7 +213,7 @@ func (h handlers) DeleteOverride(ctx context.Context, r DeleteOverrideRequestObj
 			return "", err
 		}
 		if o.From.Before(now) {
-			return shifts.AboutOverride(id, 0), h.rosters.EndOverride(ctx, roster, id, now)
+			return shifts.AboutOverride(id, 0), h.rosters.EndOverride(ctx, roster, o.Override, now, h.caller.Name)
 		}
 		return shifts.AboutOverride(id, 0), h.rosters.DeleteOverride(ctx, roster, id, h.caller.Name)
 	})

@@ -1221,6 +1221,9 @@ type ListDeletedParams struct {
 
 // RestoreParams defines parameters for Restore.
 type RestoreParams struct {
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
@@ -2384,6 +2387,19 @@ func (siw *ServerInterfaceWrapper) Restore(w http.ResponseWriter, r *http.Reques
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params RestoreParams
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
 
 	// ------------- Optional query parameter "dry_run" -------------
 

@@ -42,7 +42,7 @@ type API struct {
 	publicURL string
 	offset    func() time.Duration
 	log       *slog.Logger
-	changing  chan struct{} // those who change something
+	doors     doors
 }
 
 // New makes an API.
@@ -53,7 +53,7 @@ func New(c Config) *API {
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
 	}
-	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, offset: c.Offset, log: c.Log, changing: make(chan struct{}, maxChanging)}
+	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, offset: c.Offset, log: c.Log, doors: newDoors()}
 }
 
 // Caller is who sent a request, as the key says.

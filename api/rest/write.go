@@ -33,7 +33,7 @@ func (a *API) Change(method, path string, need Need, call Call) func(http.Respon
 			problem.Write(w, p)
 			return
 		}
-		answer, err := a.change(r, c, need, op, call)
+		answer, err := a.change(r, c, need, path, op, call)
 		if err != nil {
 			a.Fail(w, r, err)
 			return
@@ -86,14 +86,14 @@ func (a *answer) write(w http.ResponseWriter) {
 // errGivenUp rolls a transaction back whose answer counts all the same.
 var errGivenUp = errors.New("given up")
 
-func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call Call) (given *answer, err error) {
+func (a *API) change(r *http.Request, c Caller, need Need, path string, op *operation, call Call) (given *answer, err error) {
 	ctx, query := r.Context(), r.URL.Query()
 	dry := query.Get("dry_run") == "true"
 	id := r.Header.Get("Idempotency-Key")
 	if dry || !op.takes("Idempotency-Key") {
 		id = ""
 	}
-	leave, err := a.enter(ctx)
+	leave, err := a.enter(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +116,10 @@ func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call C
 		if err := tied.may(ctx, c, need, r); err != nil {
 			return err
 		}
-		if err := tied.lock(ctx, r); err != nil {
+		if err := tied.lock(ctx, path); err != nil {
 			return err
 		}
-		view, err := tied.view(ctx, r)
+		view, err := tied.view(ctx, r, path)
 		if err != nil {
 			return err
 		}
@@ -159,16 +159,33 @@ func (a *API) change(r *http.Request, c Caller, need Need, op *operation, call C
 	return given, err
 }
 
-// maxChanging is how many changes are made at the same time; more wait at the door. One of the whole
-// configuration may take seconds, in which those that wait for it must not have all connections: whoever sends
-// an alert or acknowledges needs one.
-const maxChanging = 4
+// How many changes are made at the same time; more wait at a door. One of the whole configuration may take
+// seconds, in which those that wait for it must not have all connections: whoever sends an alert or acknowledges
+// needs one.
+const (
+	maxChanging = 4 // parts of the configuration
+	maxBeside   = 3 // shifts and keys, which wait for nobody
+)
+
+// doors are where changes wait for their turn.
+type doors struct{ whole, parts, beside chan struct{} }
+
+func newDoors() doors {
+	return doors{make(chan struct{}, 1), make(chan struct{}, maxChanging), make(chan struct{}, maxBeside)}
+}
 
 // enter waits for a place among those who change something; leave gives it back.
-func (a *API) enter(ctx context.Context) (leave func(), err error) {
+func (a *API) enter(ctx context.Context, path string) (leave func(), err error) {
+	door := a.doors.parts
+	switch {
+	case path == configurationPath:
+		door = a.doors.whole
+	case isBeside(path):
+		door = a.doors.beside
+	}
 	select {
-	case a.changing <- struct{}{}:
-		return func() { <-a.changing }, nil
+	case door <- struct{}{}:
+		return func() { <-door }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-time.After(patience):
@@ -179,18 +196,24 @@ func (a *API) enter(ctx context.Context) (leave func(), err error) {
 // patience is how long a change waits for its turn.
 const patience = 10 * time.Second
 
-// beside are the parts of paths to what is no part of the configuration: shifts are taken and swapped while
+// beside are the parts of routes to what is no part of the configuration: shifts are taken and swapped while
 // that is being changed as a whole.
-var beside = []string{"/overrides", "/swaps", "/feeds", "/keys"}
+var beside = []string{"}/overrides", "}/swaps", "}/feeds", "}/keys"}
+
+func isBeside(path string) bool {
+	return slices.ContainsFunc(beside, func(part string) bool { return strings.Contains(path, part) })
+}
 
 // lock keeps the whole configuration as it is while it is changed as a whole: whoever changes a part of it
 // does so before, or after.
-func (a *API) lock(ctx context.Context, r *http.Request) error {
-	path := r.URL.Path
+func (a *API) lock(ctx context.Context, path string) error {
+	if err := a.rosters.Unhurried(ctx); err != nil {
+		return err
+	}
 	switch {
 	case path == configurationPath:
 		return a.rosters.TakeConfiguration(ctx)
-	case slices.ContainsFunc(beside, func(part string) bool { return strings.Contains(path, part) }):
+	case isBeside(path):
 		return nil
 	}
 	return a.rosters.ShareConfiguration(ctx)

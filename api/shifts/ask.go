@@ -86,16 +86,16 @@ func (b Book) understand(ctx context.Context, who rosters.Person, s said) (w ros
 	c, _ := stored.Compile() // what cannot be read has nobody on call
 	w = rosterdb.Wish{Person: who.ID, Roster: stored.ID}
 	if s.take {
-		may, err := b.mayTake(ctx, stored, who.ID)
+		w.Kind = rosterdb.WishTake
+		if w.Give, refusal = s.taken(who, b.Now); refusal != "" {
+			return w, refusal, nil
+		}
+		may, err := b.mayTake(ctx, stored, w.Give, who.ID)
 		if err == nil && !may {
 			return w, fmt.Sprintf(say.mayNot, stored.ID), nil
 		}
 		if err != nil {
 			return w, "", err
-		}
-		w.Kind = rosterdb.WishTake
-		if w.Give, refusal = s.taken(who, b.Now); refusal != "" {
-			return w, refusal, nil
 		}
 		if w.Whom = onCall(c, w.Give); slices.Equal(w.Whom, []rosters.PersonID{who.ID}) && !anyGap(c, w.Give) {
 			refusal = fmt.Sprintf(say.already, stored.ID)
@@ -182,19 +182,31 @@ func (b Book) called(ctx context.Context, r rosterdb.Roster, name string) (roste
 	return found, nil
 }
 
-// mayTake reports whether somebody may take shifts of a roster: whoever is one of its people, or a member of
+// mayTake reports whether somebody may take a shift of a roster: whoever is one of its people then, or a member of
 // the team that owns it.
-func (b Book) mayTake(ctx context.Context, r rosterdb.Roster, who rosters.PersonID) (bool, error) {
-	for _, t := range r.Rotations {
-		if slices.Contains(t.Participants, who) {
-			return true, nil
-		}
+func (b Book) mayTake(ctx context.Context, r rosterdb.Roster, shift rosters.Span, who rosters.PersonID) (bool, error) {
+	if slices.Contains(peopleOf(r.Roster, shift), who) {
+		return true, nil
 	}
 	if r.Team == "" {
 		return false, nil
 	}
 	role, err := b.Rosters.RoleOf(ctx, r.Team, who)
 	return role == rosters.Owner || role == rosters.TeamMember, err
+}
+
+// peopleOf are those who stand in a roster's rotations at some time within a span.
+func peopleOf(r rosters.Roster, span rosters.Span) (all []rosters.PersonID) {
+	revisions := append(slices.Clip(r.Earlier), rosters.Revision{Since: r.Since, Rotations: r.Rotations})
+	for i, v := range revisions {
+		if !v.Since.Before(span.To) || i+1 < len(revisions) && !revisions[i+1].Since.After(span.From) {
+			continue
+		}
+		for _, t := range v.Rotations {
+			all = append(all, t.Participants...)
+		}
+	}
+	return all
 }
 
 // unreachable is why somebody who is about to come on call cannot be paged, "" if nobody is.

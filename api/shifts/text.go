@@ -162,7 +162,7 @@ func (b Book) take(ctx context.Context, who rosters.Person, w rosterdb.Wish) err
 	if err != nil {
 		return err
 	}
-	may, err := b.mayTake(ctx, stored, who.ID)
+	may, err := b.mayTake(ctx, stored, w.Give, who.ID)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ plan showed is what is done: if somebody changes anything meanwhile, it is refus
 Where nobody can be asked, name the plan that was looked at, with --plan, or say --yes. A change that would
 leave an alert with nobody to page is refused unless --force.`,
 		Example: `  rouse apply -f rouse.yaml
-  rouse apply -f rouse.yaml --plan 3f9c1e8a0b7d2c44
+  rouse apply -f rouse.yaml --plan 3f9c1e8a0b7d2c44-51c0a2f3
   rouse apply -f rosters.yaml --keep --from "2026-12-24 09:00" --yes`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,6 +43,9 @@ leave an alert with nobody to page is refused unless --force.`,
 				return err
 			}
 			if flags.plan != "" {
+				if flags.plan, err = ch.basis(flags.plan); err != nil {
+					return err
+				}
 				return c.carryOut(cmd.Context(), ch, flags, true)
 			}
 			agreed, err := c.agree(cmd, ch, &flags, ask)

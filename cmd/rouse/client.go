@@ -126,9 +126,15 @@ type problem struct {
 func (p problem) text() string {
 	var lines []string
 	for _, e := range p.Errors {
-		lines = append(lines, strings.TrimPrefix(e.Pointer, "/")+e.Parameter+": "+e.Detail)
+		where := strings.TrimPrefix(e.Pointer, "/") + e.Parameter
+		if where != "" {
+			where += ": "
+		}
+		lines = append(lines, where+e.Detail)
 	}
 	switch {
+	case p.Type == "/problems/opens-hole":
+		return "refused, as an alert would then find nobody to page:\n  " + strings.Join(lines, "\n  ") + "\nClose the hole first, or say --force."
 	case len(lines) > 0:
 		return strings.Join(lines, "\n  ")
 	case p.Detail != "":
@@ -167,7 +173,7 @@ func (c *client) refused(res *http.Response, raw []byte) error {
 	case res.StatusCode == http.StatusUnauthorized:
 		text = c.base + " does not know the key in ROUSE_TOKEN: `rouse token list` shows the keys there are"
 	case res.StatusCode == http.StatusForbidden:
-		text += "\nThe key in ROUSE_TOKEN may not do this: use one with a wider scope (`rouse token create --help`)."
+		text += "\nThe key in ROUSE_TOKEN may not do this: `rouse token create --help` says which could."
 	}
 	return &refusal{res.StatusCode, clean(text), p}
 }

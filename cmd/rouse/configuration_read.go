@@ -137,6 +137,15 @@ func (f *configurationFile) refuse(line int, at, detail string) {
 	f.wrong = append(f.wrong, mistake{place{f.file, line}, strings.TrimSpace(strings.TrimPrefix(at, "/") + " " + detail)})
 }
 
+// spent counts a value or a field, those behind an alias each time it stands, and reports whether no more is
+// read: a short file may mean a long one.
+func (f *configurationFile) spent(line int, at string) bool {
+	if f.nodes++; f.nodes == maxNodes {
+		f.refuse(line, at, fmt.Sprintf("is beyond the %d values that are read", maxNodes))
+	}
+	return f.nodes >= maxNodes
+}
+
 // value reads what a node holds. It goes as deep as the shape does, so that nothing deeper is come to.
 func (f *configurationFile) value(n *yaml.Node, s *shape, at string) any {
 	f.places[at] = place{f.file, n.Line}
@@ -144,11 +153,8 @@ func (f *configurationFile) value(n *yaml.Node, s *shape, at string) any {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if f.nodes++; f.nodes == maxNodes {
-		f.refuse(line, at, fmt.Sprintf("is beyond the %d values that are read", maxNodes))
-	}
 	switch {
-	case f.nodes >= maxNodes:
+	case f.spent(line, at):
 	case n.Style&yaml.TaggedStyle != 0:
 		f.refuse(line, at, "has the tag "+n.Tag+"; tags are not read here")
 	case s.kind == "object" && n.Kind == yaml.MappingNode:
@@ -207,6 +213,9 @@ func (f *configurationFile) list(n *yaml.Node, s *shape, at string, from int) []
 func (f *configurationFile) object(n *yaml.Node, s *shape, at string) map[string]any {
 	fields, lines := map[string]any{}, map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
+		if f.spent(n.Content[i].Line, at) {
+			return fields
+		}
 		key, value := n.Content[i], n.Content[i+1]
 		name := key.Value
 		field := at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
@@ -298,7 +307,7 @@ func (f *configurationFile) placeOf(pointer string) (place, bool) {
 		if p, ok := f.places[pointer]; ok {
 			return p, true
 		}
-		pointer = pointer[:strings.LastIndexByte(pointer, '/')]
+		pointer = pointer[:max(0, strings.LastIndexByte(pointer, '/'))]
 	}
 	return place{0, 1}, false
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -250,6 +251,10 @@ func TestApplyIsAgreedTo(t *testing.T) {
 	if err := os.WriteFile(file, []byte("people: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	var planned struct{ Plan string }
+	if out, err := api.call(t, "plan", "-f", file, "--json"); err != nil || json.Unmarshal([]byte(out), &planned) != nil || !strings.HasPrefix(planned.Plan, "3f9c1e8a0b7d2c44-") {
+		t.Fatalf("the plan has no name: %s (%v)", out, err)
+	}
 	for _, c := range []struct {
 		what   string
 		args   []string
@@ -261,8 +266,10 @@ func TestApplyIsAgreedTo(t *testing.T) {
 		{"with JSON", []string{"--json"}, 2, "say --plan", 0},
 		{"what opens a hole", []string{"--yes"}, 1, "nothing is changed: 1 hole would open, in which an alert finds nobody to page. Close them first, or say --force", 1},
 		{"forced", []string{"--yes", "--force"}, 0, "Done: 1 created, 1 deleted.", 2},
-		{"looked at before", []string{"--plan", "3f9c1e8a0b7d2c44"}, 0, "Done: 1 created, 1 deleted.", 1},
-		{"in JSON", []string{"--plan", "3f9c1e8a0b7d2c44", "--json"}, 0, `"based_on": "3f9c1e8a0b7d2c44"`, 1},
+		{"a plan with other flags", []string{"--plan", planned.Plan, "--keep"}, 1, "is not one of this file with these flags", 0},
+		{"a plan of nothing", []string{"--plan", "3f9c1e8a0b7d2c44"}, 1, "is not one of this file with these flags", 0},
+		{"looked at before", []string{"--plan", planned.Plan}, 0, "Done: 1 created, 1 deleted.", 1},
+		{"in JSON", []string{"--plan", planned.Plan, "--json"}, 0, `"based_on": "3f9c1e8a0b7d2c44"`, 1},
 	} {
 		api.asked = nil
 		out, err := api.call(t, append([]string{"apply", "-f", file}, c.args...)...)
@@ -282,5 +289,26 @@ func TestApplyIsAgreedTo(t *testing.T) {
 	}
 	if _, err := api.call(t, "plan"); exitStatus(err) != 2 || !strings.Contains(err.Error(), "-f is missing") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A short file with aliases means a long one: it is read no farther than one that is written out.
+func TestAliasesAreCountedEachTime(t *testing.T) {
+	var file strings.Builder
+	file.WriteString("people:\n  - &a {")
+	for i := range 5000 {
+		fmt.Fprintf(&file, "x%d: 1, ", i)
+	}
+	file.WriteString("handle: ann}\n")
+	for range 2000 {
+		file.WriteString("  - *a\n")
+	}
+	path := filepath.Join(t.TempDir(), "rouse.yaml")
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	api := newFakeAPI(t, nil)
+	if _, err := api.call(t, "plan", "-f", path); exitStatus(err) != 1 || len(api.asked) != 0 {
+		t.Errorf("got %v, asked %d times", err, len(api.asked))
 	}
 }

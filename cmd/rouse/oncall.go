@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -47,7 +48,7 @@ are paged for a service.`,
 				}
 			}
 			if at != "" {
-				t, err := r.parse(at)
+				t, err := r.soon(at, time.Now())
 				if err != nil {
 					return err
 				}
@@ -71,10 +72,13 @@ are paged for a service.`,
 			if err != nil {
 				return err
 			}
+			if len(list) == 0 && service != "" && roster != "" {
+				return errors.New(clean(fmt.Sprintf("service %s does not page roster %s: `rouse oncall --service %[1]s` shows whom it pages", service, roster)))
+			}
 			return c.print(onCallTable(list, r))
 		},
 	}
-	cmd.Flags().StringVar(&at, "at", "", "another time than now, such as \"2026-12-24 18:00\"")
+	cmd.Flags().StringVar(&at, "at", "", "another time than now, such as \"2026-12-24 18:00\" or 18:00")
 	cmd.Flags().StringVar(&service, "service", "", "only the rosters that are paged for this service")
 	cmd.Flags().StringVar(&roster, "roster", "", "only this roster")
 	flags.add(cmd)

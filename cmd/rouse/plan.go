@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,6 +96,25 @@ func (c *cli) newChange(cmd *cobra.Command, flags changeFlags) (*change, error) 
 	}
 	api, err := c.configurationClient()
 	return &change{file, api, r, query, flags}, err
+}
+
+// id names a plan: what it was made on, and of what.
+func (ch *change) id(basedOn string) string { return basedOn + "-" + ch.digest() }
+
+// digest tells what is to be done apart from anything else: the files as they are read, and the flags.
+func (ch *change) digest() string {
+	text, _ := json.Marshal(ch.sections) // it was read from text
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s?%s", text, ch.query.Encode()))
+	return hex.EncodeToString(sum[:4])
+}
+
+// basis is what a plan was made on, if it is one of just this change.
+func (ch *change) basis(plan string) (basedOn string, err error) {
+	basedOn, of, ok := strings.Cut(plan, "-")
+	if !ok || of != ch.digest() {
+		return "", errors.New(clean(fmt.Sprintf("nothing is changed: plan %s is not one of this file with these flags.\nSee what they would do: `%s`", plan, ch.command("plan"))))
+	}
+	return basedOn, nil
 }
 
 // rehearse asks what would come of it.
@@ -210,7 +231,7 @@ out stays as it is. With --check the exit status is 1 if there is something to c
 				return err
 			}
 			if flags.json {
-				err = c.printJSON(raw)
+				err = c.printPlan(ch.id(p.BasedOn), raw)
 			} else {
 				err = c.showPlan(ch, p)
 			}
@@ -225,6 +246,24 @@ out stays as it is. With --check the exit status is 1 if there is something to c
 	return cmd
 }
 
+// printPlan is the answer with the name of the plan, for apply.
+func (c *cli) printPlan(id string, raw json.RawMessage) error {
+	var answer map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return err
+	}
+	name, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	answer["plan"] = name
+	whole, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	return c.printJSON(whole)
+}
+
 func (c *cli) showPlan(ch *change, p plan) error {
 	if len(p.Changes) == 0 {
 		return c.print(said(green, "Nothing to change: the configuration is what the file says."))
@@ -232,11 +271,11 @@ func (c *cli) showPlan(ch *change, p plan) error {
 	if err := c.showChanges(p, ch.reader); err != nil {
 		return err
 	}
-	next := []string{"--plan " + p.BasedOn}
+	t := said("", "", p.counts("to create", "to change", "to delete")+". Nothing is saved.")
 	if len(p.Effects.HolesOpened) > 0 {
-		next = append(next, "--force")
+		t.add(red, "As it opens holes it is refused, unless --force is said, too.")
 	}
-	t := said("", "", p.counts("to create", "to change", "to delete")+". Nothing is saved.", "Next: "+ch.command("apply", next...))
+	t.add("", "Next: "+ch.command("apply", "--plan "+ch.id(p.BasedOn)))
 	return c.print(t)
 }
 

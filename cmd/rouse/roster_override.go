@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -24,11 +25,13 @@ type overrideBody struct {
 
 // overridden is the answer; of a dry run what would have been answered is within.
 type overridden struct {
-	ID      int64     `json:"id"`
-	Person  string    `json:"person"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Effects effects   `json:"effects"`
+	ID       int64     `json:"id"`
+	Kind     string    `json:"kind"`
+	Replaces string    `json:"replaces"`
+	Person   string    `json:"person"`
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Effects  effects   `json:"effects"`
 
 	DryRun bool        `json:"dry_run"`
 	Result *overridden `json:"result"`
@@ -93,18 +96,26 @@ func (c *cli) rosterOverrideCommand() *cobra.Command {
 	var flags spanFlags
 	var body overrideBody
 	var add, off bool
+	var cancel int64
 	cmd := &cobra.Command{
-		Use:   "override SLUG --to TIME",
+		Use:   "override SLUG [--to TIME | --cancel NUMBER]",
 		Short: "Put somebody on call, or take somebody off, for a span",
 		Long: `Override changes for a span who is on call in a roster: it replaces everybody, or one, with a person; or
-adds the person as an extra shift; or takes one off, or everybody.`,
+adds the person as an extra shift; or takes one off, or everybody. With --cancel it takes an override back,
+of one that has begun what is still to come. Without flags it lists those that are not over.`,
 		Example: `  rouse roster override bitbucket-im --person bob --to "2026-12-27 09:00"
   rouse roster override dba --person zoe --replaces ann --from 18:00 --to 22:00
   rouse roster override dba --person zoe --add --from "2026-11-27 00:00" --to "2026-11-28 00:00"
-  rouse roster override dba --off --replaces ann --to 18:00 --dry-run`,
+  rouse roster override dba --off --replaces ann --to 18:00 --dry-run
+  rouse roster override dba --cancel 7
+  rouse roster override dba`,
 		Args: takes("SLUG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case cancel != 0:
+				return c.cancelOverride(cmd.Context(), args[0], cancel, flags)
+			case cmd.Flags().NFlag() == 0:
+				return c.listOverrides(cmd.Context(), args[0], flags)
 			case add && off:
 				return usagef("--add and --off exclude each other: keep one")
 			case off && body.Person != "":
@@ -124,6 +135,7 @@ adds the person as an extra shift; or takes one off, or everybody.`,
 	cmd.Flags().StringVar(&body.Person, "person", "", "handle of whoever is on call instead, or besides")
 	cmd.Flags().StringVar(&body.Replaces, "replaces", "", "handle of the one person who is taken off (default everybody)")
 	cmd.Flags().StringVar(&body.Rotation, "rotation", "", "only this rotation of the roster")
+	cmd.Flags().Int64Var(&cancel, "cancel", 0, "take back the override of this number")
 	cmd.Flags().BoolVar(&add, "add", false, "an extra shift, besides whoever is on call")
 	cmd.Flags().BoolVar(&off, "off", false, "leave the place empty")
 	flags.add(cmd, "to")
@@ -145,19 +157,12 @@ func (c *cli) override(ctx context.Context, slug string, body overrideBody, flag
 	if err != nil {
 		return err
 	}
-	path := rosterPath(slug) + "/overrides"
-	query := url.Values{}
-	if flags.dry {
-		query.Set("dry_run", "true")
-	}
-	if flags.force {
-		query.Set("force", "true")
-	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
+	path := rosterPath(slug) + "/overrides" + flags.query()
 	var did overridden
 	raw, err := api.post(ctx, path, body, &did)
+	if r, ok := errors.AsType[*refusal](err); ok && body.Person == "" && body.Kind == "" && strings.Contains(r.text, "acts as nobody") {
+		return errors.New("the key in ROUSE_TOKEN acts as nobody, who takes no shifts: `rouse token create --scope respond --person ann --name \"ann's laptop\"` makes one that acts as somebody")
+	}
 	if err != nil {
 		return aboutRoster(slug, err)
 	}
@@ -167,31 +172,69 @@ func (c *cli) override(ctx context.Context, slug string, body overrideBody, flag
 	return c.print(overrideTable(slug, did, r))
 }
 
+// query is that of a change.
+func (f spanFlags) query() string {
+	query := url.Values{}
+	if f.dry {
+		query.Set("dry_run", "true")
+	}
+	if f.force {
+		query.Set("force", "true")
+	}
+	if len(query) == 0 {
+		return ""
+	}
+	return "?" + query.Encode()
+}
+
 func overrideTable(slug string, did overridden, r reader) (t table) {
 	made := did
 	if did.Result != nil {
 		made = *did.Result
 	}
-	who := cmp.Or(made.Person, "nobody")
 	if did.DryRun {
-		t.add("", fmt.Sprintf("Nothing is saved. %s would be on call in %s, %s – %s:", who, slug, r.show(made.From), r.show(made.To)))
-	} else {
-		t.add(green, fmt.Sprintf("%s is on call in %s, %s – %s (override %d).", who, slug, r.show(made.From), r.show(made.To), made.ID))
+		t.add("", "Nothing is saved. It would be:")
 	}
-	if len(did.Effects.Changes) == 0 {
-		t.add("", "That changes nothing in the next four weeks.")
-		return t
+	t.add(green, fmt.Sprintf("%s, %s – %s%s.", made.what(slug), r.show(made.From), r.show(made.To), made.number()))
+	did.Effects.tell(&t, r)
+	return t
+}
+
+// tell adds what comes of a change to a table.
+func (e effects) tell(t *table, r reader) {
+	if len(e.Changes) == 0 {
+		t.add("", "Nobody is on call otherwise by that.")
 	}
-	for _, m := range did.Effects.Changes {
+	for _, m := range e.Changes {
 		t.add("", fmt.Sprintf("  %s – %s: %s instead of %s", r.show(m.From), r.show(m.To), listed(m.After), listed(m.Before)))
 	}
-	if did.Effects.More > 0 {
-		t.add("", fmt.Sprintf("  and %d more", did.Effects.More))
+	if e.More > 0 {
+		t.add("", fmt.Sprintf("  and %d more", e.More))
 	}
-	for _, h := range did.Effects.HolesOpened {
+	for _, h := range e.HolesOpened {
 		t.add(red, fmt.Sprintf("  Hole: %s – %s, %s: %s. %s.", r.show(h.From), r.show(h.To), h.Where, h.Problem, h.Remedy))
 	}
-	return t
+}
+
+// what an override does, in words.
+func (o overridden) what(slug string) string {
+	switch {
+	case o.Kind == "take_off":
+		return cmp.Or(o.Replaces, "everybody") + " is taken off call in " + slug
+	case o.Kind == "add":
+		return o.Person + " is on call besides in " + slug
+	case o.Replaces != "":
+		return o.Person + " is on call instead of " + o.Replaces + " in " + slug
+	default:
+		return o.Person + " is on call in " + slug
+	}
+}
+
+func (o overridden) number() string {
+	if o.ID == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (override %d; --cancel %[1]d takes it back)", o.ID)
 }
 
 func listed(handles []string) string {

@@ -9,7 +9,7 @@ func (c *cli) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the pager: take alerts, page people, answer requests",
 		Long: `Serve takes alerts, pages people and answers requests, until it is told to stop (SIGTERM, Ctrl-C).
-It then finishes what it is sending, for 10 seconds at the most.
+It then finishes what it is sending, for 15 seconds at the most.
 
 Without ROUSE_DATABASE_URL it starts a private Postgres from binaries that are on the machine. That
 is for trying Rouse out: it has no replica and no backup.

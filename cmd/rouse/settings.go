@@ -33,7 +33,7 @@ const (
 	keeping  section = "What is kept"
 	logging  section = "Log"
 	rehearse section = "Rehearsals (`rouse prove`; never in production)"
-	clients  section = "Client commands (oncall, incidents, ack, page)"
+	clients  section = "Commands that ask a server (oncall, roster, coverage, incidents, ack, page, export, plan, apply)"
 )
 
 var serverSections = []section{database, server, paging, sms, push, watching, keeping, logging, rehearse}

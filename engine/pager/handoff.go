@@ -64,7 +64,7 @@ func (p *Pager) tellHandoffs(ctx context.Context) error {
 		}
 		var notices []enginedb.Notice
 		for _, r := range found {
-			some, err := p.handoffsOf(ctx, r.Roster, now)
+			some, err := p.handoffsOf(ctx, r, now)
 			if err != nil {
 				return err
 			}
@@ -77,12 +77,16 @@ func (p *Pager) tellHandoffs(ctx context.Context) error {
 }
 
 // handoffsOf is what people are to be told of one roster by now, whether they were or not.
-func (p *Pager) handoffsOf(ctx context.Context, r rosters.Roster, now time.Time) (notices []enginedb.Notice, err error) {
+func (p *Pager) handoffsOf(ctx context.Context, r rosterdb.Roster, now time.Time) (notices []enginedb.Notice, err error) {
 	if r.Handoff.Silent {
 		return nil, nil
 	}
 	calendar, _ := r.Compile() // what cannot be read has nobody on call
-	reliefs := calendar.Reliefs(now.Add(-2*offLate), now.Add(r.Handoff.Ahead+handoffEarly))
+	from := now.Add(-2 * offLate)
+	if r.CreatedAt.After(from) { // nobody changed over before there was the roster
+		from = r.CreatedAt
+	}
+	reliefs := calendar.Reliefs(from, now.Add(r.Handoff.Ahead+handoffEarly))
 	if len(reliefs) == 0 {
 		return nil, nil
 	}
@@ -96,7 +100,7 @@ func (p *Pager) handoffsOf(ctx context.Context, r rosters.Roster, now time.Time)
 		return nil, err
 	}
 	for _, relief := range reliefs {
-		h := handoff{roster: r, calendar: calendar, relief: relief, onCall: onCall, people: people, now: now}
+		h := handoff{roster: r.Roster, calendar: calendar, relief: relief, onCall: onCall, people: people, now: now}
 		notices = append(notices, h.notices()...)
 	}
 	return notices, nil

@@ -30,12 +30,20 @@ func (s Store) ShareConfiguration(ctx context.Context) error {
 	return nil
 }
 
+// Unhurried lets the transaction work out what comes of a change between two statements, for longer than a
+// connection grants.
+func (s Store) Unhurried(ctx context.Context) error {
+	if _, err := s.db.Exec(ctx, `select set_config('idle_in_transaction_session_timeout', $1, true)`, milliseconds(configurationIdle)); err != nil {
+		return fmt.Errorf("taking time: %w", err)
+	}
+	return nil
+}
+
 // TakeConfiguration lets the transaction alone change things that admins keep: what it reads from now on stays
 // as it is. It waits for changes that are under way.
 func (s Store) TakeConfiguration(ctx context.Context) error {
 	var b pgx.Batch
-	b.Queue(`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
-		milliseconds(configurationWait), milliseconds(configurationIdle))
+	b.Queue(`select set_config('lock_timeout', $1, true)`, milliseconds(configurationWait))
 	b.Queue(`select pg_advisory_xact_lock($1)`, int64(configurationLock))
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("waiting for changes of the configuration: %w", err)

@@ -149,9 +149,15 @@ func (s Store) writeOverride(ctx context.Context, roster rosters.RosterID, o ros
 	return err
 }
 
-// EndOverride ends an override that is under way, at an instant.
-func (s Store) EndOverride(ctx context.Context, roster rosters.RosterID, id string, at time.Time) error {
+// EndOverride ends an override that is under way, at an instant, and keeps the rest of it restorably for KeptFor.
+// By is who does it.
+func (s Store) EndOverride(ctx context.Context, roster rosters.RosterID, o rosters.Override, at time.Time, by string) error {
+	id, rest := o.ID, o
+	rest.From = at
 	row, err := rowID(id)
+	if err == nil {
+		err = s.Keep(ctx, TrashedOverride, string(roster)+"/"+id, rest, by)
+	}
 	if err == nil {
 		var tag pgconn.CommandTag
 		if tag, err = s.db.Exec(ctx, `update override set to_at = $3, version = version + 1 where roster = $1 and id = $2 and from_at < $3`, roster, row, at); err == nil && tag.RowsAffected() == 0 {

@@ -140,7 +140,8 @@ func (w *world) addService(id engine.ServiceID, levels ...engine.Level) {
 }
 
 func (w *world) addTeam(r *rand.Rand, t team, span time.Duration) {
-	made := rosters.Roster{ID: t.id, Name: string(t.id)}
+	// People change over every few seconds here, and every message is held against a page: nobody is told of that.
+	made := rosters.Roster{ID: t.id, Name: string(t.id), Handoff: rosters.Handoff{Silent: true}}
 	for i, how := range t.plans {
 		rotation := rosters.Rotation{ID: fmt.Sprint("turn-", i+1), Zone: "Europe/Berlin", Start: "2024-01-01T09:00:00", Rule: "FREQ=WEEKLY"}
 		for j := range 2 {
@@ -248,7 +249,7 @@ func (w *world) storePeople(ctx context.Context, db rosterdb.Store) error {
 		}
 	}
 	for _, r := range w.rosters {
-		if err := db.CreateRoster(ctx, rosters.Roster{ID: r.ID, Name: r.Name, Rotations: r.Rotations}, "prove"); err != nil {
+		if err := db.CreateRoster(ctx, rosters.Roster{ID: r.ID, Name: r.Name, Rotations: r.Rotations, Handoff: r.Handoff}, "prove"); err != nil {
 			return err
 		}
 		for _, o := range r.Overrides {
