@@ -332,6 +332,9 @@ func TestNothingOfAConfigurationIsHalfSaved(t *testing.T) {
 	d := newDesk(t)
 	d.must(201, "POST", "/v1/people", `{"handle": "gone"}`)
 	d.must(204, "DELETE", "/v1/people/gone", "")
+	if _, err := d.db.Exec(t.Context(), `update trash set body = null`); err != nil { // too long ago to be restored
+		t.Fatal(err)
+	}
 	at := time.Now().UTC().Add(hours(5))
 	d.must(201, "POST", "/v1/rosters/dba/overrides", fmt.Sprintf(`{"person": "carla", "from": %q, "to": %q}`, at.Format(time.RFC3339), at.Add(hours(1)).Format(time.RFC3339)))
 	document, _ := d.read(t)
@@ -344,8 +347,8 @@ func TestNothingOfAConfigurationIsHalfSaved(t *testing.T) {
 		want string
 	}{
 		{"a handle that rosters of the past name", map[string]any{"people": append(slices.Clone(document["people"].([]any)), map[string]any{"handle": "gone"})},
-			`409 /problems/conflict "person gone was deleted, and rosters of the past name that handle still. Restore it, or take another one." ` +
-				`[/people/3/handle (gone) person gone was deleted, and rosters of the past name that handle still. Restore it, or take another one.]`},
+			`409 /problems/conflict "person gone was deleted, and who was on call in the past is told by that handle still. Restore it (GET /v1/deleted), or take another one." ` +
+				`[/people/3/handle (gone) person gone was deleted, and who was on call in the past is told by that handle still. Restore it (GET /v1/deleted), or take another one.]`},
 		{"what cannot go", map[string]any{"people": without(document, "people", "carla"), "rosters": without(document, "rosters", "imoc")},
 			`409 /problems/in-use "roster imoc is the catch-all roster of this server's configuration. 1 more cannot be deleted either." ` +
 				`[roster imoc is the catch-all roster of this server's configuration] [carla is one of the people of last resort in this server's configuration]`},
@@ -760,5 +763,23 @@ func TestDurationsAreWholeMilliseconds(t *testing.T) {
 	d := newDesk(t)
 	if got := d.as("admin", "POST", "/v1/people/ann/contacts", `{"channel": "sms", "address": "+4915112345618", "after": "1.0000001s"}`); got.status != 422 || !strings.Contains(got.body, "whole milliseconds") {
 		t.Errorf("got %s", got.said())
+	}
+}
+
+// Whoever goes back to an older file has the same people again.
+func TestAnOlderFileBringsBackWhoWasDeleted(t *testing.T) {
+	d := newDesk(t)
+	d.must(201, "POST", "/v1/people", `{"handle": "dan", "name": "Dan"}`)
+	older, _ := d.read(t)
+	newer, _ := d.read(t)
+	newer["people"] = without(newer, "people", "dan")
+	d.must(200, "PUT", theConfiguration, written(t, newer))
+	d.must(404, "GET", "/v1/people/dan", "")
+	d.must(200, "PUT", theConfiguration, written(t, older))
+	if got := d.must(200, "GET", "/v1/people/dan", "").value(t); got["name"] != "Dan" {
+		t.Errorf("got %v", got)
+	}
+	if left := d.must(200, "GET", "/v1/deleted?kind=person", "").value(t)["items"].([]any); len(left) != 0 {
+		t.Errorf("he is among the deleted still: %v", left)
 	}
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
@@ -49,9 +50,28 @@ func (h handlers) owned(team TeamName) handlers {
 func (h handlers) writePerson(ctx context.Context, wire Person, version int) error {
 	p := wholePerson(wire)
 	if version == 0 {
-		return aboutPerson(wire.Handle, h.rosters.CreatePerson(ctx, p))
+		err := h.rosters.CreatePerson(ctx, p)
+		if errors.Is(err, rosterdb.ErrGone) { // an older file, say: it is the same person again
+			err = h.revive(ctx, p)
+		}
+		return aboutPerson(wire.Handle, err)
 	}
 	return aboutPerson(wire.Handle, h.rosters.UpdatePerson(ctx, p, version))
+}
+
+// revive restores somebody who was deleted, as they are to be now. ErrGone if that is too long ago.
+func (h handlers) revive(ctx context.Context, p rosters.Person) error {
+	id, err := h.rosters.DeletedPerson(ctx, p.ID)
+	if errors.Is(err, rosterdb.ErrNotFound) {
+		return rosterdb.ErrGone
+	}
+	if err == nil {
+		err = h.rosters.RestorePerson(ctx, id)
+	}
+	if err == nil {
+		err = h.rosters.UpdatePerson(ctx, p, rosterdb.AnyVersion)
+	}
+	return err
 }
 
 func (h handlers) writeTeam(ctx context.Context, wire Team, version int) error {

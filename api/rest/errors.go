@@ -34,7 +34,7 @@ func about(thing string, err error) error {
 	case errors.Is(err, rosterdb.ErrExists), errors.Is(err, enginedb.ErrExists):
 		return problem.Conflict.Because("There is a %s already.", thing)
 	case errors.Is(err, rosterdb.ErrGone):
-		return problem.Conflict.Because("%s was deleted, and rosters of the past name that handle still. Restore it, or take another one.", thing)
+		return problem.Conflict.Because("%s was deleted, and who was on call in the past is told by that handle still. Restore it (GET /v1/deleted), or take another one.", thing)
 	case errors.Is(err, rosterdb.ErrVersion), errors.Is(err, enginedb.ErrVersion):
 		return problem.Changed.Because("The version of %s that If-Match names is not the stored one.", thing)
 	case errors.Is(err, pager.ErrResolved):

@@ -176,6 +176,16 @@ func (s Store) Deleted(ctx context.Context, id int64) (Trashed, error) {
 	return t, nil
 }
 
+// DeletedPerson finds somebody who was deleted and can be restored, by handle; ErrNotFound if there is nobody.
+func (s Store) DeletedPerson(ctx context.Context, handle rosters.PersonID) (id int64, err error) {
+	err = s.db.QueryRow(ctx, `select id from trash where kind = $1 and slug = $2 and body is not null and deleted_at > now() - $3::interval
+		order by id desc limit 1`, TrashedPerson, handle, KeptFor).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("looking for person %s among the deleted: %w", handle, mapped(err, err))
+	}
+	return id, nil
+}
+
 // RestorePerson brings a deleted person back, with the contacts. ErrNotFound if it is not in the trash any
 // more, ErrExists if there is one of that handle.
 func (s Store) RestorePerson(ctx context.Context, id int64) error {
