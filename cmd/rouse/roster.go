@@ -31,7 +31,7 @@ func rosterPath(slug string) string { return "/v1/rosters/" + url.PathEscape(slu
 
 // aboutRoster makes a 404 say what to do.
 func aboutRoster(slug string, err error) error {
-	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusNotFound && strings.Contains(r.text, "no roster") {
+	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusNotFound && !strings.Contains(r.text, " of roster ") {
 		return errors.New(clean(fmt.Sprintf("there is no roster %s: `rouse oncall` lists the rosters there are", slug)))
 	}
 	return err

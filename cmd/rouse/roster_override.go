@@ -194,6 +194,7 @@ func overrideTable(slug string, did overridden, r reader) (t table) {
 	}
 	if did.DryRun {
 		t.add("", "Nothing is saved. It would be:")
+		made.ID = 0
 	}
 	t.add(green, fmt.Sprintf("%s, %s – %s%s.", made.what(slug), r.show(made.From), r.show(made.To), made.number()))
 	did.Effects.tell(&t, r)

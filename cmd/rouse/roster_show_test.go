@@ -292,7 +292,7 @@ func TestTakingAShift(t *testing.T) {
 		{"roster":"dba","from":"2026-11-20T12:00:00Z","to":"2026-11-20T17:00:00Z","before":["bob","carla"],"after":["ann"]}]}}`
 	api := newFakeAPI(t, map[string]string{"POST /v1/rosters/dba/overrides": answer})
 	out, err := api.call(t, "roster", "take", "dba", "--from", "2026-11-20 13:00", "--until", "18:00", "--zone", "Europe/Berlin")
-	want := "ann is on call in dba, Fri 2026-11-20 13:00 CET – Fri 2026-11-20 18:00 CET (override 7).\n" +
+	want := "ann is on call in dba, Fri 2026-11-20 13:00 CET – Fri 2026-11-20 18:00 CET (override 7; --cancel 7 takes it back).\n" +
 		"  Fri 2026-11-20 13:00 CET – Fri 2026-11-20 18:00 CET: ann instead of bob and carla\n"
 	if err != nil || out != want {
 		t.Errorf("got %q, %v; want %q", out, err, want)
@@ -304,12 +304,12 @@ func TestTakingAShift(t *testing.T) {
 
 func TestAnOverrideIsRehearsed(t *testing.T) {
 	api := newFakeAPI(t, map[string]string{"POST /v1/rosters/dba/overrides": `{"dry_run":true,"status":201,
-		"result":{"id":7,"kind":"take_off","from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z"},
+		"result":{"id":7,"kind":"take_off","replaces":"bob","from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z"},
 		"effects":{"changes":[{"from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z","before":["bob"],"after":[]}],
 			"holes_opened":[{"kind":"level","from":"2026-11-20T22:30:00Z","to":"2026-11-21T05:00:00Z","where":"bitbucket, severity 1 and 2, level 1",
 				"problem":"nobody is on call in roster dba","remedy":"Override it"}]}}`})
 	out, err := api.call(t, "roster", "override", "dba", "--off", "--replaces", "bob", "--from", "2026-11-20 23:30", "--to", "06:00", "--zone", "Europe/Berlin", "--dry-run")
-	want := "Nothing is saved. nobody would be on call in dba, Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET:\n" +
+	want := "Nothing is saved. It would be:\nbob is taken off call in dba, Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET.\n" +
 		"  Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET: nobody instead of bob\n" +
 		"  Hole: Fri 2026-11-20 23:30 CET – Sat 2026-11-21 06:00 CET, bitbucket, severity 1 and 2, level 1: nobody is on call in roster dba. Override it.\n"
 	if err != nil || out != want {
