@@ -113,7 +113,7 @@ func essence(inc Incident, now, then time.Time, stray int) Incident {
 	inc.OpenedAt, inc.AlertedAt, inc.AckedAt, inc.EndedAt = then, then, set(inc.AckedAt), set(inc.EndedAt)
 	for i := range inc.Escalations {
 		e := &inc.Escalations[i]
-		round, level := e.Round, e.Level
+		round := e.Round
 		e.Round = 2
 		e.RoundAt = latest(shift(e.RoundAt), then.Add(-LadderRest))
 		e.LevelUntil, e.WaitUntil, e.AckUntil, e.AskUntil = shift(e.LevelUntil), set(e.WaitUntil), shift(e.AckUntil), shift(e.AskUntil)
@@ -124,7 +124,7 @@ func essence(inc Incident, now, then time.Time, stray int) Incident {
 		e.Pages = slices.DeleteFunc(e.Pages, func(p Page) bool { return !p.Live() })
 		for j := range e.Pages {
 			p := &e.Pages[j]
-			current := p.Round == round && (p.Level == level || p.Level == 0) // a rest can end in level 0
+			current := p.Round == round // after a rest the ladder may come to any level once more
 			p.essence(current, shift, set, then)
 		}
 		slices.SortStableFunc(e.Pages, func(a, b Page) int { return a.compare(&b) })
