@@ -70,10 +70,11 @@ func (s Store) AddNotices(ctx context.Context, notices []Notice) error {
 }
 
 // AskedLast reports whether the last text to a number was a notice that one of some people may answer, told
-// within the last day, and no page.
+// within the last day or being told, and no page.
 func (s Store) AskedLast(ctx context.Context, people []rosters.PersonID, number string) (asked bool, err error) {
-	err = s.db.QueryRow(ctx, `select exists (select from notice n where n.person = any($1) and n.reply <> '' and n.told_at > clock_timestamp() - interval '1 day' and n.detail = 'sms'
-		and not exists (select from attempt a where a.channel = 'sms' and a.address = $2 and a.claimed_at > n.told_at))`, people, number).Scan(&asked)
+	err = s.db.QueryRow(ctx, `select exists (select from notice n where n.person = any($1) and n.reply <> '' and (n.told_at is null and n.tries > 0
+			or n.told_at > clock_timestamp() - interval '1 day' and n.detail = 'sms'
+			and not exists (select from attempt a where a.channel = 'sms' and a.address = $2 and a.claimed_at > n.told_at)))`, people, number).Scan(&asked)
 	if err != nil {
 		return false, fmt.Errorf("looking for what was asked: %w", err)
 	}

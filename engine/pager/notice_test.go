@@ -87,6 +87,11 @@ func TestANoticeIsAnsweredByText(t *testing.T) {
 	if asked() {
 		t.Error("Bob was asked, before he was told")
 	}
+	h.exec(`update notice set tries = 1 where person = 'bob'`)
+	if !asked() {
+		t.Error("Bob, who is being told and may have the text, was not asked")
+	}
+	h.exec(`update notice set tries = 0 where person = 'bob'`)
 	if err := h.TellNow(t.Context()); err != nil {
 		t.Fatal(err)
 	}
