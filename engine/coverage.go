@@ -295,33 +295,13 @@ func (t *Trouble) on(cause Cause, channel rosters.Channel) {
 	}
 }
 
-// hours are when severity 3 pages (rule 9). A rotation that covers in working hours has somebody on call
-// just then; hours that cannot be read are always, as for Hours.Contains.
+// hours are when severity 3 pages (rule 9).
 func (p *proof) hours(h rosters.Hours) []rosters.Span {
 	key := fmt.Sprintf("%q", h)
-	if open, ok := p.open[key]; ok {
-		return open
+	open, ok := p.open[key]
+	if !ok {
+		open = h.Open(p.span.From, p.span.To)
+		p.open[key] = open
 	}
-	windows := h.Windows
-	if len(windows) == 0 {
-		windows = officeHours
-	}
-	working := rosters.Roster{Rotations: []rosters.Rotation{{Zone: h.Zone, Start: p.span.From.AddDate(0, 0, -7).Format("2006-01-02T15:04:05"),
-		Rule: "FREQ=WEEKLY", Hours: windows, Participants: []rosters.PersonID{"open"}}}}
-	open := []rosters.Span{p.span}
-	if calendar, err := working.Compile(); err == nil {
-		open = nil
-		for _, m := range calendar.Spans(p.span.From, p.span.To) {
-			if len(m.Persons) > 0 {
-				open = append(open, m.Span)
-			}
-		}
-	}
-	p.open[key] = open
 	return open
 }
-
-// officeHours are the working hours of rosters.Hours without windows.
-var officeHours = []rosters.Window{{
-	Days: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}, From: "09:00", To: "17:00",
-}}

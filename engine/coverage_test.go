@@ -10,6 +10,11 @@ import (
 	"rouse/rosters"
 )
 
+// officeHours are the working hours of rosters.Hours without windows.
+var officeHours = []rosters.Window{{
+	Days: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}, From: "09:00", To: "17:00",
+}}
+
 // house is a Coverage that is being put together, and the week it is asked about: that of monday10, in
 // UTC. Ann is on call in roster dba, the only level of bitbucket's policy, and cat in roster imoc, each
 // all the week; zed is the last resort. The server sends push and SMS.

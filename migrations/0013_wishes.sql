@@ -21,5 +21,5 @@ create index wish_roster on wish (roster);
 create index wish_swap on wish (swap) where swap is not null;
 create index wish_until on wish (until_at);
 
--- What stands below a notice's text where it can be answered: in a text message.
+-- What stands before a notice's text where it can be answered: in a text message.
 alter table notice add column reply text not null default '';

@@ -29,7 +29,6 @@ func (h Handoff) validate() error {
 type Relief struct {
 	At      time.Time
 	On, Off []PersonID // who comes, and who goes
-	Persons []PersonID // who is on call from then on
 }
 
 // Reliefs lists those within (from, to), in order.
@@ -37,7 +36,7 @@ func (c *Calendar) Reliefs(from, to time.Time) (all []Relief) {
 	spans := c.Spans(from, to)
 	for i := 1; i < len(spans); i++ {
 		before, after := spans[i-1].Persons, spans[i].Persons
-		r := Relief{At: spans[i].From, On: lacking(after, before), Off: lacking(before, after), Persons: after}
+		r := Relief{At: spans[i].From, On: lacking(after, before), Off: lacking(before, after)}
 		if len(r.On)+len(r.Off) > 0 { // the same people in another order are no relief
 			all = append(all, r)
 		}

@@ -22,7 +22,7 @@ func TestReliefs(t *testing.T) {
 	}
 	var got []string
 	for _, r := range c.Reliefs(berlin("Jan 5 12:00"), berlin("Jan 8 11:00")) {
-		got = append(got, fmt.Sprintf("%s +%v -%v: %v", r.At.In(zone).Format("Jan 2 15:04"), r.On, r.Off, r.Persons))
+		got = append(got, fmt.Sprintf("%s +%v -%v: %v", r.At.In(zone).Format("Jan 2 15:04"), r.On, r.Off, c.OnCall(r.At)))
 	}
 	want := []string{
 		"Jan 6 09:00 +[bob] -[ann]: [bob zoe]",
@@ -30,7 +30,7 @@ func TestReliefs(t *testing.T) {
 		"Jan 6 18:00 +[] -[yan]: [bob zoe]",
 		"Jan 7 09:00 +[ann] -[bob]: [ann zoe]",
 		"Jan 8 09:00 +[] -[ann]: [zoe]",
-		"Jan 8 10:00 +[bob] -[]: [zoe bob]",
+		"Jan 8 10:00 +[bob] -[]: [bob zoe]",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

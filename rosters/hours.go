@@ -36,6 +36,28 @@ func (h Hours) NextOpen(at time.Time) time.Time {
 	return at
 }
 
+// Open lists when working hours are within [from, to), in order, each as long as it can be.
+func (h Hours) Open(from, to time.Time) (all []Span) {
+	loc, week, err := h.compile()
+	if err != nil || len(week) == 0 {
+		return []Span{{from.UTC(), to.UTC()}}
+	}
+	for open, phase := range week.phases(loc, from) {
+		if !phase.From.Before(to) {
+			break
+		}
+		s := Span{phase.From.UTC(), earlier(phase.To, to).UTC()}
+		switch last := len(all) - 1; {
+		case !open:
+		case last >= 0 && all[last].To.Equal(s.From):
+			all[last].To = s.To
+		default:
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 func (h Hours) compile() (*time.Location, week, error) {
 	var errs FieldErrors
 	loc, err := loadZone(h.Zone)

@@ -25,6 +25,14 @@ type Person struct {
 	Contacts []Contact
 }
 
+// Location is where the person's clocks are; UTC if the zone is not known.
+func (p Person) Location() *time.Location {
+	if zone, err := loadZone(p.Zone); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
 // Contact is one line of a person's paging plan: after how long, on which channel, at which address.
 type Contact struct {
 	Channel  Channel       `json:"channel"`

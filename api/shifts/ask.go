@@ -107,7 +107,7 @@ func (b Book) understand(ctx context.Context, who rosters.Person, s said) (w ros
 
 // taken is the span of a take.
 func (s said) taken(who rosters.Person, now time.Time) (span rosters.Span, refusal string) {
-	zone := zoneOf(who)
+	zone := who.Location()
 	span.From = now.Truncate(time.Microsecond)
 	if s.from.day != nil || s.from.timed {
 		span.From = s.from.after(now.In(zone))
@@ -137,7 +137,7 @@ func (b Book) understandSwap(ctx context.Context, who rosters.Person, s said, st
 		return w, fmt.Sprintf(in(who.Language).noPerson, stored.ID), nil
 	}
 	w = rosterdb.Wish{Person: who.ID, Kind: rosterdb.WishOffer, Roster: stored.ID, Partner: partner.ID}
-	find := shiftFinder{who: who, roster: stored.ID, calendar: c, now: b.Now.In(zoneOf(who))}
+	find := shiftFinder{who: who, roster: stored.ID, calendar: c, now: b.Now.In(who.Location())}
 	if w.Give, refusal = find.shift(who, s.give); refusal != "" {
 		return w, refusal, nil
 	}

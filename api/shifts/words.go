@@ -108,11 +108,11 @@ func english(who rosters.Person) rosters.Person {
 
 // moment is an instant by the clock of somebody's zone.
 func moment(who rosters.Person, at time.Time) string {
-	return short(who, at) + " " + at.In(zoneOf(who)).Format("MST")
+	return short(who, at) + " " + at.In(who.Location()).Format("MST")
 }
 
 func short(who rosters.Person, at time.Time) string {
-	at = at.In(zoneOf(who))
+	at = at.In(who.Location())
 	return in(who.Language).days[at.Weekday()] + " " + at.Format("2006-01-02 15:04")
 }
 
@@ -127,13 +127,6 @@ func spell(who rosters.Person, s rosters.Span) string {
 // dayText is a day in words.
 func dayText(who rosters.Person, at time.Time) string {
 	return in(who.Language).days[at.Weekday()] + " " + at.Format(time.DateOnly)
-}
-
-func zoneOf(who rosters.Person) *time.Location {
-	if zone, err := time.LoadLocation(who.Zone); err == nil {
-		return zone
-	}
-	return time.UTC
 }
 
 // names lists people by name.

@@ -18,7 +18,7 @@ type Notice struct {
 	Kind   string
 	About  string // of one thing a person is told once
 	Text   string
-	Reply  string    // what stands below it in a text message: how to answer; "": nothing
+	Reply  string    // what stands before it in a text message: how to answer; "": nothing
 	Until  time.Time // from then on it is of no use
 	Tries  int       // this one included
 	Due    time.Time `db:"-"` // not told earlier; zero: at once
@@ -72,7 +72,7 @@ func (s Store) AddNotices(ctx context.Context, notices []Notice) error {
 // AskedLast reports whether the last text to a number was a notice that one of some people may answer, told
 // within the last day or being told, and no page.
 func (s Store) AskedLast(ctx context.Context, people []rosters.PersonID, number string) (asked bool, err error) {
-	err = s.db.QueryRow(ctx, `select exists (select from notice n where n.person = any($1) and n.reply <> '' and (n.told_at is null and n.tries > 0
+	err = s.db.QueryRow(ctx, `select exists (select from notice n where n.person = any($1) and n.reply <> '' and (n.told_at is null and n.tries > 0 and n.detail = ''
 			or n.told_at > clock_timestamp() - interval '1 day' and n.detail = 'sms'
 			and not exists (select from attempt a where a.channel = 'sms' and a.address = $2 and a.claimed_at > n.told_at)))`, people, number).Scan(&asked)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s Store) DropNotices(ctx context.Context, who rosters.PersonID, kind, abou
 
 // ClaimNotices takes what is to be told now, for the time of a lease.
 func (s Store) ClaimNotices(ctx context.Context, limit int, lease Lease) ([]Notice, error) {
-	rows, _ := s.db.Query(ctx, `update notice n set lease_until = clock_timestamp() + $3::interval + $2::interval, tries = n.tries + 1
+	rows, _ := s.db.Query(ctx, `update notice n set lease_until = clock_timestamp() + $3::interval + $2::interval, tries = n.tries + 1, detail = ''
 		from (select id from notice where told_at is null and lease_until <= clock_timestamp() + $3::interval and until_at > clock_timestamp() + $3::interval
 			order by lease_until, id limit $1 for update skip locked) due
 		where n.id = due.id returning n.id, n.person, n.kind, n.about, n.text, n.reply, n.until_at, n.tries`, limit, lease.For, lease.Offset)

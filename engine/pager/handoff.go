@@ -62,57 +62,56 @@ func (p *Pager) tellHandoffs(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var notices []enginedb.Notice
+		var handoffs []handoff
 		for _, r := range found {
-			some, err := p.handoffsOf(ctx, r, now)
-			if err != nil {
-				return err
-			}
-			notices = append(notices, some...)
+			handoffs = append(handoffs, handoffsOf(r, now)...)
 		}
-		if err := p.addHandoffs(ctx, notices); err != nil {
+		if err := p.addHandoffs(ctx, handoffs); err != nil {
 			return err
 		}
 	}
 }
 
-// handoffsOf is what people are to be told of one roster by now, whether they were or not.
-func (p *Pager) handoffsOf(ctx context.Context, r rosterdb.Roster, now time.Time) (notices []enginedb.Notice, err error) {
+// handoffsOf are those of one roster of which somebody may be to be told by now.
+func handoffsOf(r rosterdb.Roster, now time.Time) (all []handoff) {
 	if r.Handoff.Silent {
-		return nil, nil
+		return nil
 	}
 	calendar, _ := r.Compile() // what cannot be read has nobody on call
 	from := now.Add(-2 * offLate)
 	if r.CreatedAt.After(from) { // nobody changed over before there was the roster
 		from = r.CreatedAt
 	}
-	reliefs := calendar.Reliefs(from, now.Add(r.Handoff.Ahead+handoffEarly))
-	if len(reliefs) == 0 {
-		return nil, nil
+	for _, relief := range calendar.Reliefs(from, now.Add(r.Handoff.Ahead+handoffEarly)) {
+		all = append(all, handoff{roster: r.Roster, calendar: calendar, relief: relief, onCall: calendar.OnCall(now), now: now})
 	}
-	onCall := calendar.OnCall(now)
-	concerned := slices.Clone(onCall)
-	for _, relief := range reliefs {
-		concerned = slices.Concat(concerned, relief.On, relief.Off)
-	}
-	people, err := rosterdb.New(p.cfg.DB).People(ctx, concerned)
-	if err != nil {
-		return nil, err
-	}
-	for _, relief := range reliefs {
-		h := handoff{roster: r.Roster, calendar: calendar, relief: relief, onCall: onCall, people: people, now: now}
-		notices = append(notices, h.notices()...)
-	}
-	return notices, nil
+	return all
 }
 
 // addHandoffs keeps what nobody was told yet, with what is open.
-func (p *Pager) addHandoffs(ctx context.Context, notices []enginedb.Notice) error {
+func (p *Pager) addHandoffs(ctx context.Context, handoffs []handoff) error {
+	var concerned []rosters.PersonID
+	for _, h := range handoffs {
+		concerned = append(append(append(concerned, h.onCall...), h.relief.On...), h.relief.Off...)
+	}
+	if len(concerned) == 0 {
+		return nil
+	}
+	slices.Sort(concerned)
+	people, err := rosterdb.New(p.cfg.DB).People(ctx, slices.Compact(concerned))
+	if err != nil {
+		return err
+	}
+	var notices []enginedb.Notice
+	for _, h := range handoffs {
+		h.people = people
+		notices = append(notices, h.notices()...)
+	}
 	if len(notices) == 0 {
 		return nil
 	}
 	db := enginedb.New(p.cfg.DB)
-	notices, err := db.NotTold(ctx, notices)
+	notices, err = db.NotTold(ctx, notices)
 	if err != nil || len(notices) == 0 {
 		return err
 	}
@@ -189,7 +188,7 @@ func byDay(zone string, at time.Time) time.Time {
 
 // onText is what whoever comes on call is told.
 func (h handoff) onText(who rosters.Person) string {
-	at, zone := h.relief.At, zoneOf(who)
+	at, zone := h.relief.At, who.Location()
 	text := fmt.Sprintf("You are on call in roster %s", h.roster.ID)
 	if at.After(h.now) {
 		text = fmt.Sprintf("You will be on call in roster %s from %s", h.roster.ID, clock(at, zone))
@@ -205,7 +204,7 @@ func (h handoff) onText(who rosters.Person) string {
 
 // offText is what whoever goes off is told.
 func (h handoff) offText(who rosters.Person) string {
-	text := fmt.Sprintf("You are off call in roster %s since %s", h.roster.ID, clock(h.relief.At, zoneOf(who)))
+	text := fmt.Sprintf("You are off call in roster %s since %s", h.roster.ID, clock(h.relief.At, who.Location()))
 	switch len(h.onCall) {
 	case 0:
 		return text + ". Nobody is on call there."
@@ -230,13 +229,6 @@ func (h handoff) names(ids []rosters.PersonID) string {
 
 func clock(at time.Time, zone *time.Location) string {
 	return at.In(zone).Format("Mon 2006-01-02 15:04 MST")
-}
-
-func zoneOf(who rosters.Person) *time.Location {
-	if zone, err := time.LoadLocation(who.Zone); err == nil {
-		return zone
-	}
-	return time.UTC
 }
 
 // whatIsOpen says in words what of some incidents a roster may be paged for, or a person has.

@@ -91,7 +91,11 @@ func TestANoticeIsAnsweredByText(t *testing.T) {
 	if !asked() {
 		t.Error("Bob, who is being told and may have the text, was not asked")
 	}
-	h.exec(`update notice set tries = 0 where person = 'bob'`)
+	h.exec(`update notice set detail = 'sms: refused' where person = 'bob'`)
+	if asked() {
+		t.Error("Bob was asked, though his provider refused it, and it rests")
+	}
+	h.exec(`update notice set tries = 0, detail = '' where person = 'bob'`)
 	if err := h.TellNow(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -88,11 +88,7 @@ func (p *Pager) warnings(c engine.Coverage, h engine.Hole, now time.Time, owners
 	}
 	slices.Sort(people)
 	for _, id := range slices.Compact(people) {
-		name := c.People[id].Zone
-		zone, err := time.LoadLocation(name)
-		if err != nil {
-			zone = time.UTC
-		}
+		who := c.People[id]
 		// A hole is known by where it is and when it ends: one that has begun begins anew each time it is looked at, and
 		// one that ends later than is looked does not end yet.
 		ends := "further notice"
@@ -104,7 +100,7 @@ func (p *Pager) warnings(c engine.Coverage, h engine.Hole, now time.Time, owners
 			latest = h.To
 		}
 		all = append(all, enginedb.Notice{Person: id, Kind: kind, About: fmt.Sprintf("%s until %s", h.Where(), ends),
-			Text: "An alert would find nobody: " + h.Text(zone), Due: rosters.NextDaytime(name, now, latest), Until: h.To})
+			Text: "An alert would find nobody: " + h.Text(who.Location()), Due: rosters.NextDaytime(who.Zone, now, latest), Until: h.To})
 	}
 	return all
 }
