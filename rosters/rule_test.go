@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -173,6 +174,8 @@ func FuzzRotation(f *testing.F) {
 	f.Add("Pacific/Apia", "2011-12-01T09:00:00", "FREQ=DAILY;COUNT=400", "", "2011-12-30,2011-12-31T09:00:00", "2040-01-01T00:00:00", "ann", int64(0), 0, 0, "0-6 00:00-24:00,1 02:00-02:00", uint32(1_325_200_000), uint32(24))
 	f.Add("America/Nuuk", "2024-01-31T23:30:00", "FREQ=MONTHLY;BYMONTHDAY=-1;UNTIL=20991231", "00:15", "2026-02-28", "", "ann,ann", int64(time.Minute), 1000, 200000, "", uint32(1_780_000_000), uint32(700))
 	f.Add("UTC", "1970-01-01T00:00:00", "FREQ=DAILY;BYMONTH=1;UNTIL=21991231;BYHOUR=1,2", "", "", "2199-12-31T00:00:00", "ann", int64(0), 0, 0, "", uint32(1_780_000_000), uint32(24))
+	f.Add("Europe/Berlin", "2026-01-05T08:00:00", "EVERY=3605", "", "", "", "ann,,bob", int64(time.Hour), 2, 1, "1-5 12:31:23-06:00:01", uint32(1_780_000_000), uint32(700))
+	f.Add("America/Santiago", "1970-01-01T00:00:00", "EVERY=0", "", "", "", "ann", int64(0), 0, 0, "", uint32(0), uint32(24))
 	f.Fuzz(func(t *testing.T, zone, start, rule, times, without, besides, people string, length int64, each, ahead int, hours string, asked, span uint32) {
 		list := func(s string) []string {
 			if s == "" {
@@ -182,6 +185,13 @@ func FuzzRotation(f *testing.F) {
 		}
 		r := Rotation{ID: "r", Zone: zone, Start: start, Rule: rule, Times: list(times), Without: list(without), Besides: list(besides),
 			Length: time.Duration(length), Each: each, Ahead: ahead, Everyone: ahead%3 == 1, Rank: each}
+		if seconds, ok := strings.CutPrefix(rule, "EVERY="); ok { // no rule, but so long
+			n, _ := strconv.ParseInt(seconds, 10, 64) // whatever comes of it
+			r.Rule, r.Every = "", time.Duration(n)*time.Second
+			if n == 0 {
+				r.Every = 1
+			}
+		}
 		for _, p := range list(people) {
 			r.Participants = append(r.Participants, PersonID(p))
 		}
