@@ -164,12 +164,7 @@ func TestOneShiftIsGivenAwayOnce(t *testing.T) {
 	for partner, place := range offered {
 		go func() { answers <- d.as(partner, "POST", place, "") }()
 	}
-	for waiting := 0; waiting < 2; {
-		if err := d.db.QueryRow(t.Context(), `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`).Scan(&waiting); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(5 * time.Millisecond) // Postgres gives no signal
-	}
+	d.waiting(t, "", 2)
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}

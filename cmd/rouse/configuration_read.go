@@ -16,9 +16,10 @@ import (
 
 // What is read of files.
 const (
-	maxFile  = 64 << 20  // bytes
-	maxNodes = 2_000_000 // values, those of aliases counted each time: a small file can stand for a huge one
-	maxWrong = 20        // mistakes that are told
+	maxFile    = 64 << 20  // bytes
+	maxNodes   = 2_000_000 // values, those of aliases counted each time: a small file can stand for a huge one
+	maxWrong   = 20        // mistakes that are told
+	mostFaults = 1000      // after which no more is read
 )
 
 // configurationFile is the configuration that one or several files hold, and where in them each part of it
@@ -134,6 +135,10 @@ func (f *configurationFile) notYAML(err error) {
 }
 
 func (f *configurationFile) refuse(line int, at, detail string) {
+	if len(f.wrong) == mostFaults {
+		f.nodes = maxNodes
+		return
+	}
 	f.wrong = append(f.wrong, mistake{place{f.file, line}, strings.TrimSpace(strings.TrimPrefix(at, "/") + " " + detail)})
 }
 

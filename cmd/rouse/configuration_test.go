@@ -308,7 +308,7 @@ func TestAliasesAreCountedEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	api := newFakeAPI(t, nil)
-	if _, err := api.call(t, "plan", "-f", path); exitStatus(err) != 1 || len(api.asked) != 0 {
+	if _, err := api.call(t, "plan", "-f", path); exitStatus(err) != 1 || !strings.HasSuffix(err.Error(), "and 980 more") || len(api.asked) != 0 {
 		t.Errorf("got %v, asked %d times", err, len(api.asked))
 	}
 }
