@@ -216,6 +216,7 @@ func TestE2EReceiptsInAnyOrder(t *testing.T) {
 		if err := h.twilioIsIdle(); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		}
+		h.becomes(key, "known to be pushed", func(i told) bool { return strings.Contains(i.attempts(ann), "push sent") })
 		if err := ann.screen.Press("Acknowledge"); err != nil {
 			t.Fatal(err)
 		}
