@@ -71,7 +71,7 @@ func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com",
 		Channels:  map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true},
 		CatchAll:  engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"carla"}},
-		Intake:    intake.New(intake.Config{Engine: d.engine, Log: log}),
+		Intake:    intake.New(intake.Config{Engine: d.engine, Keys: NewKeyring(db, log), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: db, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: d.engine, Log: log})})
 }

@@ -35,6 +35,9 @@ func (w *response) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// Known notes whose key it is.
+func (w *response) Known(prefix string) { w.key = prefix }
+
 // Unwrap lets http.ResponseController through.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 

@@ -73,8 +73,8 @@ type server struct {
 
 // route is one line of the table.
 type route struct {
-	method string // GET stands for HEAD as well
-	path   string
+	method string // GET stands for HEAD as well; several are parted by spaces
+	path   string // "/v2/alerts/*" stands for all that is below /v2/alerts, whose names the handler reads
 	who    access
 	answer answer
 }
@@ -94,8 +94,8 @@ func (s *server) routes(c Config) []route {
 	const services, service = "/v1/services", "/v1/services/{slug}"
 	const incidents, incident = "/v1/incidents", "/v1/incidents/{key}"
 	return []route{
-		{"POST", "/v1/alerts", intakes, sender(c.Intake.Alerts)},
-		{"POST", "/v1/alertmanager", intakes, sender(c.Intake.Alertmanager)},
+		{"POST", "/v1/alerts", intakes, plain(c.Intake.Alerts)},
+		{"POST", "/v1/alertmanager", intakes, plain(c.Intake.Alertmanager)},
 
 		{"GET", incidents, read, operation((*calls).ListIncidents)},
 		{"GET", incident, read, operation((*calls).GetIncident)},
@@ -229,14 +229,7 @@ func callerOf(k enginedb.Key) rest.Caller {
 	return rest.Caller{Key: k.ID, Name: k.Name, Person: k.Person, Admin: permits(k.Scopes, admin)}
 }
 
-// sender answers whoever sends alerts.
-func sender(take func(http.ResponseWriter, *http.Request, engine.ServiceID)) answer {
-	return func(*server, route) func(http.ResponseWriter, *http.Request, enginedb.Key) {
-		return func(w http.ResponseWriter, r *http.Request, k enginedb.Key) { take(w, r, k.Service) }
-	}
-}
-
-// plain answers by a handler that asks for no key.
+// plain answers by a handler that asks for no key, or looks for it itself.
 func plain(h http.HandlerFunc) answer {
 	return func(*server, route) func(http.ResponseWriter, *http.Request, enginedb.Key) {
 		return func(w http.ResponseWriter, r *http.Request, _ enginedb.Key) { h(w, r) }
@@ -246,11 +239,19 @@ func plain(h http.HandlerFunc) answer {
 func (s *server) router(routes []route) *mux.Router {
 	router := mux.NewRouter().SkipClean(true) // a redirect would lose a POST's body
 	for _, rt := range routes {
-		methods := []string{rt.method}
-		if rt.method == http.MethodGet {
+		methods := strings.Fields(rt.method)
+		if methods[0] == http.MethodGet {
 			methods = append(methods, http.MethodHead)
 		}
-		router.HandleFunc(rt.path, s.guard(rt)).Methods(methods...)
+		serve := s.guard(rt)
+		if below, ok := strings.CutSuffix(rt.path, "*"); ok {
+			router.PathPrefix(below).HandlerFunc(serve).Methods(methods...)
+			continue
+		}
+		router.HandleFunc(rt.path, serve).Methods(methods...)
+		if rt.who == intakes { // senders are configured with what people believe to be the address
+			router.HandleFunc(rt.path+"/", serve).Methods(methods...)
+		}
 	}
 	router.NotFoundHandler = notFound(router)
 	router.MethodNotAllowedHandler = router.NotFoundHandler
@@ -262,7 +263,7 @@ func (s *server) router(routes []route) *mux.Router {
 func notFound(router *mux.Router) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var allow []string
-		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 			other := r.Clone(r.Context())
 			other.Method = method
 			var match mux.RouteMatch

@@ -28,9 +28,34 @@ type Action string
 // The actions. Anything else that a sender says is a trigger: better one page too many.
 const (
 	Trigger     Action = "trigger"
-	Acknowledge Action = "acknowledge"
+	Acknowledge Action = "acknowledge" // counts only if By names a person (rule 10)
 	Resolve     Action = "resolve"
 )
+
+// What senders may ask for an incident that is open; without one they are kept, and nothing follows.
+const (
+	Unacknowledge Action = "unacknowledge" // the ladder resumes
+	Snooze        Action = "snooze"        // an acknowledgement that counts until Until: By must name a person
+	Escalate      Action = "escalate"      // to the next level, now
+	PageMore      Action = "page"          // Responders are paged in
+	Comment       Action = "comment"       // Note is a line for the timeline; of a person, it is activity
+	Amend         Action = "amend"         // summary, details, labels or severity are others now
+)
+
+// What opens no incident either.
+const (
+	Record Action = "record" // a change that was made, a deployment: kept, pages nobody
+	Ping   Action = "ping"   // a sign of life of the heartbeat that DedupKey names
+)
+
+// Known reports whether a is one of the actions.
+func (a Action) Known() bool {
+	switch a {
+	case Trigger, Acknowledge, Resolve, Unacknowledge, Snooze, Escalate, PageMore, Comment, Amend, Record, Ping:
+		return true
+	}
+	return false
+}
 
 // Alert is one report from outside: one HTTP request's content, or one part of it. The intake
 // fills it and decides nothing.
@@ -38,15 +63,33 @@ type Alert struct {
 	Action   Action
 	Service  ServiceID // as the sender names it; "" when it does not
 	Severity Severity
+	Word     string // the sender's own word for the severity, "" if it has none; Severity is what the intake made of it
 	Summary  string
 	DedupKey string // "" never joins another incident
 	Key      Key    // the sender's own key for the incident, or ""
 	Details  string
 	Links    []Link
-	By       rosters.PersonID // with Acknowledge: the person who answered in the sender's own system
-	Source   string           // which dialect, "alertmanager"
-	At       time.Time        // when the sender says it happened; zero if it does not
-	Raw      []byte           // the request as it came, kept beside the incident
+	Labels   map[string]string // what the sender says beside, for rules to look at
+	By       rosters.PersonID  // who did it in the sender's own system, as that calls them: handle, mail address, name
+	Note     string            // what they said
+	Until    time.Time         // of a Snooze
+
+	// Responders are whom the sender wants paged: with Trigger instead of the service's policy, with
+	// PageMore beside those who are paged already.
+	Responders []Responder
+
+	// Once is unique to what happened: told twice with the same one, it counts once. "" if the sender has
+	// nothing like it.
+	Once   string
+	Source string    // which dialect, "alertmanager"
+	At     time.Time // when the sender says it happened; zero if it does not
+	Raw    []byte    // the request as it came, kept beside the incident
+}
+
+// Responder is somebody whom a sender wants paged, as it names them.
+type Responder struct {
+	Kind string `json:"kind"` // "user", "team", "schedule" or "escalation"; "" is not known
+	Name string `json:"name"`
 }
 
 // Link is something to open: a dashboard, a runbook.

@@ -24,7 +24,13 @@ const (
 // Alertmanager drops a notification that is answered with any 4xx, and retries a 5xx. So nothing is
 // refused here: what cannot be read becomes an incident that says so and pages somebody. See
 // parseAlertmanager for what becomes of the rest.
-func (h *Handler) Alertmanager(w http.ResponseWriter, r *http.Request, service engine.ServiceID) {
+func (h *Handler) Alertmanager(w http.ResponseWriter, r *http.Request) {
+	from, err := h.sender(w, r, shown(r)...)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	service := from.Service
 	body, more, refused := read(r, maxAlertmanagerBody)
 	if refused != nil {
 		problem.Write(w, refused)

@@ -40,7 +40,12 @@ const example = `Send {"summary": "Disk full on db1", "severity": 1, "service": 
 // The Content-Type does not matter. The sender is a person's script and reads the answer: what is
 // not JSON gets a 400 that says where. Without a dedup_key a request that is repeated after a 503
 // may open another incident: rather twice than never.
-func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request, service engine.ServiceID) {
+func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
+	from, err := h.sender(w, r, shown(r)...)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
 	body, more, refused := read(r, maxAlertsBody)
 	if more {
 		refused = problem.TooLarge.Because("The request is larger than %d bytes. Put less into details, or send fewer alerts.", maxAlertsBody)
@@ -49,7 +54,7 @@ func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request, service engine.
 		problem.Write(w, refused)
 		return
 	}
-	alerts, list, refused := parseAlerts(body, service)
+	alerts, list, refused := parseAlerts(body, from.Service)
 	if refused != nil {
 		problem.Write(w, refused)
 		return

@@ -229,7 +229,8 @@ func TestSenderHangsUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/alerts", strings.NewReader(`"x"`))
-	d.h.Alerts(httptest.NewRecorder(), r, "")
+	r.Header.Set("Authorization", "Bearer key-of-")
+	d.h.Alerts(httptest.NewRecorder(), r)
 	if len(d.got) != 1 {
 		t.Error("the alert is lost")
 	}

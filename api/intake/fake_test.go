@@ -56,6 +56,23 @@ func (e *fakeEngine) Receive(ctx context.Context, a engine.Alert) (pager.Receive
 	return pager.Received{Key: key, Outcome: pager.Opened, DedupKey: a.DedupKey}, nil
 }
 
+// fakeKeys knows a key for each service, "key-of-" and its name; "key-of-" alone is bound to none.
+type fakeKeys struct {
+	settings map[string]string // of keys
+	fail     error             // instead of an answer
+}
+
+func (k fakeKeys) Sender(_ context.Context, key string) (Sender, error) {
+	if k.fail != nil {
+		return Sender{}, k.fail
+	}
+	service, ok := strings.CutPrefix(key, "key-of-")
+	if !ok {
+		return Sender{}, ErrUnknownKey
+	}
+	return Sender{Key: 1, Prefix: "key-of", Service: engine.ServiceID(service), Settings: json.RawMessage(k.settings[key])}, nil
+}
+
 // desk is a Handler with a fake behind it and a log that can be looked through.
 type desk struct {
 	*fakeEngine
@@ -66,7 +83,7 @@ type desk struct {
 func newDesk(fail func(context.Context, engine.Alert) error) *desk {
 	d := &desk{fakeEngine: &fakeEngine{fail: fail}, log: &bytes.Buffer{}}
 	log := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	d.h = New(Config{Engine: d.fakeEngine, Log: log, Patience: 50 * time.Millisecond})
+	d.h = New(Config{Engine: d.fakeEngine, Keys: fakeKeys{}, Log: log, Patience: 50 * time.Millisecond})
 	return d
 }
 
@@ -74,11 +91,12 @@ func newDesk(fail func(context.Context, engine.Alert) error) *desk {
 func (d *desk) post(target string, service engine.ServiceID, body io.Reader) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, target, body)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded") // what curl -d says
+	r.Header.Set("Authorization", "Bearer key-of-"+string(service))
 	w := httptest.NewRecorder()
 	if strings.HasPrefix(target, "/v1/alertmanager") {
-		d.h.Alertmanager(w, r, service)
+		d.h.Alertmanager(w, r)
 	} else {
-		d.h.Alerts(w, r, service)
+		d.h.Alerts(w, r)
 	}
 	return w
 }

@@ -27,6 +27,7 @@ import (
 // Config is what a Handler needs.
 type Config struct {
 	Engine pager.Engine
+	Keys   Keys         // nil knows none
 	Log    *slog.Logger // nil discards
 
 	// Patience is how long an alert may take to be stored before its sender is asked to send it
@@ -34,19 +35,23 @@ type Config struct {
 	Patience time.Duration
 }
 
-// Handler answers senders. Each method takes the service that the sender's key is bound to, "" for a
-// key that is bound to none.
+// Handler answers senders. Each method is one dialect: it finds the sender's key where the dialect puts
+// it, and refuses a wrong one in the dialect's own words.
 type Handler struct {
 	engine   pager.Engine
+	keys     Keys
 	log      *slog.Logger
 	patience time.Duration
 }
 
 // New makes a Handler.
 func New(c Config) *Handler {
-	h := &Handler{engine: c.Engine, log: c.Log, patience: c.Patience}
+	h := &Handler{engine: c.Engine, keys: c.Keys, log: c.Log, patience: c.Patience}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.keys == nil {
+		h.keys = noKeys{}
 	}
 	if h.patience <= 0 {
 		h.patience = 2 * time.Second
@@ -90,6 +95,22 @@ func (h *Handler) receiveOne(ctx context.Context, a engine.Alert) (pager.Receive
 		err = errors.Join(ctx.Err(), err)
 	}
 	return got, err
+}
+
+// maxBody is how much of a request is kept and read. Of what is longer the beginning is: see readBody.
+const maxBody = 512 << 10
+
+// readBody takes the body of a request, at most maxBody of it; whole is false if there was more, which was
+// read and thrown away, so that the sender hears the answer.
+func readBody(r *http.Request) (body []byte, whole bool, err error) {
+	body, more, refused := read(r, maxBody)
+	if refused != nil {
+		return nil, false, refused
+	}
+	if more {
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // an error here is the sender's, who will not hear us
+	}
+	return body, !more, nil
 }
 
 // read takes at most limit bytes of the body; more says that there is more.

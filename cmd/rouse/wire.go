@@ -88,10 +88,11 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	}
 
 	beat := newHeartbeat(cfg, p.Audit, log)
+	senders := api.NewKeyring(requests, log)
 	handler := api.New(api.Config{
 		Engine:    p,
 		DB:        requests,
-		Intake:    intake.New(intake.Config{Engine: p, Log: log}),
+		Intake:    intake.New(intake.Config{Engine: p, Keys: senders, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Shifts: shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: cfg.usable(), Offset: p.Offset, Log: log}), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
 		Health:    healthHandler(p.Audit, beat, p.Collectors(), log),
@@ -119,6 +120,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	aside, end := context.WithCancel(ctx)
 	var upkeep sync.WaitGroup
 	upkeep.Go(func() { beat.run(aside) })
+	upkeep.Go(func() { senders.Keep(aside) })
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
 	upkeep.Go(func() { p.TellNotices(aside) })
 	upkeep.Go(func() { p.TellHandoffs(aside) })

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +36,9 @@ type Key struct {
 	Scopes     []Scope
 	Service    engine.ServiceID // an integration key's service, or ""
 	Person     rosters.PersonID // whom the key acts as, or ""
+	Dialect    string           // the only dialect it is for, or ""
+	Settings   json.RawMessage  // what the dialect has to know of the sender; nil or {}: nothing
+	Sealed     []byte           // what is secret among it, encrypted
 	CreatedAt  time.Time
 	LastUsedAt time.Time // within a minute; zero: never
 	RevokedAt  time.Time // zero: in force
@@ -52,24 +57,49 @@ func HashKey(key string) []byte {
 	return sum[:]
 }
 
-// CreateKey makes a key with the name, scopes, service and person given, and returns it together with
-// what is kept of it. ErrNotFound if there is no such service or person.
+// CreateKey makes a key with the name, scopes, service, person, dialect and settings given, and returns it
+// together with what is kept of it. ErrNotFound if there is no such service or person.
 func (s Store) CreateKey(ctx context.Context, k Key) (secret string, stored Key, err error) {
 	secret = keyPrefix + rand.Text() + rand.Text()
-	rows, _ := s.db.Query(ctx, `insert into api_key (name, prefix, hash, scopes, service, person) values ($1, $2, $3, $4, $5, $6)
-		returning `+keyColumns, k.Name, secret[:shownKey], HashKey(secret), k.Scopes, zeronull.Text(k.Service), zeronull.Text(k.Person))
-	stored, err = pgx.CollectExactlyOneRow(rows, scanKey)
-	if err != nil {
-		return "", stored, fmt.Errorf("creating key %q: %w", k.Name, mapped(err, ErrNotFound))
-	}
-	return secret, stored, nil
+	k.Prefix = secret[:shownKey]
+	stored, err = s.insertKey(ctx, k, secret)
+	return secret, stored, err
 }
 
-const keyColumns = `id, name, prefix, scopes, coalesce(service, ''), coalesce(person, ''), created_at, last_used_at, revoked_at`
+// RegisterKey keeps a key that another system made, so that senders which have it need not be touched.
+// ErrExists if it is registered already, also as one that was revoked.
+func (s Store) RegisterKey(ctx context.Context, k Key, secret string) (stored Key, err error) {
+	k.Prefix = secret[:min(len(secret)/4, shownKey)]
+	return s.insertKey(ctx, k, secret)
+}
+
+func (s Store) insertKey(ctx context.Context, k Key, secret string) (stored Key, err error) {
+	if k.Settings == nil {
+		k.Settings = json.RawMessage(`{}`)
+	}
+	if k.Sealed == nil {
+		k.Sealed = []byte{}
+	}
+	rows, _ := s.db.Query(ctx, `insert into api_key (name, prefix, hash, scopes, service, person, dialect, settings, sealed)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning `+keyColumns, k.Name, k.Prefix, HashKey(secret), k.Scopes,
+		zeronull.Text(k.Service), zeronull.Text(k.Person), k.Dialect, k.Settings, k.Sealed)
+	stored, err = pgx.CollectExactlyOneRow(rows, scanKey)
+	if err != nil {
+		return stored, fmt.Errorf("creating key %q: %w", k.Name, mapped(err, ErrNotFound))
+	}
+	return stored, nil
+}
+
+const keyColumns = `id, name, prefix, scopes, coalesce(service, ''), coalesce(person, ''), dialect, settings, sealed, created_at, last_used_at, revoked_at`
 
 func scanKey(row pgx.CollectableRow) (k Key, err error) {
-	return k, row.Scan(&k.ID, &k.Name, &k.Prefix, &k.Scopes, &k.Service, &k.Person, &k.CreatedAt,
-		(*zeronull.Timestamptz)(&k.LastUsedAt), (*zeronull.Timestamptz)(&k.RevokedAt))
+	return k, row.Scan(k.into()...)
+}
+
+// into are the places of keyColumns.
+func (k *Key) into() []any {
+	return []any{&k.ID, &k.Name, &k.Prefix, &k.Scopes, &k.Service, &k.Person, &k.Dialect, &k.Settings, &k.Sealed, &k.CreatedAt,
+		(*zeronull.Timestamptz)(&k.LastUsedAt), (*zeronull.Timestamptz)(&k.RevokedAt)}
 }
 
 // Keys lists the keys of a service, or with "" those that belong to none, revoked ones too: those made
@@ -132,4 +162,16 @@ func (s Store) KeyByHash(ctx context.Context, hash []byte) (Key, error) {
 		return k, fmt.Errorf("looking up a key: %w", mapped(err, err))
 	}
 	return k, nil
+}
+
+// LiveKeys gives every key in force with its hash.
+func (s Store) LiveKeys(ctx context.Context, each func(Key, []byte)) error {
+	rows, _ := s.db.Query(ctx, `select hash, `+keyColumns+` from api_key where revoked_at is null`)
+	var hash []byte
+	var k Key
+	_, err := pgx.ForEachRow(rows, append([]any{&hash}, k.into()...), func() error { each(k, slices.Clone(hash)); return nil })
+	if err != nil {
+		return fmt.Errorf("reading the keys in force: %w", err)
+	}
+	return nil
 }

@@ -83,9 +83,10 @@ const (
 		select * from unnest($1::bigint[], $2::text[], $3::bool[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::jsonb[], $11::int[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
 			$18::timestamptz[])`
-	insertAlerts = `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw)
+	insertAlerts = `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw,
+			word, labels, note, by, once)
 		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::text[],
-			$10::jsonb[], $11::bytea[])`
+			$10::jsonb[], $11::bytea[], $12::text[], $13::jsonb[], $14::text[], $15::text[], $16::text[])`
 	insertEscalations = `insert into escalation (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until,
 			wait_until, holder, ack_until, ask_until, declined, paged_in_round)
 		select incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until, ask_until,
@@ -177,8 +178,11 @@ func (w *writer) alert(incident int64, a engine.Alert, now time.Time) {
 	if a.Raw == nil {
 		a.Raw = []byte{}
 	}
+	if a.Labels == nil {
+		a.Labels = map[string]string{}
+	}
 	w.alerts.add(zeronull.Int8(incident), now, string(a.Action), a.Source, string(a.Service), int16(a.Severity), a.Summary, a.DedupKey, a.Details,
-		asJSON(a.Links), a.Raw)
+		asJSON(a.Links), a.Raw, a.Word, asJSON(a.Labels), a.Note, string(a.By), zeronull.Text(a.Once))
 }
 
 func (w *writer) escalation(id int64, before, after *engine.Escalation, settle *Settlement) {

@@ -3,11 +3,14 @@ package pager
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"rouse/engine"
+	"rouse/rosters"
 )
 
 // What Postgres takes, and what fits an index entry. Nothing is refused for being longer: an alert is
@@ -18,7 +21,10 @@ const (
 	maxRaw     = 512 << 10 // bytes
 	maxWord    = 200       // bytes of a service or source
 	maxDedup   = 512       // bytes; a longer dedup key is replaced by its SHA-256
-	maxLinks   = 50
+	maxLinks   = 50        // and responders
+	maxNote    = 4 << 10   // bytes
+	maxLabels  = 200
+	maxLabel   = 1 << 10 // bytes
 )
 
 // ownKey is what a sender's key must look like to become an incident's: "HOT-1234", as in Jira.
@@ -29,7 +35,7 @@ func storable(a engine.Alert) engine.Alert {
 	if !a.Severity.Valid() {
 		a.Severity = engine.Major
 	}
-	if a.Action != engine.Resolve && a.Action != engine.Acknowledge {
+	if !a.Action.Known() {
 		a.Action = engine.Trigger
 	}
 	a.Summary = strings.TrimSpace(text(a.Summary, maxSummary))
@@ -44,6 +50,16 @@ func storable(a engine.Alert) engine.Alert {
 		a.DedupKey = "sha256:" + hex.EncodeToString(h[:])
 	}
 	a.DedupKey = text(a.DedupKey, maxDedup)
+	a.Word, a.By = text(a.Word, maxWord), rosters.PersonID(text(string(a.By), maxWord))
+	a.Note, a.Once = text(a.Note, maxNote), text(a.Once, maxWord)
+	labels := make(map[string]string, min(len(a.Labels), maxLabels))
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		if len(labels) < maxLabels {
+			labels[text(name, maxWord)] = text(a.Labels[name], maxLabel)
+		}
+	}
+	a.Labels = labels
+	a.Responders = slices.Clone(a.Responders[:min(len(a.Responders), maxLinks)])
 	if !ownKey.MatchString(string(a.Key)) {
 		a.Key = ""
 	}

@@ -1,0 +1,128 @@
+package intake
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"rouse/api/problem"
+	"rouse/engine"
+)
+
+// Keys knows the integration keys.
+type Keys interface {
+	// Sender finds out who shows a key. ErrUnknownKey if the key is not in force, *ForbiddenError if it is
+	// and may not send alerts; any other error: it cannot be told just now, the sender is to come again.
+	Sender(ctx context.Context, key string) (Sender, error)
+}
+
+// noKeys knows no key.
+type noKeys struct{}
+
+func (noKeys) Sender(context.Context, string) (Sender, error) { return Sender{}, ErrUnknownKey }
+
+// Sender is whoever shows an integration key.
+type Sender struct {
+	Key      int64            // its number
+	Prefix   string           // its beginning, for the log
+	Service  engine.ServiceID // "" for a key that is bound to none
+	Settings json.RawMessage  // what the dialect has to know of this sender, see Settings; nil: nothing
+}
+
+// ErrUnknownKey says that a key is not in force.
+var ErrUnknownKey = errors.New("the key is not known, or it was revoked")
+
+// errNoKey says that a request shows no key at all.
+var errNoKey = errors.New("the request carries no key")
+
+// ForbiddenError says that a key is in force and may not send alerts.
+type ForbiddenError struct{ Prefix string }
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("the key %s… may not do this: it needs the scope intake", e.Prefix)
+}
+
+// noted is a response that its log line wants the key of.
+type noted interface{ Known(prefix string) }
+
+// sender finds out who sends: the first of the keys that is in force counts, "" is none. The error is
+// errNoKey or one of those of Keys.
+func (h *Handler) sender(w http.ResponseWriter, r *http.Request, keys ...string) (Sender, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience) // who has sent an alert may hang up
+	defer cancel()
+	refused := errNoKey
+	for _, key := range keys {
+		if key == "" {
+			continue
+		}
+		s, err := h.keys.Sender(ctx, key)
+		if err == nil {
+			if n, ok := w.(noted); ok {
+				n.Known(s.Prefix)
+			}
+			return s, nil
+		}
+		if !errors.Is(refused, ErrUnknownKey) { // the first one that could be the right one explains best
+			refused = err
+		}
+		if !unwelcome(err) {
+			return Sender{}, err
+		}
+	}
+	return Sender{}, refused
+}
+
+// unwelcome tells a sender that is refused from one that is to come again.
+func unwelcome(err error) bool {
+	_, forbidden := errors.AsType[*ForbiddenError](err)
+	return forbidden || errors.Is(err, ErrUnknownKey) || errors.Is(err, errNoKey)
+}
+
+// shown are the keys in all places where senders of webhooks can put one, the likeliest first: the last
+// part of the path ({key}), Authorization (Bearer, GenieKey, Basic with the key as password, as user, or
+// alone), X-Api-Key, and the query.
+func shown(r *http.Request) (keys []string) {
+	keys = append(keys, r.PathValue("key"))
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch value = strings.TrimSpace(value); strings.ToLower(scheme) {
+	case "basic":
+		if user, password, ok := r.BasicAuth(); ok {
+			keys = append(keys, password, user)
+		} else if whole, err := base64.StdEncoding.DecodeString(value); err == nil {
+			keys = append(keys, string(whole))
+		}
+	default: // whatever the word: Bearer, GenieKey, ApiKey
+		keys = append(keys, value)
+	}
+	keys = append(keys, r.Header.Get("X-Api-Key"))
+	query := r.URL.Query()
+	for _, name := range []string{"token", "key", "apiKey", "api_key", "integrationKey"} {
+		keys = append(keys, query.Get(name))
+	}
+	return keys
+}
+
+// refuse answers a sender that shows no good key, or whose key cannot be looked up, with a problem.
+func refuse(w http.ResponseWriter, err error) {
+	_, forbidden := errors.AsType[*ForbiddenError](err)
+	switch {
+	case forbidden:
+		problem.Write(w, problem.Forbidden.Because("%s.", sentence(err)))
+	case errors.Is(err, errNoKey):
+		problem.Write(w, problem.Unauthorized.Because("The request carries no key. Send it as Authorization: Bearer rouse_…"))
+	case errors.Is(err, ErrUnknownKey):
+		problem.Write(w, problem.Unauthorized.Because("%s.", sentence(err)))
+	default:
+		problem.Write(w, problem.Unavailable.Because("Rouse cannot do this just now. Try again."))
+	}
+}
+
+// sentence begins an error's text with a capital letter.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}
