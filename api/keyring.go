@@ -71,7 +71,7 @@ func (k *Keyring) remember(hash []byte, err error) (intake.Sender, error) {
 }
 
 func senderOf(k enginedb.Key) intake.Sender {
-	return intake.Sender{Key: k.ID, Prefix: k.Prefix, Service: k.Service, Settings: k.Settings}
+	return intake.Sender{Key: k.ID, Prefix: k.Prefix, Service: k.Service, Dialect: k.Dialect, Settings: k.Settings}
 }
 
 // Keep remembers what is in force, again and again until ctx ends.

@@ -25,7 +25,7 @@ const (
 // refused here: what cannot be read becomes an incident that says so and pages somebody. See
 // parseAlertmanager for what becomes of the rest.
 func (h *Handler) Alertmanager(w http.ResponseWriter, r *http.Request) {
-	from, err := h.sender(w, r, shown(r)...)
+	from, err := h.sender(w, r, "alertmanager", shown(r)...)
 	if err != nil {
 		refuse(w, err)
 		return

@@ -41,7 +41,7 @@ const example = `Send {"summary": "Disk full on db1", "severity": 1, "service": 
 // not JSON gets a 400 that says where. Without a dedup_key a request that is repeated after a 503
 // may open another incident: rather twice than never.
 func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
-	from, err := h.sender(w, r, shown(r)...)
+	from, err := h.sender(w, r, "alerts", shown(r)...)
 	if err != nil {
 		refuse(w, err)
 		return

@@ -30,7 +30,9 @@ type Sender struct {
 	Key      int64            // its number
 	Prefix   string           // its beginning, for the log
 	Service  engine.ServiceID // "" for a key that is bound to none
-	Settings json.RawMessage  // what the dialect has to know of this sender, see Settings; nil: nothing
+	Dialect  string           // the only dialect that the key is for, "" for all
+	Settings json.RawMessage  // what the dialect has to know of this sender, see CheckSettings; nil or {}: nothing
+	Secret   []byte           // what the sender signs its requests with; nil: it does not
 }
 
 // ErrUnknownKey says that a key is not in force.
@@ -39,19 +41,25 @@ var ErrUnknownKey = errors.New("the key is not known, or it was revoked")
 // errNoKey says that a request shows no key at all.
 var errNoKey = errors.New("the request carries no key")
 
-// ForbiddenError says that a key is in force and may not send alerts.
-type ForbiddenError struct{ Prefix string }
+// ForbiddenError says that a key is in force and may not send alerts, or not in this dialect.
+type ForbiddenError struct {
+	Prefix  string
+	Dialect string // the only one that it is for; "": it may not send alerts at all
+}
 
 func (e *ForbiddenError) Error() string {
+	if e.Dialect != "" {
+		return fmt.Sprintf("the key %s… is for the dialect %s alone", e.Prefix, e.Dialect)
+	}
 	return fmt.Sprintf("the key %s… may not do this: it needs the scope intake", e.Prefix)
 }
 
 // noted is a response that its log line wants the key of.
 type noted interface{ Known(prefix string) }
 
-// sender finds out who sends: the first of the keys that is in force counts, "" is none. The error is
-// errNoKey or one of those of Keys.
-func (h *Handler) sender(w http.ResponseWriter, r *http.Request, keys ...string) (Sender, error) {
+// sender finds out who sends in a dialect: the first of the keys that is in force counts, "" is none. The
+// error is errNoKey, a *ForbiddenError or another one of Keys.
+func (h *Handler) sender(w http.ResponseWriter, r *http.Request, dialect string, keys ...string) (Sender, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience) // who has sent an alert may hang up
 	defer cancel()
 	refused := errNoKey
@@ -60,6 +68,9 @@ func (h *Handler) sender(w http.ResponseWriter, r *http.Request, keys ...string)
 			continue
 		}
 		s, err := h.keys.Sender(ctx, key)
+		if err == nil && s.Dialect != "" && s.Dialect != dialect {
+			err = &ForbiddenError{Prefix: s.Prefix, Dialect: s.Dialect}
+		}
 		if err == nil {
 			if n, ok := w.(noted); ok {
 				n.Known(s.Prefix)
