@@ -17,6 +17,7 @@ import (
 	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
+	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
@@ -26,12 +27,13 @@ import (
 
 // desk is the API on a database of its own, with keys for everybody.
 type desk struct {
-	t      *testing.T
-	db     *pgxpool.Pool
-	api    http.Handler
-	engine *fakeEngine
-	log    *bytes.Buffer
-	keys   map[string]string // by scope; "ann" is ann's respond key, "bitbucket" that service's
+	t       *testing.T
+	db      *pgxpool.Pool
+	api     http.Handler
+	engine  *fakeEngine
+	log     *bytes.Buffer
+	secrets *seal.Box         // that what senders sign with is sealed with
+	keys    map[string]string // by scope; "ann" is ann's respond key, "bitbucket" that service's
 }
 
 // newDesk has the people ann, bob and carla, the roster dba in which ann and bob take weekly turns at
@@ -56,7 +58,7 @@ const weekly = `{"id": "primary", "zone": "Europe/Berlin", "start": "2026-01-05T
 
 func newEmptyDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, db: dbtest.New(t), engine: &fakeEngine{}, log: &bytes.Buffer{}, keys: map[string]string{}}
+	d := &desk{t: t, db: dbtest.New(t), engine: &fakeEngine{}, log: &bytes.Buffer{}, secrets: sealedBy(t, 1), keys: map[string]string{}}
 	d.api = d.on(d.db)
 	for _, scope := range []enginedb.Scope{enginedb.ScopeIntake, enginedb.ScopeRead, enginedb.ScopeRespond, enginedb.ScopeAdmin} {
 		d.keys[string(scope)] = d.newKey(enginedb.Key{Name: "test " + string(scope), Scopes: []enginedb.Scope{scope}})
@@ -67,11 +69,15 @@ func newEmptyDesk(t *testing.T) *desk {
 // on builds the API.
 func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	log := slog.New(slog.NewJSONHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	signs, err := pager.New(pager.Config{DB: db, Log: log}) // not started
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com",
+	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com", Secrets: d.secrets,
 		Channels:  map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true},
 		CatchAll:  engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"carla"}},
-		Intake:    intake.New(intake.Config{Engine: d.engine, Keys: NewKeyring(db, log), Log: log}),
+		Intake:    intake.New(intake.Config{Engine: d.engine, Keys: NewKeyring(db, d.secrets, log), Book: enginedb.New(db), Signs: signs, Heartbeats: enginedb.New(db), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: db, Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: d.engine, Log: log})})
 }

@@ -94,7 +94,7 @@ func TestAnIncidentFromAlertToResolution(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.api = New(Config{Engine: p, DB: d.db, Health: http.NotFoundHandler(), CatchAll: engine.CatchAll{Roster: "imoc"},
-		Intake: intake.New(intake.Config{Engine: p, Keys: NewKeyring(d.db, slog.New(slog.DiscardHandler))}), Callbacks: callbacks.New(callbacks.Config{Engine: p})})
+		Intake: intake.New(intake.Config{Engine: p, Keys: NewKeyring(d.db, d.secrets, slog.New(slog.DiscardHandler))}), Callbacks: callbacks.New(callbacks.Config{Engine: p})})
 	d.must(200, "PUT", "/v1/policies/bitbucket", `{"levels": [{"targets": [{"person": "ann"}]}]}`)
 
 	if got := d.as("bitbucket", "POST", "/v1/alerts", `{"summary": "disk full", "severity": 1, "dedup_key": "disk"}`); got.status != 202 {

@@ -43,10 +43,21 @@ var asked = map[string]string{
 	"PUT /v1/services/{slug}":              `{"name": "Another"}`,
 	"DELETE /v1/services/{slug}":           ``,
 	"GET /v1/services/{slug}/keys":         ``,
-	"POST /v1/services/{slug}/keys":        `{"name": "another"}`,
+	"POST /v1/services/{slug}/keys":        `{"name": "another", "key": "of-another-system", "dialect": "grafana", "secret": "what it signs with"}`,
 	"GET /v1/services/{slug}/keys/{id}":    ``,
-	"PUT /v1/services/{slug}/keys/{id}":    `{"name": "another"}`,
+	"PUT /v1/services/{slug}/keys/{id}":    `{"name": "another", "dialect": "grafana", "secret": "what it signs with now"}`,
 	"DELETE /v1/services/{slug}/keys/{id}": ``,
+
+	"POST /v1/services/{slug}/maintenance":        `{"again": {"start": "2026-01-03T22:00:00", "rule": "FREQ=WEEKLY", "length": "1h"}}`,
+	"PUT /v1/services/{slug}/maintenance/{id}":    `{"again": {"start": "2026-01-03T22:00:00", "rule": "FREQ=WEEKLY", "length": "1h"}}`,
+	"DELETE /v1/services/{slug}/maintenance/{id}": ``,
+
+	"PUT /v1/teams/{slug}/rules": `{"items": []}`,
+
+	"POST /v1/services/{slug}/heartbeats":          `{"name": "another", "every": "5m"}`,
+	"PUT /v1/services/{slug}/heartbeats/{id}":      `{"name": "another", "every": "5m"}`,
+	"DELETE /v1/services/{slug}/heartbeats/{id}":   ``,
+	"POST /v1/services/{slug}/heartbeats/{id}/url": ``,
 
 	"PUT /v1/teams/{slug}": `{"members": [{"person": "ann", "role": "owner"}]}`,
 }
@@ -71,6 +82,8 @@ func TestRoles(t *testing.T) {
 		d.must(201, "POST", "/v1/policies", `{`+of+`"slug": "`+team+`", "levels": [{"targets": [{"person": "ann"}]}]}`)
 		d.must(201, "POST", "/v1/services", `{`+of+`"slug": "`+team+`"}`)
 		d.must(201, "POST", "/v1/services/"+team+"/keys", `{"name": "one"}`)
+		d.must(201, "POST", "/v1/services/"+team+"/maintenance", asked["POST /v1/services/{slug}/maintenance"])
+		d.must(201, "POST", "/v1/services/"+team+"/heartbeats", `{"name": "one", "every": "5m"}`)
 	}
 	id := func(list, of string) string {
 		items := d.must(200, "GET", list, "").value(t)["items"].([]any)

@@ -22,6 +22,7 @@ import (
 	"rouse/api/intake"
 	"rouse/api/problem"
 	"rouse/api/rest"
+	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
@@ -39,6 +40,7 @@ type Config struct {
 	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
 	Channels  map[rosters.Channel]bool // on which this server can send
 	PublicURL string                   // if it is https, browsers are told to stay with that
+	Secrets   *seal.Box                // seals what senders sign with; nil: none can be kept
 	Offset    func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
 	Log       *slog.Logger             // nil discards
 }
@@ -55,7 +57,7 @@ func New(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{
-		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Channels: c.Channels, PublicURL: c.PublicURL, Offset: c.Offset, Log: c.Log}),
+		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Channels: c.Channels, PublicURL: c.PublicURL, Secrets: c.Secrets, Offset: c.Offset, Log: c.Log}),
 		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
 		senders: make(chan struct{}, maxSenders),
 	}
@@ -96,6 +98,41 @@ func (s *server) routes(c Config) []route {
 	return []route{
 		{"POST", "/v1/alerts", intakes, plain(c.Intake.Alerts)},
 		{"POST", "/v1/alertmanager", intakes, plain(c.Intake.Alertmanager)},
+		{"POST", "/v1/alertmanager/{key}", intakes, plain(c.Intake.Alertmanager)},
+		{"POST PUT", "/v1/grafana", intakes, plain(c.Intake.Grafana)},
+		{"POST PUT", "/v1/grafana/{key}", intakes, plain(c.Intake.Grafana)},
+		{"POST", "/v1/jira", intakes, plain(c.Intake.Jira)},
+		{"POST", "/v1/jira/{key}", intakes, plain(c.Intake.Jira)},
+		{"POST", "/v1/sns", intakes, plain(c.Intake.SNS)},
+		{"POST", "/v1/sns/{key}", intakes, plain(c.Intake.SNS)},
+		{"POST PUT GET", "/v1/uptime-kuma", intakes, plain(c.Intake.UptimeKuma)},
+		{"POST PUT GET", "/v1/uptime-kuma/{key}", intakes, plain(c.Intake.UptimeKuma)},
+		{"POST PUT GET", "/v1/webhook", intakes, plain(c.Intake.Webhook)},
+		{"POST PUT GET", "/v1/webhook/{key}", intakes, plain(c.Intake.Webhook)},
+		{"POST", "/v1/formatted-webhook", intakes, plain(c.Intake.FormattedWebhook)},
+		{"POST", "/v1/formatted-webhook/{key}", intakes, plain(c.Intake.FormattedWebhook)},
+		{"POST", "/integrations/v1/formatted_webhook/{key}", intakes, plain(c.Intake.OnCallFormatted)}, // Grafana OnCall's addresses
+		{"POST", "/integrations/v1/webhook/{key}", intakes, plain(c.Intake.OnCallFormatted)},
+		{"POST", "/integrations/v1/alertmanager/{key}", intakes, plain(c.Intake.OnCallAlertmanager)},
+		{"POST PUT", "/integrations/v1/grafana/{key}", intakes, plain(c.Intake.OnCallGrafana)},
+		{"POST PUT", "/integrations/v1/grafana_alerting/{key}", intakes, plain(c.Intake.OnCallGrafana)},
+		{"POST GET", "/api/v2/generic/incoming", intakes, plain(c.Intake.GoAlert)}, // GoAlert's addresses
+		{"POST", "/api/v2/prometheusalertmanager/incoming", intakes, plain(c.Intake.GoAlertAlertmanager)},
+		{"POST PUT", "/api/v2/grafana/incoming", intakes, plain(c.Intake.GoAlertGrafana)},
+		{"POST", "/v2/enqueue", intakes, plain(c.Intake.PagerDuty)},
+		{"POST", "/v2/change/enqueue", intakes, plain(c.Intake.PagerDutyChange)},
+		{"POST", "/generic/2010-04-15/create_event.json", intakes, plain(c.Intake.PagerDutyV1)},
+		{"GET POST PUT PATCH DELETE", "/v2/alerts", intakes, plain(c.Intake.Opsgenie)},
+		{"GET POST PUT PATCH DELETE", "/v2/alerts/*", intakes, plain(c.Intake.Opsgenie)},
+		{"GET POST PUT PATCH DELETE", "/jsm/ops/integration/v2/alerts", intakes, plain(c.Intake.Opsgenie)}, // Jira Service Management's
+		{"GET POST PUT PATCH DELETE", "/jsm/ops/integration/v2/alerts/*", intakes, plain(c.Intake.Opsgenie)},
+		{"POST", "/v1/heartbeat/{name}", intakes, plain(c.Intake.Heartbeat)},
+		{"GET POST PUT PATCH DELETE", "/v2/heartbeats", intakes, plain(c.Intake.OpsgenieHeartbeats)}, // Opsgenie's addresses
+		{"GET POST PUT PATCH DELETE", "/v2/heartbeats/*", intakes, plain(c.Intake.OpsgenieHeartbeats)},
+		{"GET POST PUT PATCH DELETE", "/jsm/ops/integration/v2/heartbeats", intakes, plain(c.Intake.OpsgenieHeartbeats)},
+		{"GET POST PUT PATCH DELETE", "/jsm/ops/integration/v2/heartbeats/*", intakes, plain(c.Intake.OpsgenieHeartbeats)},
+		{"GET POST PUT PATCH", "/beat/{token}", secret, plain(c.Intake.Beat)},
+		{"GET POST PUT PATCH", "/beat/{token}/{state}", secret, plain(c.Intake.Beat)},
 
 		{"GET", incidents, read, operation((*calls).ListIncidents)},
 		{"GET", incident, read, operation((*calls).GetIncident)},
@@ -177,8 +214,28 @@ func (s *server) routes(c Config) []route {
 		{"GET", service + "/keys", owner, operation((*calls).ListServiceKeys)},
 		{"POST", service + "/keys", owner, change((*calls).CreateServiceKey)},
 		{"GET", service + "/keys/{id}", owner, operation((*calls).GetServiceKey)},
-		{"PUT", service + "/keys/{id}", owner, change((*calls).RenameServiceKey)},
+		{"PUT", service + "/keys/{id}", owner, change((*calls).ReplaceServiceKey)},
 		{"DELETE", service + "/keys/{id}", owner, change((*calls).RevokeServiceKey)},
+		{"GET", service + "/heartbeats", read, operation((*calls).ListHeartbeats)},
+		{"POST", service + "/heartbeats", owner, change((*calls).CreateHeartbeat)},
+		{"GET", service + "/heartbeats/{id}", read, operation((*calls).GetHeartbeat)},
+		{"PUT", service + "/heartbeats/{id}", owner, change((*calls).ReplaceHeartbeat)},
+		{"DELETE", service + "/heartbeats/{id}", owner, change((*calls).DeleteHeartbeat)},
+		{"POST", service + "/heartbeats/{id}/url", owner, change((*calls).ChangeHeartbeatURL)},
+
+		{"GET", service + "/maintenance", read, operation((*calls).ListMaintenance)},
+		{"POST", service + "/maintenance", member, change((*calls).CreateMaintenance)},
+		{"GET", service + "/maintenance/{id}", read, operation((*calls).GetMaintenance)},
+		{"PUT", service + "/maintenance/{id}", member, change((*calls).ReplaceMaintenance)},
+		{"DELETE", service + "/maintenance/{id}", member, change((*calls).DeleteMaintenance)},
+
+		{"GET", "/v1/rules", read, operation((*calls).ListRules)},
+		{"PUT", "/v1/rules", admin, change((*calls).ReplaceRules)},
+		{"GET", team + "/rules", read, operation((*calls).ListTeamRules)},
+		{"PUT", team + "/rules", owner, change((*calls).ReplaceTeamRules)},
+		{"GET", "/v1/severities", read, operation((*calls).ListWords)},
+		{"PUT", "/v1/severities", admin, change((*calls).ReplaceWords)},
+		{"POST", "/v1/simulate", read, operation((*calls).Simulate)},
 
 		{"GET", "/v1/configuration", admin, operation((*calls).GetConfiguration)},
 		{"PUT", "/v1/configuration", admin, change((*calls).ReplaceConfiguration)},
@@ -186,7 +243,7 @@ func (s *server) routes(c Config) []route {
 		{"GET", "/v1/keys", admin, operation((*calls).ListKeys)},
 		{"POST", "/v1/keys", admin, operation((*calls).CreateKey)},
 		{"GET", "/v1/keys/{id}", admin, operation((*calls).GetKey)},
-		{"PUT", "/v1/keys/{id}", admin, operation((*calls).RenameKey)},
+		{"PUT", "/v1/keys/{id}", admin, operation((*calls).ReplaceKey)},
 		{"DELETE", "/v1/keys/{id}", admin, operation((*calls).RevokeKey)},
 
 		{"POST", "/callbacks/twilio/sms", signed, plain(c.Callbacks.TwilioSMS)},

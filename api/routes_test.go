@@ -77,7 +77,9 @@ func TestRoutesAndDocumentAgree(t *testing.T) {
 	found := map[string]access{}
 	for _, rt := range routes {
 		if strings.HasPrefix(rt.path, "/v1/") {
-			found[rt.method+" "+rt.path] = rt.who
+			for _, method := range strings.Fields(rt.method) {
+				found[method+" "+rt.path] = rt.who
+			}
 		}
 	}
 	for path, item := range doc.Paths.Map() {
@@ -90,8 +92,10 @@ func TestRoutesAndDocumentAgree(t *testing.T) {
 			delete(found, name)
 		}
 	}
-	for name := range found {
-		t.Errorf("%s is not in openapi.yaml", name)
+	for name, who := range found {
+		if who != intakes { // what others have laid down how to send is described beside its handler
+			t.Errorf("%s is not in openapi.yaml", name)
+		}
 	}
 }
 
@@ -115,7 +119,7 @@ func TestEveryRouteHoldsEveryKeyAgainstItsScope(t *testing.T) {
 		path := placeholder.ReplaceAllString(rt.path, "4711")
 		for key, secret := range map[string]string{"none": "", "wrong": "rouse_" + strings.Repeat("A", 52), "revoked": revoked, "of another kind": "xyz",
 			"intake": d.keys["intake"], "read": d.keys["read"], "respond": d.keys["respond"], "admin": d.keys["admin"]} {
-			got := d.send(secret, rt.method, path, "")
+			got := d.send(secret, strings.Fields(rt.method)[0], path, "")
 			_, real := d.keys[key]
 			allowed := slices.Contains(includes[rt.who], enginedb.Scope(key))
 			n++
@@ -123,6 +127,10 @@ func TestEveryRouteHoldsEveryKeyAgainstItsScope(t *testing.T) {
 			case len(includes[rt.who]) == 0:
 				if got.status == http.StatusUnauthorized {
 					t.Errorf("%s %s with key %s: %d", rt.method, rt.path, key, got.status)
+				}
+			case rt.who == intakes && !allowed && rt.path != "/v1/alerts": // each dialect refuses in its own words
+				if got.status != http.StatusBadRequest && got.status != http.StatusUnauthorized && got.status != http.StatusForbidden {
+					t.Errorf("%s %s with key %s: %s", rt.method, rt.path, key, got.said())
 				}
 			case !real && (got.status != http.StatusUnauthorized || !strings.HasPrefix(got.header.Get("WWW-Authenticate"), "Bearer")):
 				t.Errorf("%s %s with key %s: %s", rt.method, rt.path, key, got.said())

@@ -67,6 +67,7 @@ type Alert struct {
 	Summary  string
 	DedupKey string // "" never joins another incident
 	Key      Key    // the sender's own key for the incident, or ""
+	Incident Key    // Rouse's key for the incident it is about, of the same service and not resolved; "": found by DedupKey
 	Details  string
 	Links    []Link
 	Labels   map[string]string // what the sender says beside, for rules to look at
@@ -81,9 +82,10 @@ type Alert struct {
 	// Once is unique to what happened: told twice with the same one, it counts once. "" if the sender has
 	// nothing like it.
 	Once   string
-	Source string    // which dialect, "alertmanager"
-	At     time.Time // when the sender says it happened; zero if it does not
-	Raw    []byte    // the request as it came, kept beside the incident
+	Waited time.Duration // how long it lay on a node's disk before it could be stored; 0: it did not
+	Source string        // which dialect, "alertmanager"
+	At     time.Time     // when the sender says it happened; zero if it does not
+	Raw    []byte        // the request as it came, kept beside the incident
 }
 
 // Responder is somebody whom a sender wants paged, as it names them.

@@ -4,10 +4,14 @@ import "time"
 
 // Deadline is the next moment at which time alone changes the incident, zero if nothing is pending.
 // It is the only timer an incident has: the end of a level or of a rest, the opening of working
-// hours, a next contact, a receipt that should have come, the expiry of an acknowledgement and of
+// hours, of a delay or of a maintenance, a next contact, a receipt that should have come, the expiry of an acknowledgement and of
 // the question that follows it are terms of one minimum.
 func (inc Incident) Deadline() time.Time {
 	var d earliest
+	if inc.Status != Resolved {
+		d.add(inc.CalmUntil)
+		d.add(inc.closesAt())
+	}
 	for i := range inc.Escalations {
 		e := &inc.Escalations[i]
 		switch e.State {
@@ -32,6 +36,14 @@ func (inc Incident) Deadline() time.Time {
 		}
 	}
 	return d.t
+}
+
+// closesAt is when the incident closes by itself, zero if it does not.
+func (inc Incident) closesAt() time.Time {
+	if inc.AutoClose <= 0 {
+		return time.Time{}
+	}
+	return inc.AlertedAt.Add(inc.AutoClose)
 }
 
 type earliest struct{ t time.Time }

@@ -13,8 +13,58 @@ type Event interface{ event() }
 // the manager's escalation; later ones join (rule 13).
 type Alerted struct {
 	Severity Severity
-	Ladder   Ladder // used by the first only
-	Routed   Reason // what Route said, used by the first only
+	Ladder   Ladder // used by the first only, as all below
+	Routed   Reason // what Route said
+	Also     []Also // who is paged beside
+	Start    Start
+	Notes    []Note // what was decided before, in order
+	Group    Group  // of every alert of an incident that groups
+}
+
+// Also is a ladder that is climbed beside the manager's.
+type Also struct {
+	Ladder Ladder
+	Why    string
+}
+
+// Start is what keeps the ladders of an incident from beginning at once. The zero value is nothing.
+type Start struct {
+	Delay time.Duration // for the source to say that it is over
+	Held  Held          // a maintenance; it counts instead of a delay
+}
+
+// Group is how an incident that groups alerts stands after one of them.
+type Group struct {
+	Joined string // the summary of the alert, if it is new to the incident
+	All    int    // alerts that ever belonged to it
+	Firing int    // those that are not over
+}
+
+// Returned says that the trouble of an incident that was resolved is back: it is opened again.
+type Returned struct {
+	Severity Severity
+	Calm     time.Duration // if it is not 0 the incident flaps from now on, see Incident.Calm
+	Start    Start
+}
+
+// Released takes the manager's escalation from whoever holds it; its ladder resumes.
+type Released struct{ By, Why string }
+
+// Snoozed is an acknowledgement that counts until a time.
+type Snoozed struct {
+	Person rosters.PersonID
+	Until  time.Time
+	Via    string
+}
+
+// Escalated moves the manager's escalation on to the next level at once.
+type Escalated struct{ By, Why string }
+
+// Told is a line for the timeline from a source: no sign of anybody at work.
+type Told struct {
+	By   string
+	Text string
+	Why  Reason // ReasonSourceSays if it is ""
 }
 
 // Answer is a person acknowledging or declining. Rule 10: only code that has seen a human's key,
@@ -54,8 +104,14 @@ type SeverityChanged struct {
 // Active is any other sign of somebody working on the incident; it extends acknowledgements.
 type Active struct{ By, What string }
 
-// Ended resolves the incident.
-type Ended struct{ By, Why string }
+// Ended resolves the incident. Its source's word may be one that has to hold (Incident.Calm), or be about a
+// part of a group.
+type Ended struct {
+	By, Why string
+	Source  bool // its source says so, not a person
+	Firing  int  // alerts of its group that are not over; the incident stays open
+	Over    string
+}
 
 // Tick says that time passed. It may come early.
 type Tick struct{}
@@ -79,3 +135,9 @@ func (Active) event()          {}
 func (Ended) event()           {}
 func (Tick) event()            {}
 func (Resumed) event()         {}
+
+func (Returned) event()  {}
+func (Released) event()  {}
+func (Snoozed) event()   {}
+func (Escalated) event() {}
+func (Told) event()      {}

@@ -14,7 +14,8 @@ func fingerprint(inc *Incident) []byte {
 	b := make(print, 0, 512)
 	b.num(int(inc.Severity), inc.AlertN, inc.PageN, inc.AttemptN, len(inc.Escalations))
 	b.str(string(inc.Key), string(inc.Service), inc.Summary, string(inc.Status), inc.DedupKey, string(inc.Manager))
-	b.at(inc.OpenedAt, inc.AlertedAt, inc.AckedAt, inc.EndedAt)
+	b.at(inc.OpenedAt, inc.AlertedAt, inc.AckedAt, inc.EndedAt, inc.CalmUntil)
+	b.num(inc.ReturnN, int(inc.Calm), int(inc.AutoClose))
 	for i := range inc.Escalations {
 		b.escalation(&inc.Escalations[i])
 	}
@@ -56,7 +57,7 @@ func (b *print) flag(f bool) {
 
 func (b *print) escalation(e *Escalation) {
 	b.num(e.No, e.Level, e.Round, len(e.Declined), len(e.Pages))
-	b.str(e.Role, e.By, e.Why, e.Ladder.Name, string(e.State), string(e.Holder))
+	b.str(e.Role, e.By, e.Why, e.Ladder.Name, string(e.State), string(e.Holder), string(e.WaitFor))
 	b.flag(e.Urgent)
 	b.flag(e.PagedInRound)
 	b.at(e.RoundAt, e.LevelUntil, e.WaitUntil, e.AckUntil, e.AskUntil)

@@ -29,10 +29,12 @@ type Incident struct {
 	ID        int64
 	Key       Key
 	Service   ServiceID // "" when unknown
+	Origin    ServiceID // the service as the sender named it: with DedupKey, whose trouble it is while it is open
 	Severity  Severity
 	Summary   string
 	Status    Status
-	DedupKey  string
+	DedupKey  string           // "" if nothing joins by it
+	Group     string           // what its alerts have in common, see Grouping.Of; "" if nothing is grouped
 	Manager   rosters.PersonID // "" until somebody acknowledges the manager's escalation
 	Hours     rosters.Hours    // the service's working hours, as they were at the opening
 	AlertN    int              // alerts that reported it, the first included
@@ -43,6 +45,11 @@ type Incident struct {
 	AckedAt   time.Time // the first acknowledgement of the manager's escalation
 	EndedAt   time.Time // when it was resolved
 
+	AutoClose time.Duration // so long after the last alert it is resolved; 0: never
+	ReturnN   int           // how often it came back after it was resolved
+	Calm      time.Duration // it flaps: how long its source's word that it is over must hold; 0: it does not
+	CalmUntil time.Time     // when that word is believed; zero: the source says that it goes on
+
 	Escalations []Escalation
 }
 
@@ -51,7 +58,7 @@ type EscalationState string
 
 // The states of an escalation; doc.go draws them.
 const (
-	Waiting      EscalationState = "waiting"      // for working hours, until WaitUntil
+	Waiting      EscalationState = "waiting"      // for working hours, the end of a delay or of a maintenance, until WaitUntil
 	Climbing     EscalationState = "climbing"     // paging; the next level begins at LevelUntil
 	Acknowledged EscalationState = "acknowledged" // by Holder, until AckUntil if that is not zero
 	Asking       EscalationState = "asking"       // the holder whether it is still in hand, until AskUntil
@@ -72,7 +79,8 @@ type Escalation struct {
 	Round        int       // how often the ladder began, from 1
 	RoundAt      time.Time // when this round began
 	LevelUntil   time.Time // Climbing: when the level is over
-	WaitUntil    time.Time // Waiting: when working hours open
+	WaitUntil    time.Time // Waiting: when that is over
+	WaitFor      Reason    // Waiting: ReasonOutsideHours ("" as well), ReasonDelayed or ReasonMaintenance
 	Holder       rosters.PersonID
 	AckUntil     time.Time // Acknowledged: when the holder is asked; zero: never
 	AskUntil     time.Time // Asking: when the ladder resumes

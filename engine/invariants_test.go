@@ -221,10 +221,10 @@ func (x *edge) incident() {
 		x.fault("rule 14", "key, summary or origin of the incident changed")
 	}
 	rank := []Status{New, Fixing, Resolved}
-	if slices.Index(rank, a.Status) < slices.Index(rank, b.Status) {
+	if _, back := x.ev.(Returned); slices.Index(rank, a.Status) < slices.Index(rank, b.Status) && !(back && a.Status == New) {
 		x.fault("rule 6", "the incident went back from %s to %s", b.Status, a.Status)
 	}
-	if a.Status == New && !a.AckedAt.IsZero() || a.Status == Fixing && a.AckedAt.IsZero() || !b.AckedAt.IsZero() && !a.AckedAt.Equal(b.AckedAt) {
+	if a.Status == New && !a.AckedAt.IsZero() || a.Status == Fixing && a.AckedAt.IsZero() || !b.AckedAt.IsZero() && !a.AckedAt.Equal(b.AckedAt) && !x.reopened() {
 		x.fault("rule 6", "the incident is %s, first acknowledged at %v", a.Status, a.AckedAt)
 	}
 	if e := a.Escalation(1); e != nil && a.Manager != e.Holder {
@@ -270,7 +270,11 @@ func (x *edge) waits(e *Escalation) {
 	}
 	switch e.State {
 	case Waiting:
-		within("WaitUntil", e.WaitUntil, 8*24*time.Hour)
+		most := 8 * 24 * time.Hour
+		if e.WaitFor == ReasonMaintenance {
+			most = MaxMaintenance
+		}
+		within("WaitUntil", e.WaitUntil, most)
 		none(e.LevelUntil, e.AckUntil, e.AskUntil)
 	case Climbing:
 		most := LadderRest
@@ -332,6 +336,10 @@ func (x *edge) climbed(was, e *Escalation) {
 	fromEnd := false
 	switch {
 	case was == nil: // it begins
+	case was.State == Stopped: // it begins again
+		if e.Round != was.Round+1 || !x.reopened() {
+			x.fault("rule 13", "escalation %d was stopped, and is %s in round %d", e.No, e.State, e.Round)
+		}
 	case was.State == Acknowledged || was.State == Asking:
 		if e.Round != was.Round+1 {
 			x.fault("rule 7", "the ladder of escalation %d resumes in round %d after %d", e.No, e.Round, was.Round)
@@ -340,7 +348,7 @@ func (x *edge) climbed(was, e *Escalation) {
 		return // where it was; severity may have begun the level anew
 	case e.Round == was.Round && e.Level > was.Level:
 		start = was.Level + 1
-		if x.raised() || x.stopped() > 0 {
+		if x.raised() || x.stopped() > 0 || was.State == Waiting {
 			start = max(was.Level, 0)
 		}
 	case e.Round == was.Round && e.Level < 0:
@@ -599,6 +607,9 @@ func (x *edge) holds(was, e *Escalation) {
 		x.fault("rule 5", "escalation %d is %s by nobody", e.No, e.State)
 	}
 	answer, _ := x.ev.(Answer)
+	if s, ok := x.ev.(Snoozed); ok {
+		answer = Answer{Person: s.Person}
+	}
 	if e.Holder != "" && (was == nil || was.Holder != e.Holder) && (answer.Person != e.Holder || answer.Decline) {
 		x.fault("rule 10", "%s holds escalation %d without an answer, by %T", e.Holder, e.No, x.ev)
 	}
@@ -624,7 +635,7 @@ func (x *edge) holds(was, e *Escalation) {
 		if x.stopped() > 0 && !unreachable {
 			x.fault("rule 18", "%s lost escalation %d by a stop", was.Holder, e.No)
 		}
-		if !handedBack && !unreachable && (was.State != Asking || !due(was.AskUntil)) {
+		if !handedBack && !unreachable && !x.takenAway(e) && (was.State != Asking || !due(was.AskUntil)) {
 			x.fault("rule 7", "%s lost escalation %d without having been asked", was.Holder, e.No)
 		}
 	case was.State == Asking && e.State == Asking && due(was.AskUntil) && x.stopped() == 0:
@@ -639,6 +650,12 @@ func (x *edge) expiry(was, e *Escalation) {
 		return
 	}
 	fresh := was.State != Acknowledged || was.Holder != e.Holder
+	if s, ok := x.ev.(Snoozed); ok && e.No == 1 && x.snoozes(s) {
+		if !e.AckUntil.Equal(s.Until) {
+			x.fault("rule 7", "escalation 1 is snoozed until %v, and not %v", e.AckUntil, s.Until)
+		}
+		return
+	}
 	if d := e.Ladder.expiry(x.after.Severity); fresh || x.activity() {
 		if (d <= 0) != e.AckUntil.IsZero() || d > 0 && !e.AckUntil.Equal(x.now.Add(d)) {
 			x.fault("rule 7", "the acknowledgement of escalation %d lasts until %v", e.No, e.AckUntil)
@@ -657,6 +674,8 @@ func (x *edge) activity() bool {
 		return len(x.after.Escalations) > len(x.before.Escalations)
 	case SeverityChanged:
 		return x.after.Severity != x.before.Severity
+	case Snoozed:
+		return x.snoozes(ev)
 	case Answer: // a no is not
 		o := x.before.Judge(ev).Outcome
 		return o == OutcomeAcknowledged || o == OutcomeManager || o == OutcomeStillOn
@@ -750,6 +769,10 @@ func (x *edge) hours(was, e *Escalation) {
 	if e.State != Waiting {
 		return
 	}
+	if e.WaitFor != ReasonOutsideHours {
+		x.keptBack(was, e)
+		return
+	}
 	if x.after.Severity != Minor || e.Urgent {
 		x.fault("rule 9", "escalation %d waits for working hours at severity %d", e.No, x.after.Severity)
 	}
@@ -770,6 +793,9 @@ func (x *edge) severity() {
 			paged := slices.ContainsFunc(e.Pages, func(p Page) bool { return x.begun(&p) })
 			switch was.State {
 			case Waiting, Climbing:
+				if was.State == Waiting && was.WaitFor == ReasonMaintenance {
+					continue
+				}
 				if nobody := e.Level < 0 && !e.PagedInRound || e.Level < 0 && e.State == Climbing; !paged && !nobody && e.State != Waiting {
 					x.fault("rule 9", "the severity was raised, and escalation %d pages nobody", e.No)
 				}
@@ -783,6 +809,9 @@ func (x *edge) severity() {
 		if len(x.sends) > 0 || x.after.PageN > x.before.PageN || x.closed() {
 			x.fault("rule 9", "lowering the severity changed pages")
 		}
+	}
+	if x.reopened() && !x.raised() {
+		return
 	}
 	if _, ok := x.ev.(SeverityChanged); !ok && x.after.Severity > x.before.Severity {
 		x.fault("rule 9", "%T lowered the severity", x.ev)
@@ -851,7 +880,7 @@ func (x *edge) sent() {
 // reasons: rule 17. No change of an escalation without a line in the timeline, none of a message either.
 func (x *edge) reasons(was, e *Escalation) {
 	if x.after.Status == Resolved && x.before.Status != Resolved {
-		x.wantNote("rule 17", "the incident is resolved", func(n Note) bool { return n.Reason == ReasonResolved })
+		x.wantNote("rule 17", "the incident is resolved", func(n Note) bool { return n.Reason == ReasonResolved || n.Reason == ReasonAutoClosed })
 		return
 	}
 	here := func(n Note) bool { return n.Escalation == e.No }
@@ -865,7 +894,7 @@ func (x *edge) reasons(was, e *Escalation) {
 	climbs := func(e *Escalation) bool { return e.State == Climbing || e.State == Waiting }
 	if climbs(was) && climbs(e) && was.Level >= 0 && (was.Level != e.Level || was.Round != e.Round) {
 		x.wantNote("rule 17", fmt.Sprintf("level %d of escalation %d is over", was.Level+1, e.No), func(n Note) bool {
-			return here(n) && n.Level == was.Level && slices.Contains([]Reason{ReasonLevelOver, ReasonLevelFailed, ReasonDeclined, ReasonLevelEmpty}, n.Reason)
+			return here(n) && n.Level == was.Level && slices.Contains([]Reason{ReasonLevelOver, ReasonLevelFailed, ReasonDeclined, ReasonLevelEmpty, ReasonEscalated}, n.Reason)
 		})
 	}
 	if e.State == Climbing && e.Level < 0 && !e.PagedInRound && was.Level >= 0 {
@@ -874,8 +903,8 @@ func (x *edge) reasons(was, e *Escalation) {
 	if was.State != e.State {
 		// Each state is entered for reasons of its own.
 		enter := map[EscalationState][]Reason{
-			Waiting:      {ReasonOutsideHours},
-			Climbing:     {ReasonHoursOpen, ReasonLadderAgain, ReasonSeverityRaised},
+			Waiting:      {ReasonOutsideHours, ReasonDelayed, ReasonMaintenance},
+			Climbing:     {ReasonHoursOpen, ReasonLadderAgain, ReasonSeverityRaised, ReasonDelayOver, ReasonMaintenanceOver, ReasonEscalated},
 			Acknowledged: {ReasonAcknowledged, ReasonStillOn},
 			Asking:       {ReasonAckExpired, ReasonSeverityRaised},
 		}[e.State]
@@ -1049,6 +1078,10 @@ func (x *edge) bystanders() {
 		if e != nil {
 			touched = func(other *Escalation) bool { return other.No == e.No }
 		}
+	case Snoozed, Escalated, Released:
+		touched = func(e *Escalation) bool { return e.No == 1 }
+	case Returned:
+		touched = func(e *Escalation) bool { return e.No == 1 }
 	case Alerted:
 		if x.after.AlertN != x.before.AlertN+1 || !x.after.AlertedAt.Equal(x.now) {
 			x.fault("rule 13", "an alert was not counted")
@@ -1059,7 +1092,8 @@ func (x *edge) bystanders() {
 	}
 	for i := range x.before.Escalations {
 		was, e := x.before.Escalations[i], x.after.Escalations[i]
-		if touched(&was) || was.State == Asking && by(x.ev) == string(was.Holder) && e.State == Acknowledged && e.Holder == was.Holder {
+		if touched(&was) || was.WaitFor == ReasonMaintenance || // about which is asked each time
+			was.State == Asking && by(x.ev) == string(was.Holder) && e.State == Acknowledged && e.Holder == was.Holder {
 			continue
 		}
 		if x.activity() && was.State == Acknowledged {
@@ -1168,11 +1202,11 @@ func (x *edge) twice() {
 	if len(x.effects) == 0 && same(&x.before, &x.after) {
 		return
 	}
-	if x.stopped() > 0 {
-		return // whoever tells of a stop makes sure that it is told once
+	if _, escalated := x.ev.(Escalated); x.stopped() > 0 || escalated {
+		return // whoever tells of a stop, or escalates, makes sure that it is told once
 	}
 	again, effects := Step(x.after, x.ev, x.env)
-	again.AlertN = x.after.AlertN
+	again.AlertN, again.AlertedAt = x.after.AlertN, x.after.AlertedAt
 	if a, ok := x.ev.(Answer); ok && a.Decline && a.Page == 0 && (a.Escalation == 0 || x.after.openPage(a.Person)) {
 		return // a no that names no page is about what it finds: nothing tells the second from another one
 	}

@@ -21,9 +21,7 @@ func (s *stepper) settle(e *Escalation) {
 func (s *stepper) settleOnce(e *Escalation) bool {
 	switch e.State {
 	case Waiting:
-		if s.due(e.WaitUntil) {
-			s.note(Note{Reason: ReasonHoursOpen, Escalation: e.No, Level: e.Level, Text: "Working hours have begun: paging."})
-			s.beginLevel(e)
+		if s.waits(e) {
 			return true
 		}
 	case Climbing:
@@ -92,7 +90,7 @@ func (s *stepper) nextLevel(e *Escalation, why Reason, text string) {
 // beginLevel pages the level that e stands on, or the first one after it that has somebody to page
 // (rule 3). When it returns, the escalation has a deadline (rule 2).
 func (s *stepper) beginLevel(e *Escalation) {
-	e.State, e.LevelUntil, e.WaitUntil = Climbing, time.Time{}, time.Time{}
+	e.State, e.LevelUntil, e.WaitUntil, e.WaitFor = Climbing, time.Time{}, time.Time{}, ""
 	for {
 		if e.Level >= len(e.Ladder.Levels) {
 			if !s.endRound(e) {
@@ -153,7 +151,7 @@ func (s *stepper) waitForHours(e *Escalation) bool {
 	if !open.After(s.now) {
 		return false
 	}
-	e.State, e.WaitUntil = Waiting, open
+	e.State, e.WaitUntil, e.WaitFor = Waiting, open, ReasonOutsideHours
 	s.note(Note{Reason: ReasonOutsideHours, Escalation: e.No, Level: e.Level,
 		Text:  "Severity 3 outside working hours: paging waits until they begin.",
 		Basis: map[string]string{"opens": open.UTC().Format(time.RFC3339)}})

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -34,6 +35,16 @@ var update = flag.Bool("update", false, "write what happened into the scenarios 
 //	         sent, delivered, failed ann sms (the last one) · severity 2 by ann · page in dba by ann
 //	         active ann "a comment" · resolve by ann · resumed after 2h (nobody kept time for so long)
 //	         person, roster or provider, as above
+//
+// and what keeps quiet, or sends elsewhere:
+//
+//	noise    delay=3m return=10m once auto-close=4h group
+//	words    page=1                        the operator's words for severities
+//	rule     night page=dba                matches every alert; severity=1, or fails
+//	sender   word=page waited=3m responders=ann,?who
+//	at 2m    maintenance until 1h "new disks" · maintenance over
+//	         joined "db2 full" 2/2 · over "db2 full" 1 left · source resolves
+//	         unacknowledge by ann "…" · snooze ann 2h · escalate by ann "…" · told "…"
 //
 // An answer may say how it came: "ack ann by sms" names the page of ann's last SMS, and "ack ann as dba"
 // the escalation of that role.
@@ -148,6 +159,15 @@ func (s *scenario) line(f []string) {
 			sev, after, _ := strings.Cut(e, "=")
 			s.policy.AckExpiry[Severity(s.number(sev))] = s.duration(after)
 		}
+	case "noise":
+		s.noise(f[1:])
+	case "words":
+		word, meaning, _ := strings.Cut(f[1], "=")
+		s.routing.Words = Words{"": {word: Meaning(s.number(meaning))}}
+	case "rule":
+		s.rule(f[1:])
+	case "sender":
+		s.sender(f[1:])
 	case "at":
 		n := 2
 		if to, err := time.ParseDuration(f[1]); err == nil {
@@ -211,6 +231,9 @@ func (s *scenario) happens(f []string) {
 	case "provider":
 		s.provider = f[1]
 		return
+	case "noise", "sender":
+		s.line(f)
+		return
 	case "until":
 		s.until(s.start.Add(s.duration(f[1])))
 	case "alert":
@@ -234,11 +257,110 @@ func (s *scenario) happens(f []string) {
 		s.report(func() { s.step(Active{By: f[1], What: f[2]}) })
 	case "resolve":
 		s.report(func() { s.step(Ended{By: f[2]}) })
+	case "source": // resolves
+		s.report(func() { s.step(Ended{By: "zabbix", Source: true, Why: "The source says that it is over."}) })
+	case "joined":
+		all, firing, _ := strings.Cut(f[2], "/")
+		s.report(func() {
+			s.step(Alerted{Severity: s.inc.Severity, Group: Group{Joined: f[1], All: s.number(all), Firing: s.number(firing)}})
+		})
+	case "over":
+		s.report(func() { s.step(Ended{By: "zabbix", Source: true, Over: f[1], Firing: s.number(f[2])}) })
+	case "maintenance":
+		s.maintenance(f[1:])
+	case "unacknowledge":
+		s.report(func() { s.step(Released{By: f[2], Why: f[3]}) })
+	case "snooze":
+		s.report(func() { s.step(Snoozed{Person: who(1), Until: s.now.Add(s.duration(f[2])), Via: "opsgenie"}) })
+	case "escalate":
+		s.report(func() { s.step(Escalated{By: f[2], Why: f[3]}) })
+	case "told":
+		s.report(func() { s.step(Told{By: "opsgenie", Text: f[1]}) })
 	default:
 		s.t.Fatalf("the story does not know %q", f[0])
 	}
 	if s.out.Len() == said {
 		s.say("(nothing)")
+	}
+}
+
+// noise says how the service keeps quiet.
+func (s *scenario) noise(f []string) {
+	for _, setting := range f {
+		name, value, _ := strings.Cut(setting, "=")
+		n := &s.service.Noise
+		switch name {
+		case "delay":
+			n.Delay = map[Severity]time.Duration{Critical: s.duration(value), Major: s.duration(value)}
+		case "return":
+			n.Return.Within = s.duration(value)
+		case "once":
+			n.Return.Once = true
+		case "auto-close":
+			n.AutoClose = s.duration(value)
+		case "group":
+			n.Grouping.By = []string{"cluster"}
+		}
+	}
+}
+
+// rule is a rule for all alerts.
+func (s *scenario) rule(f []string) {
+	r := Rule{ID: RuleID(f[0])}
+	fails := false
+	for _, part := range f[1:] {
+		name, value, _ := strings.Cut(part, "=")
+		switch name {
+		case "page":
+			r.Page = append(r.Page, rosters.RosterID(value))
+		case "severity":
+			r.Severity = Severity(s.number(value))
+		case "fails":
+			fails = true
+		}
+	}
+	s.routing.Rules = append(s.routing.Rules, ReadyRule{Rule: r, Condition: certain(!fails)})
+}
+
+// certain is a condition that holds, or fails.
+type certain bool
+
+func (a certain) Holds(*Facts) (bool, error) {
+	if !a {
+		return false, errors.New("no such overload")
+	}
+	return true, nil
+}
+
+// sender is what the sender says beside.
+func (s *scenario) sender(f []string) {
+	for _, part := range f {
+		name, value, _ := strings.Cut(part, "=")
+		switch name {
+		case "word":
+			s.sent.Word, s.sent.Source = value, "zabbix"
+		case "waited":
+			s.sent.Waited = s.duration(value)
+		case "responders":
+			for who := range strings.SplitSeq(value, ",") {
+				kind := "user"
+				if unknown, ok := strings.CutPrefix(who, "?"); ok {
+					who, kind = unknown, ""
+				}
+				s.sent.Responders = append(s.sent.Responders, Responder{kind, who})
+			}
+		}
+	}
+}
+
+// maintenance begins one that everything falls into, or changes it.
+func (s *scenario) maintenance(f []string) {
+	s.held = Held{}
+	if f[0] == "until" {
+		s.held = Held{Maintenance: 1, Until: s.start.Add(s.duration(f[1])), Why: f[2]}
+	}
+	if s.inc.Status != "" {
+		s.report(func() { s.step(Tick{}) })
 	}
 }
 

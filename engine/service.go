@@ -16,8 +16,10 @@ type PolicyID string
 type Service struct {
 	ID     ServiceID
 	Name   string
+	Owner  rosters.TeamID // the team whose it is, or ""
 	Policy PolicyID
 	Hours  rosters.Hours // when severity 3 may page; zero: office hours in UTC
+	Noise  Noise         // what need not wake anybody
 }
 
 // Target is whom a level names: a person or a roster, exactly one of them.

@@ -20,6 +20,9 @@ type Env struct {
 
 	// Name is how a person is called in the timeline; nil: by handle.
 	Name func(rosters.PersonID) string
+
+	// Held finds the maintenance that the incident falls into at Now; nil: there is none.
+	Held func(Incident) Held
 }
 
 // Step is the only way an incident changes. It decides what follows from an event and from the time
@@ -34,6 +37,9 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 	s := &stepper{inc: &inc, env: env, now: env.Now}
 	if r, ok := ev.(Reported); ok { // a record of what happened, wanted of resolved incidents too
 		s.reported(r)
+	}
+	if r, ok := ev.(Returned); ok && inc.Status == Resolved {
+		s.returned(r)
 	}
 	if inc.Status == Resolved {
 		return inc, s.effects
@@ -53,10 +59,19 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 		s.ended(ev)
 	case Resumed:
 		s.resumed(ev)
-	case Reported, Tick:
+	case Released:
+		s.released(ev)
+	case Snoozed:
+		s.snoozed(ev)
+	case Escalated:
+		s.escalated(ev)
+	case Told:
+		s.told(ev)
+	case Reported, Tick, Returned:
 	default:
 		panic(fmt.Sprintf("engine: unknown event %T", ev))
 	}
+	s.closeInTime()
 	for i := range inc.Escalations {
 		s.settle(&inc.Escalations[i])
 	}
@@ -89,18 +104,37 @@ func (s *stepper) alerted(ev Alerted) {
 	s.inc.AlertN++
 	s.inc.AlertedAt = s.now
 	if len(s.inc.Escalations) > 0 {
-		s.note(Note{Reason: ReasonJoined, Text: fmt.Sprintf("Reported again, %d times now; no new page.", s.inc.AlertN),
-			Basis: map[string]string{"alerts": strconv.Itoa(s.inc.AlertN), "dedup_key": s.inc.DedupKey}})
-		if ev.Severity.Valid() && ev.Severity < s.inc.Severity {
-			s.severity(ev.Severity, "", "A later alert says so.")
-		}
+		s.joined(ev)
 		return
 	}
 	s.note(Note{Reason: ReasonOpened, Text: fmt.Sprintf("Opened at severity %d: %s", s.inc.Severity, s.inc.Summary),
 		Basis: map[string]string{"severity": strconv.Itoa(int(s.inc.Severity)), "service": string(s.inc.Service)}})
+	for _, n := range ev.Notes {
+		s.note(n)
+	}
 	s.note(Note{Reason: ev.Routed, Escalation: 1, Text: routedText(ev.Routed, s.inc.Service, ev.Ladder.Name),
 		Basis: map[string]string{"service": string(s.inc.Service), "ladder": ev.Ladder.Name}})
-	s.climb(Escalation{Role: RoleManager, Ladder: ev.Ladder})
+	s.climb(Escalation{Role: RoleManager, Ladder: ev.Ladder}, ev.Start)
+	for _, also := range ev.Also {
+		s.climb(Escalation{Role: also.Ladder.Name, Ladder: also.Ladder, Why: also.Why}, ev.Start)
+	}
+}
+
+// joined counts an alert of an incident that is open (rule 13).
+func (s *stepper) joined(ev Alerted) {
+	reason, text := ReasonJoined, fmt.Sprintf("Reported again, %d times now; no new page.", s.inc.AlertN)
+	if ev.Group.Joined != "" {
+		reason, text = ReasonGrouped, fmt.Sprintf("Joined by %q: %d alerts, %d of them not over; no new page.", ev.Group.Joined, ev.Group.All, ev.Group.Firing)
+	}
+	if !s.inc.CalmUntil.IsZero() {
+		s.inc.CalmUntil = time.Time{}
+		s.inc.ReturnN++
+		reason, text = ReasonFlapping, fmt.Sprintf("Came back before it was calm for %s, for the %s time; no new page.", inWords(s.inc.Calm), ordinal(s.inc.ReturnN))
+	}
+	s.note(Note{Reason: reason, Text: text, Basis: map[string]string{"alerts": strconv.Itoa(s.inc.AlertN), "dedup_key": s.inc.DedupKey}})
+	if ev.Severity.Valid() && ev.Severity < s.inc.Severity {
+		s.severity(ev.Severity, "", "A later alert says so.")
+	}
 }
 
 func routedText(r Reason, svc ServiceID, ladder string) string {
@@ -129,7 +163,7 @@ func (s *stepper) pagedIn(ev PagedIn) {
 	s.activity(ev.By)
 	s.note(Note{Reason: ReasonPagedIn, Escalation: len(s.inc.Escalations) + 1, By: ev.By,
 		Text: sentence(fmt.Sprintf("%s pages in %s", s.by(ev.By), asRole(ev.Ladder.Name, ev.Role)), ev.Why)})
-	s.climb(Escalation{Role: ev.Role, By: ev.By, Why: ev.Why, Ladder: ev.Ladder, Urgent: true})
+	s.climb(Escalation{Role: ev.Role, By: ev.By, Why: ev.Why, Ladder: ev.Ladder, Urgent: true}, Start{})
 }
 
 // by names whoever caused something: a person, or what the caller says.
@@ -155,12 +189,12 @@ func sentence(what, why string) string {
 	return what + ": " + why
 }
 
-// climb adds an escalation and begins its ladder.
-func (s *stepper) climb(e Escalation) {
+// climb adds an escalation and begins its ladder, at once if nothing keeps it from that.
+func (s *stepper) climb(e Escalation, start Start) {
 	e.No = len(s.inc.Escalations) + 1
 	e.State, e.Round, e.RoundAt = Climbing, 1, s.now
 	s.inc.Escalations = append(s.inc.Escalations, e)
-	s.beginLevel(&s.inc.Escalations[e.No-1])
+	s.begin(&s.inc.Escalations[e.No-1], start)
 }
 
 func (s *stepper) active(ev Active) {
@@ -223,6 +257,9 @@ func (s *stepper) severity(to Severity, by, why string) {
 func (s *stepper) raised(e *Escalation, by string) {
 	switch e.State {
 	case Waiting, Climbing:
+		if e.State == Waiting && e.WaitFor == ReasonMaintenance {
+			return // it is being worked on, however bad it gets
+		}
 		e.Level = max(e.Level, 0)
 		s.beginLevel(e)
 	case Acknowledged:
@@ -234,8 +271,24 @@ func (s *stepper) raised(e *Escalation, by string) {
 }
 
 func (s *stepper) ended(ev Ended) {
-	s.inc.Status, s.inc.EndedAt = Resolved, s.now
-	s.note(Note{Reason: ReasonResolved, By: ev.By, Text: "Resolved. " + ev.Why})
+	switch {
+	case ev.Source && ev.Firing > 0:
+		s.note(Note{Reason: ReasonEased, By: ev.By, Text: fmt.Sprintf("%q is over; %d alerts of the group are not.", ev.Over, ev.Firing)})
+		return
+	case ev.Source && s.inc.Calm > 0:
+		if s.inc.CalmUntil.IsZero() {
+			s.inc.CalmUntil = s.now.Add(s.inc.Calm)
+			s.note(Note{Reason: ReasonFlapping, By: ev.By,
+				Text: fmt.Sprintf("The source says that it is over, as before: believed if it stays calm for %s.", inWords(s.inc.Calm))})
+		}
+		return
+	}
+	s.end(ReasonResolved, ev.By, "Resolved. "+ev.Why)
+}
+
+func (s *stepper) end(why Reason, by, text string) {
+	s.inc.Status, s.inc.EndedAt, s.inc.CalmUntil = Resolved, s.now, time.Time{}
+	s.note(Note{Reason: why, By: by, Text: text})
 	for i := range s.inc.Escalations {
 		e := &s.inc.Escalations[i]
 		e.State = Stopped

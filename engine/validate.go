@@ -79,6 +79,7 @@ func (s Service) Validate() error {
 		f.slug("/policy", string(s.Policy))
 	}
 	f.below("/hours", s.Hours.Validate())
+	f.below("/noise", s.Noise.Validate())
 	return f.orNil()
 }
 

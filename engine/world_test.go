@@ -30,6 +30,9 @@ type world struct {
 	policy  *Policy
 	end     CatchAll
 	summary string // of the first alert
+	sent    Alert  // what the sender says beside: word, labels, by now
+	routing Routing
+	held    Held // the maintenance that everything falls into
 
 	invariants bool // every step is checked against all of them: rule tests go without, so that each names its own rule
 
@@ -129,6 +132,7 @@ func (w *world) duration(s string) time.Duration {
 
 func (w *world) env() Env {
 	return Env{Now: w.now,
+		Held:   func(Incident) Held { return w.held },
 		OnCall: func(t Target) []rosters.PersonID { return w.rosters[t.Roster] },
 		Plan:   func(p rosters.PersonID, _ Severity) []rosters.Contact { return w.plans[p] }}
 }
@@ -171,17 +175,32 @@ func (inc Incident) says(ef Effect) string {
 // describe names an event in a fault.
 func describe(ev Event) string { return strings.TrimPrefix(fmt.Sprintf("%T%+v", ev, ev), "engine.") }
 
-// alert opens the incident, or joins it.
+// alert opens the incident, or joins it, or opens it again.
 func (w *world) alert(sev Severity) *world {
 	w.t.Helper()
-	if w.inc.Status == "" {
-		w.inc = Incident{ID: 1, Key: "HOT-1", Status: New, Severity: sev, Summary: w.summary, DedupKey: "db-1", OpenedAt: w.now}
-		if w.service != nil {
-			w.inc.Service, w.inc.Hours = w.service.ID, w.service.Hours
+	a := w.sent
+	a.Service, a.Severity, a.Summary, a.DedupKey = "", sev, w.summary, "db-1"
+	if w.service != nil {
+		a.Service = w.service.ID
+	}
+	o := Opening{Routed: w.routing.Route(a, w.now, func(ServiceID) *Service { return w.service }), Service: w.service, Policy: w.policy, CatchAll: w.end, Held: w.held}
+	for _, r := range a.Responders {
+		if t := w.target(r.Name); r.Kind == "" {
+			o.Unknown = append(o.Unknown, r.Name)
+		} else {
+			o.Named = append(o.Named, t)
 		}
 	}
-	ladder, routed := Route(w.service, w.policy, w.end)
-	return w.step(Alerted{Severity: sev, Ladder: ladder, Routed: routed})
+	switch {
+	case w.inc.Status == "":
+		w.inc = o.Incident(a.Service, w.now)
+		w.inc.ID, w.inc.Key = 1, "HOT-1"
+		return w.step(o.Event())
+	case w.inc.Status == Resolved && w.service.Noise.Return.Within > 0:
+		return w.step(Returned{Severity: o.Severity, Calm: o.Calm(), Start: o.Start()})
+	default:
+		return w.step(Alerted{Severity: o.Severity})
+	}
 }
 
 // at moves the clock to so long after the beginning; nothing happens by it.

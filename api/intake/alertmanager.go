@@ -1,75 +1,108 @@
 package intake
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 
 	"rouse/api/problem"
 	"rouse/engine"
 )
 
-// The limits of a request from Alertmanager.
+// The limits of a request from Alertmanager or Grafana, whose groups may be large.
 const (
-	maxAlertmanagerBody = 5 << 20
-	maxDrained          = 64 << 20 // read beyond that and thrown away, so that the sender hears the answer
-	oddBytes            = 2000     // of an unreadable request that are shown in its details
+	maxNotification = 5 << 20
+	maxDrained      = 64 << 20 // read beyond that and thrown away, so that the sender hears the answer
+	oddBytes        = 2000     // of an unreadable request that are shown in its details
 )
 
 // Alertmanager takes Alertmanager's webhook (payload version 4, and Grafana's of version 1 alike) at
-// POST /v1/alertmanager. With ?per=alert, or without it, each alert is an incident under its
-// fingerprint; with ?per=group each group is one, under the SHA-256 of its groupKey.
+// POST /v1/alertmanager and /v1/alertmanager/{key}. With ?per=alert, or without it, each alert is an
+// incident under its fingerprint; with ?per=group each group is one, under the SHA-256 of its groupKey.
 //
 // Alertmanager drops a notification that is answered with any 4xx, and retries a 5xx. So nothing is
-// refused here: what cannot be read becomes an incident that says so and pages somebody. See
-// parseAlertmanager for what becomes of the rest.
+// refused here: what cannot be read becomes an incident that says so and pages somebody. Of a request at
+// most 5 MiB are read, and of a group 10,000 alerts; what is beyond becomes an incident that says so, too.
+//
+// An alert that is called Watchdog pages nobody: while it fires, it is a sign of life of the heartbeat
+// "watchdog". See system.parse for what becomes of the rest.
 func (h *Handler) Alertmanager(w http.ResponseWriter, r *http.Request) {
-	from, err := h.sender(w, r, "alertmanager", shown(r)...)
+	h.notification(w, r, fromAlertmanager, ourManners)
+}
+
+// manners are how a dialect that is spoken at addresses of others answers there.
+type manners struct {
+	refuse func(http.ResponseWriter, error)            // the sender, see Handler.sender
+	later  func(http.ResponseWriter, *problem.Problem) // not everything is stored: the request is to come again
+	accept func(http.ResponseWriter, []received)       // everything is
+}
+
+// ourManners are those at our own addresses.
+var ourManners = manners{
+	refuse: refuseSigned,
+	later:  problem.Write,
+	accept: func(w http.ResponseWriter, done []received) { accept(w, map[string]any{"alerts": done}) },
+}
+
+// notification takes a notification of a system.
+func (h *Handler) notification(w http.ResponseWriter, r *http.Request, from system, m manners) {
+	sender, err := h.sender(w, r, from.source, shown(r)...)
 	if err != nil {
-		refuse(w, err)
+		m.refuse(w, err)
 		return
 	}
-	service := from.Service
-	body, more, refused := read(r, maxAlertmanagerBody)
-	if refused != nil {
-		problem.Write(w, refused)
+	body, more, err := readSigned(r, from, sender)
+	if refused, ok := errors.AsType[*problem.Problem](err); ok {
+		m.later(w, refused)
+		return
+	} else if err != nil {
+		m.refuse(w, err)
 		return
 	}
-	perGroup := r.URL.Query().Get("per") == "group"
-	var alerts []engine.Alert
-	if more {
-		_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // an error here is the sender's, who will not hear us
-		alerts = []engine.Alert{oddAlert(body, service, fmt.Sprintf("Alertmanager sent more than %d MiB at once", maxAlertmanagerBody>>20),
-			"Nothing of the request was read: look in Alertmanager for what is wrong, and set max_alerts for this receiver.")}
-	} else {
-		var why string
-		if alerts, why = parseAlertmanager(body, service, perGroup); why != "" {
-			h.log.WarnContext(r.Context(), "odd request from alertmanager", "why", why)
-		}
+	alerts, why := from.parse(body, !more, sender.Service, r.URL.Query().Get("per") == "group")
+	if why != "" {
+		h.log.WarnContext(r.Context(), "odd request from "+from.source, "key", sender.Prefix, "why", why)
 	}
 	done, all := h.receive(r, alerts)
 	if !all {
-		problem.Write(w, notAllStored)
+		m.later(w, notAllStored)
 		return
 	}
-	accept(w, map[string]any{"alerts": done})
+	m.accept(w, done)
 }
 
-// parseAlertmanager reads a notification. It gives at least one alert for whatever comes, but for the
-// word that an empty group is resolved; odd says what was not as it should be, "" if all was.
-//
-// The service is the one the key is bound to, else what the label "service" says; labels stand in
-// the details either way. A group whose notification was cut off (max_alerts) is never resolved by
-// it: Alertmanager works out its status from what was left. In place of the alerts that were cut off
-// there is one that says so.
-func parseAlertmanager(body []byte, bound engine.ServiceID, perGroup bool) (alerts []engine.Alert, odd string) {
-	v, proper, err := decode(body)
-	object, ok := v.(map[string]any)
-	if err != nil || !ok {
-		return unreadable(body, bound), "not a JSON object"
+// readNotification takes at most maxNotification of the body; more says that there was more.
+func readNotification(r *http.Request) (body []byte, more bool, refused *problem.Problem) {
+	body, more, refused = read(r, maxNotification)
+	if more {
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrained) // an error here is the sender's, who will not hear us
 	}
-	n := newNotification(object, bound)
+	return body, more, refused
+}
+
+// parse reads a notification. It gives at least one alert for whatever comes, but for the word that an empty
+// group, or a Watchdog, is resolved; why says what is not as it should be, "" if all is.
+//
+// The service is the one the key is bound to, else what the label "service" says; labels stand in the
+// details either way. A group whose notification was cut off (max_alerts) is never resolved by it: its
+// status was worked out from what was left. In place of the alerts that were cut off there is one that
+// says so.
+func (from system) parse(body []byte, whole bool, bound engine.ServiceID, perGroup bool) (alerts []engine.Alert, why string) {
+	v, proper, odd := decodeOrBeginning(body, whole)
+	object, ok := v.(map[string]any)
+	n := newNotification(from, object, bound)
+	n.tooLong = !whole
+	if odd != nil {
+		return n.beginning(body, odd, perGroup), odd.why.Error()
+	}
+	if !ok {
+		return []engine.Alert{n.unreadable(body, nil)}, "not a JSON object"
+	}
 	if n.resolved() && n.groupKey != "" && n.listEmpty {
 		if perGroup || n.truncated > 0 {
 			return []engine.Alert{n.group(body)}, ""
@@ -77,48 +110,110 @@ func parseAlertmanager(body []byte, bound engine.ServiceID, perGroup bool) (aler
 		return nil, ""
 	}
 	if len(n.alerts) == 0 {
-		return unreadable(body, bound), "no alerts"
+		return []engine.Alert{n.unreadable(body, nil)}, "no alerts"
 	}
 	if n.misfits > 0 {
-		alerts, odd = unreadable(body, bound), "elements of alerts are not objects"
-	}
-	if perGroup && n.groupID() != "" {
-		return append(alerts, n.group(body)), odd
+		alerts, why = []engine.Alert{n.unreadable(body, nil)}, "elements of alerts are not objects"
 	}
 	raw := rawAlerts(proper)
-	for i, a := range n.alerts {
-		if a == nil {
-			continue
-		}
-		one := n.alert(a)
-		switch {
-		case len(n.alerts) == 1:
-			one.Raw = cutRaw(body)
-		case i < len(raw):
-			one.Raw = cutRaw(raw[i])
-		}
-		alerts = append(alerts, one)
+	alerts = append(alerts, n.signsOfLife(raw)...)
+	switch {
+	case n.onlyWatchdogs():
+		return alerts, why
+	case perGroup && n.groupID() != "":
+		return append(alerts, n.group(body)), why
 	}
+	alerts = append(alerts, n.each(raw, body)...)
 	if n.truncated > 0 {
 		alerts = append(alerts, n.cutOff(body))
 	}
-	return alerts, odd
+	return alerts, why
 }
 
-// rawAlerts are the alerts of a notification as they were sent.
-func rawAlerts(body []byte) []json.RawMessage {
-	var top struct {
-		Alerts json.RawMessage `json:"alerts"`
+// each is every alert by itself, with its part of the request.
+func (n *notification) each(raw []json.RawMessage, body []byte) (alerts []engine.Alert) {
+	for _, a := range n.alerts {
+		one := n.alert(a)
+		switch {
+		case len(n.alerts) == 1 && len(raw) <= 1 && body != nil:
+			one.Raw = cutRaw(body)
+		case a.no < len(raw):
+			one.Raw = cutRaw(raw[a.no])
+		}
+		alerts = append(alerts, one)
 	}
-	if err := json.Unmarshal(body, &top); err != nil {
+	return alerts
+}
+
+// beginning is what can be made of a request that was read in part only: an alert that says so, and by
+// itself each alert that was read to its end, which is where the fingerprint stands. Of a group as a whole
+// nothing can be said.
+func (n *notification) beginning(body []byte, odd *partial, perGroup bool) []engine.Alert {
+	alerts := []engine.Alert{n.unreadable(body, odd)}
+	n.alerts = slices.DeleteFunc(n.alerts, func(a *amAlert) bool {
+		return a.fingerprint == "" || strings.HasSuffix(a.fingerprint, "…")
+	})
+	raw := rawAlerts(mend(body))
+	alerts = append(alerts, n.signsOfLife(raw)...)
+	if !perGroup {
+		alerts = append(alerts, n.each(raw, nil)...)
+	}
+	return alerts
+}
+
+// rawAlerts are the alerts of a notification as they were sent, as far as it can be read.
+func rawAlerts(text []byte) (raw []json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil
 	}
-	return parts(top.Alerts)
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return raw
+		}
+		if name, _ := name.(string); foldName(name) != "alerts" {
+			if err := d.Decode(new(skipped)); err != nil {
+				return raw
+			}
+			continue
+		}
+		if t, err := d.Token(); err != nil || t != json.Delim('[') {
+			return nil
+		}
+		for raw = nil; d.More(); {
+			var one json.RawMessage
+			if err := d.Decode(&one); err != nil {
+				return append(raw, bytes.TrimLeft(text[d.InputOffset():], ", \t\r\n"))
+			}
+			raw = append(raw, one)
+		}
+		if _, err := d.Token(); err != nil {
+			return raw
+		}
+	}
+	return raw
 }
 
-func unreadable(body []byte, bound engine.ServiceID) []engine.Alert {
-	return []engine.Alert{oddAlert(body, bound, "Alertmanager sent something Rouse could not read",
-		"Look in Alertmanager for what is wrong, and at the payload template of this receiver.")}
+// skipped is a JSON value that is not looked at.
+type skipped struct{}
+
+func (*skipped) UnmarshalJSON([]byte) error { return nil }
+
+// unreadable stands for a request that cannot be read, or not to its end.
+func (n *notification) unreadable(body []byte, odd *partial) engine.Alert {
+	summary := n.from.name + " sent something Rouse could not read"
+	advice := "Look in " + n.from.name + " for what is wrong, and at the payload template of this receiver."
+	if n.tooLong {
+		summary = fmt.Sprintf("%s sent more than %d MiB at once", n.from.name, maxNotification>>20)
+		advice = fmt.Sprintf("Look in %s for what is wrong, and set %s for this receiver.", n.from.name, n.from.limit)
+	}
+	a := oddAlert(body, n.bound, summary, strings.TrimSpace(odd.note()+" "+advice+" Nothing resolves this incident but a person."))
+	a.Source = n.from.source
+	if n.tooLong { // it changes with every alert in it
+		a.DedupKey = dedupKey("too-long:" + n.from.source + ":" + n.receiver)
+	}
+	return a
 }
 
 // oddAlert is the incident for a request that cannot be read. The same request again joins it.
@@ -130,7 +225,6 @@ func oddAlert(body []byte, bound engine.ServiceID, summary, advice string) engin
 		Summary:  summary,
 		DedupKey: hash(body),
 		Details:  advice + " It began with:\n\n" + cut(storable(string(body[:min(len(body), oddBytes)])), oddBytes),
-		Source:   sourceAlertmanager,
 		Raw:      cutRaw(body),
 	}
 }

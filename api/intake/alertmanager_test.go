@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"rouse/engine"
 	"rouse/engine/pager"
@@ -74,17 +77,22 @@ func TestAlertmanagerCaptures(t *testing.T) {
 	}
 }
 
+func parseAlertmanager(body []byte, bound engine.ServiceID, perGroup bool) ([]engine.Alert, string) {
+	return fromAlertmanager.parse(body, true, bound, perGroup)
+}
+
 func TestAlertmanagerAlert(t *testing.T) {
 	alerts, odd := parseAlertmanager([]byte(captured(t, 1)), "", false)
 	if odd != "" {
 		t.Error(odd)
 	}
 	want := engine.Alert{
-		Action: engine.Trigger, Severity: engine.Critical, Summary: "Disk full on db1 – ünïcode", DedupKey: "555f7fc92c40d4f5",
+		Action: engine.Trigger, Severity: engine.Critical, Word: "critical", Summary: "Disk full on db1 – ünïcode", DedupKey: "555f7fc92c40d4f5",
 		Details: "alertname: DiskFull\nclass: storage\ncluster: db\ncomponent: disk\ninstance: db1\nseverity: critical\n\n" +
 			"description: line1\nline2 95% <b>x</b>\nsummary: Disk full on db1 – ünïcode",
-		Links: []engine.Link{{Href: "http://prom.test/graph", Text: "Source"}, {Href: "http://vm:19793", Text: "Alertmanager"}},
-		At:    time.Date(2026, 11, 20, 17, 11, 34, 745046022, time.UTC),
+		Links:  []engine.Link{{Href: "http://prom.test/graph", Text: "Source"}, {Href: "http://vm:19793", Text: "Alertmanager"}},
+		Labels: map[string]string{"alertname": "DiskFull", "class": "storage", "cluster": "db", "component": "disk", "instance": "db1", "severity": "critical"},
+		At:     time.Date(2026, 11, 20, 17, 11, 34, 745046022, time.UTC),
 	}
 	if got := what(alerts[0]); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -95,6 +103,10 @@ func TestAlertmanagerAlert(t *testing.T) {
 	alone, _ := parseAlertmanager([]byte(captured(t, 3)), "", false)
 	if string(alone[0].Raw) != captured(t, 3) {
 		t.Error("the raw of a single alert is not the request")
+	}
+	group, _ := parseAlertmanager([]byte(captured(t, 1)), "", true)
+	if got := group[0]; got.Word != "critical" || got.Labels["class"] != "storage" || got.Labels["instance"] != "" {
+		t.Errorf("a group has its common labels; got %q %v", got.Word, got.Labels)
 	}
 }
 
@@ -138,8 +150,12 @@ func TestAlertmanagerAlertFields(t *testing.T) {
 			}},
 		{"null annotations", `"labels":{"alertname":"Down"},"annotations":null`, `,"groupLabels":null,"commonLabels":null`, "",
 			func(a engine.Alert) bool { return a.Summary == "Down" }},
-		{"watchdog is an alert like others", `"labels":{"alertname":"Watchdog","severity":"none"}`, "", "",
-			func(a engine.Alert) bool { return a.Action == engine.Trigger && a.Severity == engine.Minor }},
+		{"an inhibitor is an alert like others", `"labels":{"alertname":"InfoInhibitor","severity":"none"}`, "", "",
+			func(a engine.Alert) bool {
+				return a.Action == engine.Trigger && a.Severity == engine.Minor && a.Word == "none"
+			}},
+		{"the word as it was sent", `"labels":{"severity":" SEV-1 "}`, "", "",
+			func(a engine.Alert) bool { return a.Severity == engine.Critical && a.Word == " SEV-1 " }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, odd := parseAlertmanager([]byte(`{"alerts":[{`+tt.alert+`}]`+tt.top+`}`), tt.bound, false)
@@ -294,24 +310,205 @@ func TestLargeFromAlertmanager(t *testing.T) {
 	}
 }
 
+// The Watchdog is a sign of life, and pages nobody, whatever it stands among.
+func TestWatchdog(t *testing.T) {
+	const dog = `{"status":"%s","fingerprint":"w%s","startsAt":"2026-08-22T08:24:38Z","labels":{"alertname":"Watchdog","severity":"none","cluster":"%[2]s"}}`
+	const disk = `{"status":"%s","fingerprint":"d","labels":{"alertname":"DiskFull","severity":"critical"}}`
+	fires, over := fmt.Sprintf(dog, "firing", "eu"), fmt.Sprintf(dog, "resolved", "us")
+	full, free := fmt.Sprintf(disk, "firing"), fmt.Sprintf(disk, "resolved")
+	for _, tt := range []struct {
+		name, top, alerts string
+		each, group       string // action, and key or cluster
+	}{
+		{"alone", `"status":"firing"`, fires, "ping eu", "ping eu"},
+		{"of two clusters", `"status":"firing"`, fires + "," + fmt.Sprintf(dog, "firing", "us"), "ping eu, ping us", "ping eu, ping us"},
+		{"over", `"status":"resolved"`, over, "", ""},
+		{"over in one cluster", `"status":"firing"`, fires + "," + over, "ping eu", "ping eu"},
+		{"among others", `"status":"firing"`, full + "," + fires, "ping eu, trigger d", "ping eu, trigger group"},
+		{"among others that are over", `"status":"firing"`, free + "," + fires, "ping eu, resolve d", "ping eu, resolve group"},
+		{"over among others that are over", `"status":"resolved"`, over + "," + free, "resolve d", "resolve group"},
+		{"some of its kind cut off", `"status":"firing","truncatedAlerts":2,"groupLabels":{"alertname":"Watchdog"}`, fires, "ping eu", "ping eu"},
+		{"something cut off", `"status":"resolved","truncatedAlerts":2`, fires, "ping eu, trigger cut-off", "ping eu, trigger group"},
+		{"beside what cannot be read", `"status":"firing"`, "7," + fires, "trigger odd, ping eu", "trigger odd, ping eu"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body := `{"version":"4","groupKey":"g",` + tt.top + `,"alerts":[` + tt.alerts + `]}`
+			for per, want := range map[string]string{"alert": tt.each, "group": tt.group} {
+				d := newDesk(nil)
+				w := d.post("/v1/alertmanager?per="+per, "", strings.NewReader(body))
+				var got []string
+				for _, a := range d.got {
+					wantWhole(t, a)
+					key, _, _ := strings.Cut(strings.NewReplacer(hash([]byte("g")), "group", hash([]byte(body)), "odd").Replace(a.DedupKey), ":")
+					if a.Action == engine.Ping {
+						key = a.Labels["cluster"]
+						if a.DedupKey != "watchdog" || !a.At.IsZero() || !strings.Contains(string(a.Raw), `"fingerprint":"weu"`) && key == "eu" {
+							t.Errorf("the ping is %+v", a)
+						}
+					}
+					got = append(got, string(a.Action)+" "+key)
+				}
+				if w.Code != 202 || strings.Join(got, ", ") != want {
+					t.Errorf("per %s: %d, %q, want %q", per, w.Code, got, want)
+				}
+			}
+		})
+	}
+}
+
+// What was cut off, or ends in nonsense, is read as far as it goes: whatever fires before pages as itself,
+// and something says that there is more.
+func TestBeginningOfANotification(t *testing.T) {
+	whole := captured(t, 2) // one over, one fires
+	behind := strings.Index(whole, `"835fb14ce331dd82"`) + len(`"835fb14ce331dd82"`)
+	watch := strings.Replace(whole, `"alerts":[`, `"alerts":[{"status":"firing","labels":{"alertname":"Watchdog"},"fingerprint":"w"},`, 1)
+	for _, tt := range []struct {
+		name, body string
+		read       bool // all of the request
+		want       string
+		summary    string
+	}{
+		{"cut off behind the second", whole[:behind], false, "trigger long, resolve 555f7fc92c40d4f5, trigger 835fb14ce331dd82", "more than 5 MiB"},
+		{"cut off in its fingerprint", whole[:behind-4], false, "trigger long, resolve 555f7fc92c40d4f5", "more than 5 MiB"},
+		{"cut off before its fingerprint", whole[:behind-30], false, "trigger long, resolve 555f7fc92c40d4f5", "more than 5 MiB"},
+		{"cut off in the first", whole[:100], false, "trigger long", "more than 5 MiB"},
+		{"broken behind", whole[:len(whole)-9], true, "trigger odd, resolve 555f7fc92c40d4f5, trigger 835fb14ce331dd82", "could not read"},
+		{"a sign of life before", watch[:len(watch)-9], true, "trigger odd, ping watchdog, resolve 555f7fc92c40d4f5, trigger 835fb14ce331dd82", "could not read"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			alerts, why := fromAlertmanager.parse([]byte(tt.body), tt.read, "", false)
+			var got []string
+			for i, a := range alerts {
+				wantWhole(t, a)
+				got = append(got, string(a.Action)+" "+strings.NewReplacer(hash([]byte(tt.body)), "odd", "too-long:alertmanager:all", "long").Replace(a.DedupKey))
+				if i > 0 && !strings.Contains(tt.body, string(a.Raw)) || len(a.Raw) == 0 {
+					t.Errorf("raw is %q", a.Raw)
+				}
+			}
+			if why == "" || strings.Join(got, ", ") != tt.want || !strings.Contains(alerts[0].Summary, tt.summary) {
+				t.Errorf("%q: got %q, want %q; %s", why, strings.Join(got, ", "), tt.want, alerts[0].Summary)
+			}
+			group, _ := fromAlertmanager.parse([]byte(tt.body), tt.read, "", true)
+			if n := len(group); group[0].Action != engine.Trigger || group[n-1].Action == engine.Resolve || n > 2 {
+				t.Errorf("per group: %+v", group)
+			}
+		})
+	}
+}
+
+func TestMoreAlertsThanAreRead(t *testing.T) {
+	one := `{"status":"resolved","labels":{"alertname":"Down","instance":"db1","x":"` + strings.Repeat("x", 100) + `"}}`
+	body := `{"status":"resolved","groupKey":"g","alerts":[` + strings.Repeat(one+",", maxNotified+4) + one + `]}`
+	each, _ := parseAlertmanager([]byte(body), "", false)
+	if last := each[len(each)-1]; len(each) != maxNotified+1 || last.Action != engine.Trigger ||
+		last.Summary != "5 more alerts of group g were cut off: 10000 at once are read" {
+		t.Errorf("%d alerts, the last is %+v", len(each), last)
+	}
+	if group, _ := parseAlertmanager([]byte(body), "", true); group[0].Action != engine.Trigger {
+		t.Error("a group is over of which not all alerts were read")
+	}
+}
+
+func TestLabelsAreKeptUpToALimit(t *testing.T) {
+	var labels []string
+	for i := range 300 {
+		labels = append(labels, fmt.Sprintf(`"l%03d":"v"`, i))
+	}
+	got, _ := parseAlertmanager([]byte(`{"alerts":[{"labels":{`+strings.Join(labels, ",")+`}}]}`), "", false)
+	if _, beyond := got[0].Labels["l200"]; len(got[0].Labels) != 200 || got[0].Labels["l199"] != "v" || beyond {
+		t.Errorf("%d labels", len(got[0].Labels))
+	}
+}
+
+// held is about how many bytes alerts hold, each text once.
+func held(alerts []engine.Alert) (n int) {
+	seen := map[*byte]bool{}
+	for _, a := range alerts {
+		n += int(unsafe.Sizeof(a)) + len(a.Raw)
+		texts := []string{a.Word, a.Summary, a.DedupKey, a.Details, a.Note, a.Once, string(a.Service)}
+		for name, value := range a.Labels {
+			texts = append(texts, name, value)
+		}
+		for _, l := range a.Links {
+			texts = append(texts, l.Href, l.Text)
+		}
+		for _, s := range texts {
+			if n += int(unsafe.Sizeof(s)); !seen[unsafe.StringData(s)] {
+				seen[unsafe.StringData(s)] = true
+				n += len(s)
+			}
+		}
+	}
+	return n
+}
+
+// wantLittle checks that alerts hold little more than their request.
+func wantLittle(t *testing.T, alerts []engine.Alert, body []byte) {
+	t.Helper()
+	if n := held(alerts); n > 16*len(body)+4<<20 {
+		t.Errorf("%d alerts of a request of %d bytes hold %d", len(alerts), len(body), n)
+	}
+}
+
+// A request takes at most sixteen times its length in memory: what was decoded of it (see
+// TestBeginningTakesLittleMemory) is dropped before the alerts are handed on.
+func TestNotificationsTakeLittleMemory(t *testing.T) {
+	fill := func(head, element, tail string) []byte {
+		return []byte(head + strings.Repeat(element, (1<<20-len(head)-len(tail))/len(element)) + tail)
+	}
+	external := `{"externalURL":"http://` + strings.Repeat("a", 1900) + `","groupKey":"g","commonAnnotations":{"summary":"` + strings.Repeat("s", 5000) + `"},"alerts":[`
+	for name, body := range map[string][]byte{
+		"empty alerts":  fill(external, "{},", "{}]}"),
+		"small alerts":  fill(external, `{"labels":{"a":"b"}},`, "{}]}"),
+		"common alerts": fill(external, captured(t, 1)[strings.Index(captured(t, 1), `{"status"`):strings.Index(captured(t, 1), `,{"status"`)]+",", "{}]}"),
+		"fingerprints":  fill(external, `{"fingerprint":"f"},`, "{}]}"),
+		"fewer alerts":  fill(external, `{"fingerprint":"`+strings.Repeat("f", 40)+`"},`, "{}]}"),
+		"labels":        fill(`{"alerts":[{"labels":{`, `"a":"b",`, `"c":"d"}}]}`),
+		"values":        fill(`{"alerts":[{"values":[`, `1,`, `1]}]}`),
+		"line breaks":   fill(`{"alerts":[{"labels":{"a":"`, `\n`, `"}}]}`),
+	} {
+		for _, perGroup := range []bool{false, true} {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			alerts, _ := fromAlertmanager.parse(body, true, "", perGroup)
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			kept := float64(int64(after.HeapAlloc)-int64(before.HeapAlloc)) / float64(len(body))
+			t.Logf("%s, per group %v: %d alerts keep %.1f times its length, %.1f in passing", name, perGroup, len(alerts), kept,
+				float64(after.TotalAlloc-before.TotalAlloc)/float64(len(body)))
+			if kept > 7 {
+				t.Errorf("%s, per group %v: keeps %.1f times its length", name, perGroup, kept)
+			}
+			wantLittle(t, alerts, body)
+			runtime.KeepAlive(body)
+		}
+	}
+}
+
 func FuzzAlertmanager(f *testing.F) {
 	for i := 1; i <= 3; i++ {
-		f.Add([]byte(captured(f, i)), i == 1)
+		f.Add([]byte(captured(f, i)), i == 1, i != 2)
 	}
 	for _, seed := range []string{"", "[", `{"alerts":[null]}`, `{"status":"resolved","groupKey":"g","alerts":null}`,
-		`{"alerts":[{"labels":{"\u0000":1}}],"truncatedAlerts":9e99}`} {
-		f.Add([]byte(seed), true)
+		`{"alerts":[{"labels":{"\u0000":1}}],"truncatedAlerts":9e99}`, `{"alerts":[{"status":"resolved","labels":{"alertname":"Watchdog"}}]}`,
+		`{"alerts":[{"labels":{"alertname":"Watchdog"}},{"values":{"B":1}}],"version":"1"`} {
+		f.Add([]byte(seed), true, true)
 	}
-	f.Fuzz(func(t *testing.T, body []byte, perGroup bool) {
-		alerts, _ := parseAlertmanager(body, "", perGroup)
+	f.Fuzz(func(t *testing.T, body []byte, perGroup, whole bool) {
+		alerts, _ := fromAlertmanager.parse(body, whole, "", perGroup)
+		wantLittle(t, alerts, body)
 		for _, a := range alerts {
 			wantWhole(t, a)
 		}
 		if len(alerts) > 0 {
 			return
 		}
-		var v struct{ Status string }
-		if proper := mend(body); json.Unmarshal(proper, &v) != nil || !isResolved(v.Status) {
+		v, _, err := decode(body)
+		object, _ := v.(map[string]any)
+		n := newNotification(fromAlertmanager, object, "")
+		dogs := len(n.alerts) > 0 && !slices.ContainsFunc(n.alerts, func(a *amAlert) bool { return !a.resolved || a.labels["alertname"] != "Watchdog" })
+		if err != nil || !whole || !n.resolved() && !dogs {
 			t.Errorf("nobody is paged for %q", body)
 		}
 	})

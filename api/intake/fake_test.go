@@ -132,9 +132,15 @@ func wantRefusal(t *testing.T, w *httptest.ResponseRecorder, status int, problem
 // wantWhole checks what holds for every alert of every dialect.
 func wantWhole(t *testing.T, a engine.Alert) {
 	t.Helper()
-	texts := []string{a.Summary, a.Details, a.DedupKey, string(a.Service), string(a.Key), string(a.By)}
+	texts := []string{a.Summary, a.Details, a.DedupKey, string(a.Service), string(a.Key), string(a.By), a.Word, a.Note, a.Once}
 	for _, l := range a.Links {
 		texts = append(texts, l.Href, l.Text)
+	}
+	for name, value := range a.Labels {
+		texts = append(texts, name, value)
+	}
+	for _, r := range a.Responders {
+		texts = append(texts, r.Kind, r.Name)
 	}
 	for _, s := range texts {
 		if s != storable(s) {
@@ -146,10 +152,10 @@ func wantWhole(t *testing.T, a engine.Alert) {
 		t.Errorf("summary %q", a.Summary)
 	case !a.Severity.Valid():
 		t.Errorf("severity %d", a.Severity)
-	case a.Action != engine.Trigger && a.Action != engine.Acknowledge && a.Action != engine.Resolve:
+	case !a.Action.Known():
 		t.Errorf("action %q", a.Action)
-	case len(a.DedupKey) > maxDedup+80 || len(a.Details) > maxDetails || len(a.Raw) > maxRaw || len(a.Links) > maxLinks:
-		t.Errorf("too long: dedup key %d, details %d, raw %d, links %d", len(a.DedupKey), len(a.Details), len(a.Raw), len(a.Links))
+	case len(a.DedupKey) > maxDedup+80 || len(a.Details) > maxDetails || len(a.Raw) > maxRaw || len(a.Links) > maxLinks || len(a.Labels) > maxLabels:
+		t.Errorf("too long: dedup key %d, details %d, raw %d, links %d, labels %d", len(a.DedupKey), len(a.Details), len(a.Raw), len(a.Links), len(a.Labels))
 	case a.Source == "":
 		t.Error("no source")
 	}

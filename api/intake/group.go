@@ -1,37 +1,87 @@
 package intake
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"rouse/engine"
 )
 
 const (
-	sourceAlertmanager = "alertmanager"
-	maxLabels          = 200 // shown in the details, and likewise annotations
-	maxListed          = 50  // alerts of a group that are listed in its details
+	maxLabels = 200 // kept, and shown in the details; likewise annotations
+	maxListed = 50  // alerts of a group that are listed in its details
 )
 
 // alert is the alert under its own identity.
 func (n *notification) alert(a *amAlert) engine.Alert {
-	severity, _ := severityOf(first(a.labels["severity"], n.commonLabels["severity"], n.groupLabels["severity"]))
+	word := first(a.labels["severity"], n.commonLabels["severity"], n.groupLabels["severity"])
+	severity, _ := severityOf(word)
 	out := engine.Alert{
 		Action:   engine.Trigger,
 		Service:  n.service(a.labels),
 		Severity: severity,
+		Word:     cut(word, maxSummary),
 		Summary:  a.summary(),
 		DedupKey: dedupKey(first(a.fingerprint, a.hash())),
-		Details:  cut(joinBlocks(describe(a.labels, ": ", maxLabels), describe(a.annotations, ": ", maxLabels)), maxDetails),
-		Links:    a.links,
-		Source:   sourceAlertmanager,
-		At:       a.startsAt,
+		Details: cut(joinBlocks(first(a.values, a.valueString), describe(a.labels, ": ", maxLabels),
+			describe(a.annotations, ": ", maxLabels)), maxDetails),
+		Links:  a.links,
+		Labels: atMost(a.labels, maxLabels),
+		Source: n.from.source,
+		At:     a.startsAt,
 	}
 	if a.resolved {
 		out.Action, out.At = engine.Resolve, a.endsAt
 	}
 	return out
+}
+
+// watchdog is the name by which Prometheus' rules call the alert that always fires, so that its absence tells
+// of trouble on its way to us. It is also the name of the heartbeat that it is a sign of.
+const watchdog = "Watchdog"
+
+// signsOfLife takes the Watchdogs out of the notification. One that fires is a sign of life, whatever its
+// severity; its labels tell of which cluster. One that is over is none, and nothing else: the silence will
+// be noticed.
+func (n *notification) signsOfLife(raw []json.RawMessage) (pings []engine.Alert) {
+	n.alerts = slices.DeleteFunc(n.alerts, func(a *amAlert) bool {
+		if a.labels["alertname"] != watchdog {
+			return false
+		}
+		n.signs++
+		if !a.resolved {
+			ping := n.alert(a)
+			ping.Action, ping.DedupKey = engine.Ping, strings.ToLower(watchdog)
+			ping.At = time.Time{} // when it began to fire says nothing of now
+			if a.no < len(raw) {
+				ping.Raw = cutRaw(raw[a.no])
+			}
+			pings = append(pings, ping)
+		}
+		return true
+	})
+	return pings
+}
+
+// onlyWatchdogs tells that nothing else can be in the group, also not among the alerts that were cut off.
+func (n *notification) onlyWatchdogs() bool {
+	return n.signs > 0 && len(n.alerts) == 0 && (n.truncated == 0 || n.groupLabels["alertname"] == watchdog)
+}
+
+// atMost is the first of the labels, in the order of their names.
+func atMost(labels map[string]string, limit int) map[string]string {
+	if len(labels) <= limit {
+		return labels
+	}
+	some := make(map[string]string, limit)
+	for _, name := range slices.Sorted(maps.Keys(labels))[:limit] {
+		some[name] = labels[name]
+	}
+	return some
 }
 
 // hash stands in for a fingerprint that is missing: of the labels or, if there are none either, of the
@@ -46,25 +96,31 @@ func (a *amAlert) hash() string {
 // group is the whole group under its identity.
 func (n *notification) group(body []byte) engine.Alert {
 	firing := n.firing()
+	severity, word := n.severity(firing)
+	labels := n.commonLabels
+	if len(labels) == 0 {
+		labels = n.groupLabels
+	}
 	out := engine.Alert{
 		Action:   engine.Trigger,
 		Service:  n.service(n.anyLabels()),
-		Severity: n.severity(firing),
+		Severity: severity,
+		Word:     cut(word, maxSummary),
 		Summary:  n.summary(firing),
 		DedupKey: n.groupID(),
 		Details:  n.details(firing),
-		Source:   sourceAlertmanager,
+		Labels:   atMost(labels, maxLabels),
+		Source:   n.from.source,
 		Raw:      cutRaw(body),
 	}
-	if n.resolved() && n.truncated == 0 && len(firing) == 0 {
+	over := n.resolved() || n.signs > 0 // what else is in the group decides, where a Watchdog fires in it
+	if over && n.truncated == 0 && len(firing) == 0 {
 		out.Action = engine.Resolve
 	}
 	var l links
 	for _, a := range n.alerts {
-		if a != nil {
-			for _, link := range a.links {
-				l.add(link.Href, link.Text)
-			}
+		for _, link := range a.links {
+			l.add(link.Href, link.Text)
 		}
 	}
 	n.remarkLinks(&l, n.commonRemark)
@@ -72,13 +128,16 @@ func (n *notification) group(body []byte) engine.Alert {
 	return out
 }
 
-// cutOff stands for the alerts of the group that Alertmanager did not send.
+// cutOff stands for the alerts of the group that are not in the notification, or too many to be read.
 func (n *notification) cutOff(body []byte) engine.Alert {
 	out := n.group(body)
 	out.Action = engine.Trigger
-	out.Summary = oneLine(fmt.Sprintf("%d more alerts of %s were cut off by Alertmanager's max_alerts", n.truncated, n.name()))
-	out.Details = cut(joinBlocks("Look in Alertmanager for them, and raise max_alerts of this receiver. "+
-		"Nothing resolves this incident but a person.", describe(n.groupLabels, ": ", maxLabels)), maxDetails)
+	out.Summary = oneLine(fmt.Sprintf("%d more alerts of %s were cut off by %s's %s", n.truncated, n.name(), n.from.name, n.from.limit))
+	if len(n.alerts) == maxNotified {
+		out.Summary = oneLine(fmt.Sprintf("%d more alerts of %s were cut off: %d at once are read", n.truncated, n.name(), maxNotified))
+	}
+	out.Details = cut(joinBlocks(fmt.Sprintf("Look in %s for them, and raise %s of this receiver, or make its groups smaller. "+
+		"Nothing resolves this incident but a person.", n.from.name, n.from.limit), describe(n.groupLabels, ": ", maxLabels)), maxDetails)
 	out.DedupKey = "cut-off:" + first(n.groupID(), hash([]byte(n.name())))
 	return out
 }
@@ -96,7 +155,7 @@ func (n *notification) groupID() string {
 
 func (n *notification) firing() (list []*amAlert) {
 	for _, a := range n.alerts {
-		if a != nil && !a.resolved {
+		if !a.resolved {
 			list = append(list, a)
 		}
 	}
@@ -104,17 +163,17 @@ func (n *notification) firing() (list []*amAlert) {
 }
 
 // severity of a group is what its labels say, else the worst of what fires in it.
-func (n *notification) severity(firing []*amAlert) engine.Severity {
-	if word := first(n.commonLabels["severity"], n.groupLabels["severity"]); word != "" || len(firing) == 0 {
-		s, _ := severityOf(word)
-		return s
+func (n *notification) severity(firing []*amAlert) (worst engine.Severity, word string) {
+	if word = first(n.commonLabels["severity"], n.groupLabels["severity"]); word != "" || len(firing) == 0 {
+		worst, _ = severityOf(word)
+		return worst, word
 	}
-	worst := engine.Minor
-	for _, a := range firing {
-		s, _ := severityOf(a.labels["severity"])
-		worst = min(worst, s)
+	for i, a := range firing {
+		if s, _ := severityOf(a.labels["severity"]); i == 0 || s < worst {
+			worst, word = s, a.labels["severity"]
+		}
 	}
-	return worst
+	return worst, word
 }
 
 // service is whose trouble it is: the key's, else what the labels say.
@@ -131,14 +190,14 @@ func (n *notification) anyLabels() map[string]string {
 		return nil
 	}
 	for _, a := range slices.Concat(n.firing(), n.alerts) {
-		if a != nil && a.labels["service"] != "" {
+		if a.labels["service"] != "" {
 			return a.labels
 		}
 	}
 	return nil
 }
 
-// summary of a group is the common one, else that of the first alert that fires in it.
+// summary of a group is the common one, else Grafana's title of it, else that of the first alert that fires.
 func (n *notification) summary(firing []*amAlert) string {
 	common := remark(n.commonRemark)
 	switch {
@@ -146,12 +205,14 @@ func (n *notification) summary(firing []*amAlert) string {
 		return oneLine(fmt.Sprintf("%s (%d firing)", common, len(firing)))
 	case common != "":
 		return common
+	case n.title != "" && oneLine(n.title) != "":
+		return oneLine(n.title)
 	case len(firing) > 1:
 		return oneLine(fmt.Sprintf("%s and %d more", firing[0].summary(), len(firing)-1))
 	case len(firing) == 1:
 		return firing[0].summary()
 	}
-	return oneLine("Alertmanager: " + n.name())
+	return oneLine(n.from.name + ": " + n.name())
 }
 
 // name is what the group is called: the labels it was made by.
@@ -173,9 +234,9 @@ func (n *notification) details(firing []*amAlert) string {
 	}
 	var cutOff string
 	if n.truncated > 0 {
-		cutOff = fmt.Sprintf("%d more alerts were cut off by max_alerts: it is not known whether they fire.", n.truncated)
+		cutOff = fmt.Sprintf("%d more alerts were cut off by %s: it is not known whether they fire.", n.truncated, n.from.limit)
 	}
-	return cut(joinBlocks(strings.Join(lines, "\n"), cutOff, describe(n.groupLabels, ": ", maxLabels),
+	return cut(joinBlocks(strings.Join(lines, "\n"), cutOff, cut(n.message, maxDetails/2), describe(n.groupLabels, ": ", maxLabels),
 		describe(n.commonLabels, ": ", maxLabels), describe(n.commonRemark, ": ", maxLabels)), maxDetails)
 }
 
@@ -184,16 +245,16 @@ func (a *amAlert) summary() string {
 	if s := remark(a.annotations); s != "" {
 		return s
 	}
-	name := a.labels["alertname"]
+	name := oneLine(a.labels["alertname"])
 	switch instance := a.labels["instance"]; {
 	case name != "" && instance != "":
 		return oneLine(name + " on " + instance)
 	case name != "":
-		return oneLine(name)
+		return name
 	case len(a.labels) > 0:
 		return oneLine("Alert " + strings.ReplaceAll(describe(a.labels, "=", 10), "\n", " "))
 	}
-	return "Alert without labels from Alertmanager"
+	return "Alert without labels"
 }
 
 // remark is the summary among annotations.

@@ -28,7 +28,12 @@ import (
 type Config struct {
 	Engine pager.Engine
 	Keys   Keys         // nil knows none
+	Book   Book         // nil knows no incident
+	Signs  Signs        // of heartbeats; nil knows none
 	Log    *slog.Logger // nil discards
+	AWS    *http.Client // checks what Amazon SNS signed, and confirms its subscriptions; nil connects to public addresses only
+
+	Heartbeats Heartbeats // what Opsgenie's dialect does to them beside; nil if Signs is
 
 	// Patience is how long an alert may take to be stored before its sender is asked to send it
 	// again; 0 is 2 s.
@@ -40,18 +45,30 @@ type Config struct {
 type Handler struct {
 	engine   pager.Engine
 	keys     Keys
+	book     Book
+	signs    Signs
 	log      *slog.Logger
 	patience time.Duration
+
+	heartbeats   Heartbeats
+	certificates *certificates // of Amazon SNS
+	mappings     mappings      // of webhooks
 }
 
 // New makes a Handler.
 func New(c Config) *Handler {
-	h := &Handler{engine: c.Engine, keys: c.Keys, log: c.Log, patience: c.Patience}
+	h := &Handler{engine: c.Engine, keys: c.Keys, log: c.Log, patience: c.Patience, certificates: newCertificates(c.AWS)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
 	if h.keys == nil {
 		h.keys = noKeys{}
+	}
+	if h.book = c.Book; h.book == nil {
+		h.book = noBook{}
+	}
+	if h.signs, h.heartbeats = c.Signs, c.Heartbeats; h.signs == nil {
+		h.signs = noSigns{}
 	}
 	if h.patience <= 0 {
 		h.patience = 2 * time.Second

@@ -114,7 +114,7 @@ func mend(body []byte) []byte {
 		case !inString && c == ',' && closes(body[i+1:]):
 			continue
 		case inString && c < ' ':
-			out = fmt.Appendf(out, `\u%04x`, c)
+			out = append(out, control(c)...)
 			continue
 		case inString && c == '\\' && !escapes(body[i+1:]):
 			out = append(out, '\\', '\\')
@@ -129,6 +129,20 @@ func mend(body []byte) []byte {
 		out = append(out, c)
 	}
 	return out
+}
+
+// control is what stands for a control character within a string: those that texts have stay what they are,
+// the others are blanks. JSON has six bytes for one of these, too many if there are half a million.
+func control(c byte) string {
+	switch c {
+	case '\n':
+		return `\n`
+	case '\r':
+		return `\r`
+	case '\t':
+		return `\t`
+	}
+	return " "
 }
 
 // closes tells whether nothing stands before the closing bracket.

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,31 +11,52 @@ import (
 	"rouse/engine"
 )
 
-// notification is what Alertmanager's webhook says of one group, whatever the types that it came in.
+// system is what sends notifications of groups of alerts, in the words that people know it by.
+type system struct {
+	source, name string
+	limit        string // its setting that cuts groups off
+}
+
+var (
+	fromAlertmanager = system{source: "alertmanager", name: "Alertmanager", limit: "max_alerts"}
+	fromGrafana      = system{source: "grafana", name: "Grafana", limit: "Max Alerts"}
+)
+
+// notification is what a system's webhook says of one group, whatever the types that it came in.
 type notification struct {
+	from                                    system
 	status                                  string
 	groupKey                                string
 	groupLabels, commonLabels, commonRemark map[string]string
-	receiver, externalURL, version          string
-	truncated                               int // alerts that were cut off by max_alerts
+	receiver, externalURL                   string
+	title, message                          string // Grafana's, for people
+	truncated                               int    // alerts that are in the group and not in the list
 	alerts                                  []*amAlert
-	misfits                                 int  // elements of alerts that are no objects, nil in alerts
+	misfits                                 int  // elements of alerts that are no objects
 	listEmpty                               bool // alerts is there, or null, and empty
+	signs                                   int  // Watchdogs that were taken out of alerts
+	tooLong                                 bool // what is beyond maxNotification was not read
 	bound                                   engine.ServiceID
 }
 
 // amAlert is one alert of a notification.
 type amAlert struct {
+	no                  int // its place in the list
 	resolved            bool
 	labels, annotations map[string]string
+	values, valueString string // Grafana's, what was measured
 	fingerprint         string
 	links               links
 	startsAt, endsAt    time.Time
 }
 
-func newNotification(object map[string]any, bound engine.ServiceID) notification {
+// maxNotified is how many alerts of a notification are read. Those behind them count as cut off.
+const maxNotified = 10_000
+
+func newNotification(from system, object map[string]any, bound engine.ServiceID) notification {
 	f := fieldsOf(object)
 	n := notification{
+		from:         from,
 		status:       f.text("status"),
 		groupKey:     f.text("groupkey"),
 		groupLabels:  stringsOf(f["grouplabels"]),
@@ -42,20 +64,29 @@ func newNotification(object map[string]any, bound engine.ServiceID) notification
 		commonRemark: stringsOf(f["commonannotations"]),
 		receiver:     f.text("receiver"),
 		externalURL:  f.text("externalurl"),
-		version:      f.text("version"),
-		truncated:    countOf(f["truncatedalerts"]),
+		title:        f.text("title"),
+		message:      f.text("message"),
+		truncated:    min(countOf(f["truncatedalerts"]), math.MaxInt32),
 		bound:        bound,
+	}
+	if f.text("version") == "1" {
+		n.from.name, n.from.limit = fromGrafana.name, fromGrafana.limit // at Alertmanager's address, too
 	}
 	list, isList := f["alerts"].([]any)
 	n.listEmpty = len(list) == 0 && (isList || f["alerts"] == nil)
-	for _, element := range list {
+	if len(list) > maxNotified {
+		n.truncated += len(list) - maxNotified
+		list = list[:maxNotified]
+	}
+	for i, element := range list {
 		object, ok := element.(map[string]any)
 		if !ok {
 			n.misfits++
-			n.alerts = append(n.alerts, nil)
 			continue
 		}
-		n.alerts = append(n.alerts, n.newAlert(fieldsOf(object)))
+		a := n.newAlert(fieldsOf(object))
+		a.no = i
+		n.alerts = append(n.alerts, a)
 	}
 	return n
 }
@@ -69,19 +100,34 @@ func (n *notification) newAlert(f fields) *amAlert {
 		resolved:    isResolved(status),
 		labels:      stringsOf(f["labels"]),
 		annotations: stringsOf(f["annotations"]),
+		values:      describe(stringsOf(f["values"]), " = ", maxLabels),
+		valueString: f.text("valuestring"),
 		fingerprint: f.text("fingerprint"),
 	}
 	a.startsAt, _ = time.Parse(time.RFC3339, f.text("startsat")) // zero when it is not a time
 	a.endsAt, _ = time.Parse(time.RFC3339, f.text("endsat"))
 	a.links.add(f.text("generatorurl"), "Source")
-	a.links.add(f.text("dashboardurl"), "Dashboard") // the next three are Grafana's
+	a.links.add(f.text("dashboardurl"), "Dashboard") // this and the next three are Grafana's
 	a.links.add(f.text("panelurl"), "Panel")
+	a.links.add(f.text("imageurl"), "Image")
 	a.links.add(f.text("silenceurl"), "Silence")
 	n.remarkLinks(&a.links, a.annotations)
+	if rule := f.text("ruleuid"); rule != "" && a.labels["ruleUID"] == "" && len(a.labels) < maxLabels {
+		a.labels = with(a.labels, "ruleUID", rule)
+	}
 	return a
 }
 
-// remarkLinks adds the links that annotations hold by convention, and the one to Alertmanager itself.
+// with is labels and one more.
+func with(labels map[string]string, name, value string) map[string]string {
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[name] = value
+	return labels
+}
+
+// remarkLinks adds the links that annotations hold by convention, and the one to the system itself.
 func (n *notification) remarkLinks(l *links, annotations map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(annotations)) {
 		switch foldName(name) {
@@ -91,11 +137,7 @@ func (n *notification) remarkLinks(l *links, annotations map[string]string) {
 			l.add(annotations[name], "Dashboard")
 		}
 	}
-	if n.version == "1" {
-		l.add(n.externalURL, "Grafana")
-	} else {
-		l.add(n.externalURL, "Alertmanager")
-	}
+	l.add(n.externalURL, n.from.name)
 }
 
 // resolved tells whether the group as a whole is over, as far as this notification knows.

@@ -111,7 +111,7 @@ func shown(r *http.Request) (keys []string) {
 	}
 	keys = append(keys, r.Header.Get("X-Api-Key"))
 	query := r.URL.Query()
-	for _, name := range []string{"token", "key", "apiKey", "api_key", "integrationKey"} {
+	for _, name := range keyNames {
 		keys = append(keys, query.Get(name))
 	}
 	return keys

@@ -19,6 +19,8 @@ var (
 		"The path exists, and takes other methods: those in the header Allow."}
 	Conflict = Kind{"conflict", http.StatusConflict, "Exists already",
 		"A name that must be unique is taken."}
+	Full = Kind{"full", http.StatusConflict, "No more of these",
+		"There are as many as there may be. The detail names the limit, and what could go."}
 	InUse = Kind{"in-use", http.StatusConflict, "In use",
 		"What is to be deleted or changed is named elsewhere, or somebody is on call by it. The detail lists where."}
 	OpensHole = Kind{"opens-hole", http.StatusConflict, "Opens a hole",
@@ -52,7 +54,7 @@ var (
 
 // Kinds lists all of them.
 func Kinds() []Kind {
-	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, InUse, Resolved, Taken, Nothing, Past, OpensHole,
+	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, Full, InUse, Resolved, Taken, Nothing, Past, OpensHole,
 		Changed, TooLarge, MediaTypeUnsupported, Validation, Internal, Unavailable, notAnAlert, notStored}
 }
 

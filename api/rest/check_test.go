@@ -26,7 +26,8 @@ var bodies = map[string]string{
 	"POST /v1/services":                        `{"slug":"s","name":"S","policy":"p","hours":{"zone":"UTC","windows":[{"days":["mon","sun"],"from":"09:00","to":"24:00"}]}}`,
 	"PUT /v1/configuration?prune=false":        `{"teams":[{"slug":"t","members":[{"person":"ann","role":"owner"}]}],"people":[{"handle":"ann"}],"services":[{"slug":"s"}]}`,
 	"POST /v1/keys":                            `{"name":"k","scopes":["read","respond"],"person":"ann"}`,
-	"POST /v1/services/s/keys":                 `{"name":"k"}`,
+	"POST /v1/services/s/keys":                 `{"name":"k","key":"0123456789abcdef","dialect":"grafana","settings":{"a":[1.5,{"b":null}]},"secret":"12345678"}`,
+	"PUT /v1/keys/1":                           `{"name":"k","dialect":"grafana","settings":{},"secret":""}`,
 	"POST /v1/incidents/HOT-1/acknowledge":     `{"person":"ann","escalation":1}`,
 	"POST /v1/incidents/HOT-1/resolve":         `{"why":"done","by":"ann"}`,
 	"POST /v1/incidents/HOT-1/page":            `{"person":"ann","roster":"dba","role":"db","why":"slow","wait":"5m","by":"bob"}`,
@@ -187,7 +188,7 @@ func FuzzBody(f *testing.F) {
 			return
 		}
 		targets := map[string]any{"createPerson": &Person{}, "replaceContact": &Contact{}, "createRoster": &Roster{}, "createOverride": &Override{}, "createPolicy": &Policy{},
-			"createService": &Service{}, "createKey": &KeyWish{}, "createServiceKey": &KeyName{}, "acknowledgeIncident": &Answer{}, "resolveIncident": &Resolution{},
+			"createService": &Service{}, "createKey": &KeyWish{}, "createServiceKey": &ServiceKeyWish{}, "replaceKey": &KeyChange{}, "acknowledgeIncident": &Answer{}, "resolveIncident": &Resolution{},
 			"pageIn": &PageIn{}, "setSeverity": &SeverityChange{}, "addNote": &NewNote{}, "replaceRotation": &Rotation{}, "replaceConfiguration": &Configuration{}}
 		if err := runtime.BindJSONBody(r, targets[op.ID]); err != nil {
 			t.Errorf("%s: %s passed and cannot be read: %v", op.ID, body, err)

@@ -127,6 +127,11 @@ type DeletedList struct {
 	Next  string    `json:"next,omitempty,omitzero"`
 }
 
+// Dialect The only dialect that the key is for, such as grafana; for all, if it is missing. A key with a secret needs one whose senders sign: grafana, jira or webhook.
+//
+// Example: alertmanager
+type Dialect = string
+
 // Duration As Go writes it.
 //
 // Example: 5m
@@ -153,6 +158,36 @@ type Effects struct {
 	// More How many changes there are beyond those.
 	More int       `json:"more,omitempty,omitzero"`
 	To   time.Time `json:"to,omitempty,omitzero"`
+}
+
+// Elsewhere Which of the last alerts would go elsewhere than before.
+type Elsewhere struct {
+	// Count Those that would go elsewhere.
+	Count int `json:"count"`
+
+	// Items The latest of these, 100 at most.
+	Items []ElsewhereAlert `json:"items"`
+
+	// LookedAt Alerts that were looked at.
+	LookedAt int `json:"looked_at"`
+}
+
+// ElsewhereAlert defines model for ElsewhereAlert.
+type ElsewhereAlert struct {
+	At time.Time `json:"at"`
+
+	// Incident That it opened or joined.
+	//
+	// Example: HOT-1234
+	Incident string `json:"incident,omitempty,omitzero"`
+
+	// Now Where an alert goes.
+	Now     Way    `json:"now"`
+	Source  string `json:"source,omitempty,omitzero"`
+	Summary string `json:"summary"`
+
+	// Was Where an alert goes.
+	Was Way `json:"was"`
 }
 
 // Escalation defines model for Escalation.
@@ -219,6 +254,59 @@ type FieldChange struct {
 	Pointer string `json:"pointer"`
 }
 
+// Forecast defines model for Forecast.
+type Forecast struct {
+	// Again When the ladder would begin again; missing: not within 15 days.
+	Again time.Time `json:"again,omitempty,omitzero"`
+	At    time.Time `json:"at"`
+
+	// Joins The open incident that it would join, and page nobody anew.
+	Joins string `json:"joins,omitempty,omitzero"`
+
+	// Lines What the timeline would say.
+	Lines []ForecastLine `json:"lines"`
+	Pages []ForecastPage `json:"pages"`
+
+	// Policy Whose levels are climbed; missing: the catch-all roster alone.
+	Policy   string `json:"policy,omitempty,omitzero"`
+	Service  string `json:"service,omitempty,omitzero"`
+	Severity int    `json:"severity"`
+
+	// Unpaged The operator has its word for the severity page nobody.
+	Unpaged bool `json:"unpaged,omitempty,omitzero"`
+}
+
+// ForecastContact defines model for ForecastContact.
+type ForecastContact struct {
+	// Address Masked.
+	Address string    `json:"address"`
+	At      time.Time `json:"at"`
+	Channel string    `json:"channel"`
+}
+
+// ForecastLine defines model for ForecastLine.
+type ForecastLine struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	Text   string    `json:"text"`
+}
+
+// ForecastPage defines model for ForecastPage.
+type ForecastPage struct {
+	At       time.Time         `json:"at"`
+	CatchAll bool              `json:"catch_all,omitempty,omitzero"`
+	Contacts []ForecastContact `json:"contacts"`
+
+	// Level From 1.
+	Level  int    `json:"level"`
+	Name   string `json:"name"`
+	Person string `json:"person"`
+	Role   string `json:"role"`
+}
+
+// ForeignKey A key that another system made, 16 to 256 printable ASCII characters without spaces. It is kept as a hash and never shown.
+type ForeignKey = string
+
 // Gap defines model for Gap.
 type Gap struct {
 	From   time.Time `json:"from"`
@@ -242,6 +330,99 @@ type Handoff struct {
 
 	// Silent Nobody is told.
 	Silent bool `json:"silent,omitempty,omitzero"`
+}
+
+// Heartbeat Something that is to give a sign of life again and again. What is wrong with it is an incident of its service.
+type Heartbeat struct {
+	// ByLabel Each value of this label is watched by itself, such as cluster for Prometheus' Watchdog; 100 at most.
+	//
+	// Example: cluster
+	ByLabel     string    `json:"by_label,omitempty,omitzero"`
+	CreatedAt   time.Time `json:"created_at,omitempty,omitzero"`
+	Description string    `json:"description,omitempty,omitzero"`
+
+	// Disabled Nothing is expected of it.
+	Disabled bool `json:"disabled,omitempty,omitzero"`
+
+	// Every Without a sign for so long it is silent: 30s to 720h. Longer than the signs are apart, as they are never quite on time.
+	//
+	// Example: 24h
+	Every Duration `json:"every"`
+
+	// Grace How much later a sign may come; not at all if it is missing.
+	Grace Duration `json:"grace,omitempty,omitzero"`
+	ID    int64    `json:"id,omitempty,omitzero"`
+
+	// LastAt Of the last sign.
+	LastAt time.Time `json:"last_at,omitempty,omitzero"`
+
+	// MaxRun How long a run may take, 1s to 720h; as long as it likes, if it is missing.
+	MaxRun Duration `json:"max_run,omitempty,omitzero"`
+
+	// Message What its alerts say first, at most 300 characters.
+	//
+	// Example: The nightly backup of db1 is missing
+	Message string `json:"message,omitempty,omitzero"`
+
+	// Name Unique in the service, whatever the case of its letters; 1 to 200 characters, no slash.
+	//
+	// Example: nightly backup
+	Name string `json:"name"`
+
+	// Severity Of its incidents; 2 if it is missing.
+	Severity Severity `json:"severity,omitempty,omitzero"`
+
+	// Sources What it was heard of, by name: one without by_label.
+	Sources []HeartbeatSource `json:"sources,omitempty,omitzero"`
+
+	// State The worst of its sources.
+	State HeartbeatState `json:"state,omitempty,omitzero"`
+
+	// Tags Labels of its alerts, "tag:" and the tag; 20 at most.
+	Tags      []string  `json:"tags,omitempty,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+
+	// URL Its address, a secret: in the answer that makes it, or gives it another one.
+	//
+	// Example: https://rouse.example.com/beat/…
+	URL     string `json:"url,omitempty,omitzero"`
+	Version int    `json:"version,omitempty,omitzero"`
+}
+
+// HeartbeatRun defines model for HeartbeatRun.
+type HeartbeatRun struct {
+	ID string `json:"id,omitempty,omitzero"`
+
+	// Late It takes too long.
+	Late      bool      `json:"late,omitempty,omitzero"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// HeartbeatSource defines model for HeartbeatSource.
+type HeartbeatSource struct {
+	// DueAt When it is silent, or a run takes too long, if nothing is heard; absent if nothing is expected.
+	DueAt time.Time `json:"due_at,omitempty,omitzero"`
+
+	// LastAt Of the last sign.
+	LastAt time.Time `json:"last_at"`
+
+	// Name The value of the label; absent without by_label.
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Runs Under way, the oldest first.
+	Runs []HeartbeatRun `json:"runs,omitempty,omitzero"`
+
+	// State waiting for its first sign; late as a run takes too long; failed until a run succeeds.
+	State HeartbeatState `json:"state"`
+}
+
+// HeartbeatState waiting for its first sign; late as a run takes too long; failed until a run succeeds.
+type HeartbeatState = string
+
+// Heartbeats defines model for Heartbeats.
+type Heartbeats struct {
+	Items []Heartbeat `json:"items"`
+	Next  string      `json:"next,omitempty,omitzero"`
 }
 
 // Hole defines model for Hole.
@@ -345,11 +526,17 @@ type Incidents struct {
 // Key defines model for Key.
 type Key struct {
 	CreatedAt time.Time `json:"created_at"`
-	ID        int64     `json:"id"`
 
-	// LastUsedAt To the minute.
+	// Dialect The only dialect that it is for. Missing if it is for all.
+	Dialect string `json:"dialect,omitempty,omitzero"`
+	ID      int64  `json:"id"`
+
+	// LastUsedAt To the minute. Missing if it never was.
 	LastUsedAt time.Time `json:"last_used_at,omitempty,omitzero"`
-	Name       string    `json:"name"`
+
+	// Live Whether it is in force.
+	Live bool   `json:"live"`
+	Name string `json:"name"`
 
 	// Person Whom it acts as.
 	Person string `json:"person,omitempty,omitzero"`
@@ -361,24 +548,58 @@ type Key struct {
 
 	// Service The service that alerts sent with it belong to.
 	Service string `json:"service,omitempty,omitzero"`
+
+	// Settings What the dialect has to know of the sender, as it demands; at most 16 KiB. Missing, it is none.
+	Settings KeySettings `json:"settings,omitempty,omitzero"`
+
+	// Signed Whether the sender has to sign what it sends. What with is never shown.
+	Signed bool `json:"signed"`
 }
 
-// KeyName defines model for KeyName.
-type KeyName struct {
+// KeyChange defines model for KeyChange.
+type KeyChange struct {
+	// Dialect The only dialect that the key is for, such as grafana; for all, if it is missing. A key with a secret needs one whose senders sign: grafana, jira or webhook.
+	//
+	// Example: alertmanager
+	Dialect Dialect `json:"dialect,omitempty,omitzero"`
+
 	// Name What it is for.
 	//
 	// Example: alertmanager eu-1
 	Name string `json:"name"`
+
+	// Secret What the sender signs with from now on. Missing, it stays as it is; an empty text takes it away.
+	Secret *string `json:"secret,omitempty,omitzero"`
+
+	// Settings What the dialect has to know of the sender, as it demands; at most 16 KiB. Missing, it is none.
+	Settings KeySettings `json:"settings,omitempty,omitzero"`
 }
+
+// KeySettings What the dialect has to know of the sender, as it demands; at most 16 KiB. Missing, it is none.
+type KeySettings = keySettings
 
 // KeyWish defines model for KeyWish.
 type KeyWish struct {
+	// Dialect The only dialect that the key is for, such as grafana; for all, if it is missing. A key with a secret needs one whose senders sign: grafana, jira or webhook.
+	//
+	// Example: alertmanager
+	Dialect Dialect `json:"dialect,omitempty,omitzero"`
+
+	// Key A key that another system made, 16 to 256 printable ASCII characters without spaces. It is kept as a hash and never shown.
+	Key ForeignKey `json:"key,omitempty,omitzero"`
+
 	// Name What it is for.
 	Name string `json:"name"`
 
 	// Person Whom it acts as.
 	Person Slug    `json:"person,omitempty,omitzero"`
 	Scopes []Scope `json:"scopes"`
+
+	// Secret What the sender signs its requests with, from 8 characters on. It is kept encrypted and never shown.
+	Secret SenderSecret `json:"secret,omitempty,omitzero"`
+
+	// Settings What the dialect has to know of the sender, as it demands; at most 16 KiB. Missing, it is none.
+	Settings KeySettings `json:"settings,omitempty,omitzero"`
 }
 
 // Keys defines model for Keys.
@@ -405,6 +626,37 @@ type Level struct {
 
 	// Wait For an answer, before the next level; 1s to 24h, 5m if it is missing.
 	Wait Duration `json:"wait,omitempty,omitzero"`
+}
+
+// Maintenance defines model for Maintenance.
+type Maintenance struct {
+	// Again Instead of from and to.
+	Again *Recurring `json:"again,omitempty,omitzero"`
+
+	// By Who made or last changed it.
+	By        string    `json:"by,omitempty,omitzero"`
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// From Now, if only `to` is given.
+	From time.Time `json:"from,omitempty,omitzero"`
+	ID   int64     `json:"id,omitempty,omitzero"`
+
+	// Reason Needed for more than 24 hours.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// To 30 days later at most.
+	To        time.Time `json:"to,omitempty,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+	Version   int       `json:"version,omitempty,omitzero"`
+
+	// When A CEL expression as of a rule: the alerts that it is for; all of the service, if it is missing.
+	When string `json:"when,omitempty,omitzero"`
+}
+
+// Maintenances defines model for Maintenances.
+type Maintenances struct {
+	Items []Maintenance `json:"items"`
+	Next  string        `json:"next,omitempty,omitzero"`
 }
 
 // Member defines model for Member.
@@ -446,15 +698,21 @@ type NewFeed struct {
 // NewKey defines model for NewKey.
 type NewKey struct {
 	CreatedAt time.Time `json:"created_at"`
+	Dialect   string    `json:"dialect,omitempty,omitzero"`
 	ID        int64     `json:"id"`
 
-	// Key The key itself. It is not stored and never shown again.
-	Key     string  `json:"key"`
+	// Key The key itself. It is not stored and never shown again. Missing if it was registered.
+	Key     string  `json:"key,omitempty,omitzero"`
+	Live    bool    `json:"live"`
 	Name    string  `json:"name"`
 	Person  string  `json:"person,omitempty,omitzero"`
 	Prefix  string  `json:"prefix"`
 	Scopes  []Scope `json:"scopes"`
 	Service string  `json:"service,omitempty,omitzero"`
+
+	// Settings What the dialect has to know of the sender, as it demands; at most 16 KiB. Missing, it is none.
+	Settings KeySettings `json:"settings,omitempty,omitzero"`
+	Signed   bool        `json:"signed"`
 }
 
 // NewNote defines model for NewNote.
@@ -462,6 +720,39 @@ type NewNote struct {
 	// By Who writes it; the key's person or name, if it is missing.
 	By   Slug   `json:"by,omitempty,omitzero"`
 	Text string `json:"text"`
+}
+
+// Noise What need not wake anybody. Without any of it every trouble is an incident of its own, pages at once, and ends when its source or a person says so.
+type Noise struct {
+	// AutoClose Resolves an incident so long after its last alert, 1m to 2160h, whoever holds it; 0s, or missing: never.
+	AutoClose Duration `json:"auto_close,omitempty,omitzero"`
+
+	// Delay How long an alert of a severity may take to be resolved by its source before anybody is paged; 4h at most. Getting worse pages at once.
+	Delay struct {
+		Critical Duration `json:"1,omitempty,omitzero"`
+		Major    Duration `json:"2,omitempty,omitzero"`
+		Minor    Duration `json:"3,omitempty,omitzero"`
+	} `json:"delay,omitempty,omitzero"`
+
+	// Grouping Makes one incident of alerts that have something in common; it is over when all of them are.
+	Grouping struct {
+		// By Labels whose values must be the same. Without any all alerts of the service go together.
+		//
+		// Example: ["cluster"]
+		By []string `json:"by,omitempty,omitzero"`
+
+		// Within How long after its opening an incident takes alerts in, 24h at most; without it, as long as it is open.
+		Within Duration `json:"within,omitempty,omitzero"`
+	} `json:"grouping,omitempty,omitzero"`
+
+	// Return What becomes of a trouble that comes back soon after it was resolved; without it, it opens a new incident.
+	Return struct {
+		// Once Pages for the first return alone, with the count. From then on a source's word that it is over has to hold for as long as `within`.
+		Once bool `json:"once,omitempty,omitzero"`
+
+		// Within How soon, 24h at most: the same incident is opened again, and pages again.
+		Within Duration `json:"within,omitempty,omitzero"`
+	} `json:"return,omitempty,omitzero"`
 }
 
 // OnCall defines model for OnCall.
@@ -735,6 +1026,28 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Recurring defines model for Recurring.
+type Recurring struct {
+	// Length How long it takes each time.
+	Length Duration `json:"length"`
+
+	// Rule One RRULE value.
+	//
+	// Example: FREQ=WEEKLY;BYDAY=SA
+	Rule string `json:"rule"`
+
+	// Start Local time from which on the rule counts.
+	//
+	// Example: 2026-01-03T22:00:00
+	Start string `json:"start"`
+
+	// Until It does not come from then on.
+	Until time.Time `json:"until,omitempty,omitzero"`
+
+	// Zone IANA name; UTC, if it is missing.
+	Zone string `json:"zone,omitempty,omitzero"`
+}
+
 // Reply defines model for Reply.
 type Reply struct {
 	Key string `json:"key"`
@@ -884,11 +1197,52 @@ type Rotations struct {
 	Items []Rotation `json:"items"`
 }
 
+// Rule defines model for Rule.
+type Rule struct {
+	// ID Unique among all rules.
+	//
+	// Example: databases
+	ID   Slug   `json:"id"`
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Off It is passed over.
+	Off bool `json:"off,omitempty,omitzero"`
+
+	// Page Rosters to page beside.
+	Page []Slug `json:"page,omitempty,omitzero"`
+
+	// Policy Whom to page instead of the service's policy.
+	Policy Slug `json:"policy,omitempty,omitzero"`
+
+	// Service Whose trouble it is.
+	Service Slug `json:"service,omitempty,omitzero"`
+
+	// Severity How bad it is.
+	Severity Severity `json:"severity,omitempty,omitzero"`
+
+	// When A CEL expression over service, team, severity, word, summary, details, source, key, labels and now; see
+	// https://cel.dev. A label that is not there is "". now.weekday(zone) is "mon" to "sun", now.clock(zone) is "08:30".
+	//
+	//
+	// Example: labels.cluster == "prod" && now.weekday("Europe/Berlin") in ["sat", "sun"]
+	When string `json:"when"`
+}
+
+// Rules defines model for Rules.
+type Rules struct {
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty,omitzero"`
+	Items     []Rule     `json:"items"`
+	Version   int        `json:"version,omitempty,omitzero"`
+}
+
 // Scope defines model for Scope.
 type Scope = string
 
 // Seat Example: ann
 type Seat = string
+
+// SenderSecret What the sender signs its requests with, from 8 characters on. It is kept encrypted and never shown.
+type SenderSecret = string
 
 // Service defines model for Service.
 type Service struct {
@@ -899,6 +1253,9 @@ type Service struct {
 
 	// Name The slug, if it is missing.
 	Name string `json:"name,omitempty,omitzero"`
+
+	// Noise What need not wake anybody. Without any of it every trouble is an incident of its own, pages at once, and ends when its source or a person says so.
+	Noise Noise `json:"noise,omitempty,omitzero"`
 
 	// Policy Without, alerts go to the catch-all roster.
 	Policy Slug `json:"policy,omitempty,omitzero"`
@@ -912,6 +1269,28 @@ type Service struct {
 	Team      TeamName  `json:"team,omitempty,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 	Version   int       `json:"version,omitempty,omitzero"`
+}
+
+// ServiceKeyWish defines model for ServiceKeyWish.
+type ServiceKeyWish struct {
+	// Dialect The only dialect that the key is for, such as grafana; for all, if it is missing. A key with a secret needs one whose senders sign: grafana, jira or webhook.
+	//
+	// Example: alertmanager
+	Dialect Dialect `json:"dialect,omitempty,omitzero"`
+
+	// Key A key that another system made, 16 to 256 printable ASCII characters without spaces. It is kept as a hash and never shown.
+	Key ForeignKey `json:"key,omitempty,omitzero"`
+
+	// Name What it is for.
+	//
+	// Example: alertmanager eu-1
+	Name string `json:"name"`
+
+	// Secret What the sender signs its requests with, from 8 characters on. It is kept encrypted and never shown.
+	Secret SenderSecret `json:"secret,omitempty,omitzero"`
+
+	// Settings What the dialect has to know of the sender, as it demands; at most 16 KiB. Missing, it is none.
+	Settings KeySettings `json:"settings,omitempty,omitzero"`
 }
 
 // Services defines model for Services.
@@ -964,6 +1343,30 @@ type Shifts struct {
 	From  time.Time `json:"from"`
 	Items []Shift   `json:"items"`
 	To    time.Time `json:"to"`
+}
+
+// Simulation defines model for Simulation.
+type Simulation struct {
+	// At When it comes; now, if it is missing.
+	At       time.Time `json:"at,omitempty,omitzero"`
+	DedupKey string    `json:"dedup_key,omitempty,omitzero"`
+	Details  string    `json:"details,omitempty,omitzero"`
+
+	// Labels 200 at most; the others are left out.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+
+	// Service As a sender names it; unknown, if it is missing.
+	//
+	// Example: bitbucket
+	Service string `json:"service,omitempty,omitzero"`
+
+	// Severity 2, if it is missing.
+	Severity Severity `json:"severity,omitempty,omitzero"`
+	Source   string   `json:"source,omitempty,omitzero"`
+	Summary  string   `json:"summary,omitempty,omitzero"`
+
+	// Word The sender's word for the severity, for the operator's table.
+	Word string `json:"word,omitempty,omitzero"`
 }
 
 // Slug 1 to 63 lower-case letters, digits and hyphens.
@@ -1096,6 +1499,23 @@ type TimelineLine struct {
 	Text   string `json:"text"`
 }
 
+// Way Where an alert goes.
+type Way struct {
+	// Failed The rule that failed, for which the catch-all roster is paged, too.
+	Failed string `json:"failed,omitempty,omitzero"`
+
+	// Page Rosters that are paged beside.
+	Page []string `json:"page,omitempty,omitzero"`
+
+	// Policy Instead of the service's.
+	Policy   string `json:"policy,omitempty,omitzero"`
+	Service  string `json:"service,omitempty,omitzero"`
+	Severity int    `json:"severity,omitempty,omitzero"`
+
+	// Unpaged It pages nobody.
+	Unpaged bool `json:"unpaged,omitempty,omitzero"`
+}
+
 // Window defines model for Window.
 type Window struct {
 	Days []Day `json:"days"`
@@ -1109,6 +1529,29 @@ type Window struct {
 	//
 	// Example: 17:00
 	To string `json:"to"`
+}
+
+// Word defines model for Word.
+type Word struct {
+	// Severity What it means; 0 pages nobody: the alert is kept, and opens no incident.
+	Severity int `json:"severity"`
+
+	// Source The dialect, such as zabbix or alertmanager; all of them, if it is missing. What a source's own line says overrides that.
+	//
+	// Example: opsgenie
+	Source string `json:"source,omitempty,omitzero"`
+
+	// Word As the sender writes it; case, spaces, hyphens and underscores do not matter.
+	//
+	// Example: P4
+	Word string `json:"word"`
+}
+
+// Words defines model for Words.
+type Words struct {
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty,omitzero"`
+	Items     []Word     `json:"items"`
+	Version   int        `json:"version,omitempty,omitzero"`
 }
 
 // At defines model for At.
@@ -1668,6 +2111,18 @@ type WithdrawSwapParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ReplaceRulesParams defines parameters for ReplaceRules.
+type ReplaceRulesParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListServicesParams defines parameters for ListServices.
 type ListServicesParams struct {
 	// Team Only what this team owns.
@@ -1719,6 +2174,51 @@ type ReplaceServiceParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ListHeartbeatsParams defines parameters for ListHeartbeats.
+type ListHeartbeatsParams struct {
+	// Cursor The `next` of the list so far.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// CreateHeartbeatParams defines parameters for CreateHeartbeat.
+type CreateHeartbeatParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+}
+
+// DeleteHeartbeatParams defines parameters for DeleteHeartbeat.
+type DeleteHeartbeatParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ReplaceHeartbeatParams defines parameters for ReplaceHeartbeat.
+type ReplaceHeartbeatParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ChangeHeartbeatURLParams defines parameters for ChangeHeartbeatURL.
+type ChangeHeartbeatURLParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+}
+
 // ListServiceKeysParams defines parameters for ListServiceKeys.
 type ListServiceKeysParams struct {
 	// Cursor The `next` of the list so far.
@@ -1726,6 +2226,60 @@ type ListServiceKeysParams struct {
 
 	// Limit How many at most.
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// ListMaintenanceParams defines parameters for ListMaintenance.
+type ListMaintenanceParams struct {
+	// Cursor The `next` of the list so far.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// CreateMaintenanceParams defines parameters for CreateMaintenance.
+type CreateMaintenanceParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// DeleteMaintenanceParams defines parameters for DeleteMaintenance.
+type DeleteMaintenanceParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ReplaceMaintenanceParams defines parameters for ReplaceMaintenance.
+type ReplaceMaintenanceParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// ReplaceWordsParams defines parameters for ReplaceWords.
+type ReplaceWordsParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
 // ListTeamsParams defines parameters for ListTeams.
@@ -1776,6 +2330,18 @@ type ReplaceTeamParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ReplaceTeamRulesParams defines parameters for ReplaceTeamRules.
+type ReplaceTeamRulesParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ReplaceConfigurationJSONRequestBody defines body for ReplaceConfiguration for application/json ContentType.
 type ReplaceConfigurationJSONRequestBody = Configuration
 
@@ -1800,8 +2366,8 @@ type SetSeverityJSONRequestBody = SeverityChange
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyWish
 
-// RenameKeyJSONRequestBody defines body for RenameKey for application/json ContentType.
-type RenameKeyJSONRequestBody = KeyName
+// ReplaceKeyJSONRequestBody defines body for ReplaceKey for application/json ContentType.
+type ReplaceKeyJSONRequestBody = KeyChange
 
 // CreatePersonJSONRequestBody defines body for CreatePerson for application/json ContentType.
 type CreatePersonJSONRequestBody = Person
@@ -1842,23 +2408,47 @@ type ReplaceRotationJSONRequestBody = Rotation
 // ProposeSwapJSONRequestBody defines body for ProposeSwap for application/json ContentType.
 type ProposeSwapJSONRequestBody = SwapOffer
 
+// ReplaceRulesJSONRequestBody defines body for ReplaceRules for application/json ContentType.
+type ReplaceRulesJSONRequestBody = Rules
+
 // CreateServiceJSONRequestBody defines body for CreateService for application/json ContentType.
 type CreateServiceJSONRequestBody = Service
 
 // ReplaceServiceJSONRequestBody defines body for ReplaceService for application/json ContentType.
 type ReplaceServiceJSONRequestBody = Service
 
-// CreateServiceKeyJSONRequestBody defines body for CreateServiceKey for application/json ContentType.
-type CreateServiceKeyJSONRequestBody = KeyName
+// CreateHeartbeatJSONRequestBody defines body for CreateHeartbeat for application/json ContentType.
+type CreateHeartbeatJSONRequestBody = Heartbeat
 
-// RenameServiceKeyJSONRequestBody defines body for RenameServiceKey for application/json ContentType.
-type RenameServiceKeyJSONRequestBody = KeyName
+// ReplaceHeartbeatJSONRequestBody defines body for ReplaceHeartbeat for application/json ContentType.
+type ReplaceHeartbeatJSONRequestBody = Heartbeat
+
+// CreateServiceKeyJSONRequestBody defines body for CreateServiceKey for application/json ContentType.
+type CreateServiceKeyJSONRequestBody = ServiceKeyWish
+
+// ReplaceServiceKeyJSONRequestBody defines body for ReplaceServiceKey for application/json ContentType.
+type ReplaceServiceKeyJSONRequestBody = KeyChange
+
+// CreateMaintenanceJSONRequestBody defines body for CreateMaintenance for application/json ContentType.
+type CreateMaintenanceJSONRequestBody = Maintenance
+
+// ReplaceMaintenanceJSONRequestBody defines body for ReplaceMaintenance for application/json ContentType.
+type ReplaceMaintenanceJSONRequestBody = Maintenance
+
+// ReplaceWordsJSONRequestBody defines body for ReplaceWords for application/json ContentType.
+type ReplaceWordsJSONRequestBody = Words
+
+// SimulateJSONRequestBody defines body for Simulate for application/json ContentType.
+type SimulateJSONRequestBody = Simulation
 
 // CreateTeamJSONRequestBody defines body for CreateTeam for application/json ContentType.
 type CreateTeamJSONRequestBody = Team
 
 // ReplaceTeamJSONRequestBody defines body for ReplaceTeam for application/json ContentType.
 type ReplaceTeamJSONRequestBody = Team
+
+// ReplaceTeamRulesJSONRequestBody defines body for ReplaceTeamRules for application/json ContentType.
+type ReplaceTeamRulesJSONRequestBody = Rules
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -1904,7 +2494,7 @@ type ServerInterface interface {
 	// ListKeys List API keys
 	// (GET /v1/keys)
 	ListKeys(w http.ResponseWriter, r *http.Request, params ListKeysParams)
-	// CreateKey Make an API key
+	// CreateKey Make an API key, or register a sender's
 	// (POST /v1/keys)
 	CreateKey(w http.ResponseWriter, r *http.Request)
 	// RevokeKey Revoke an API key
@@ -1913,9 +2503,9 @@ type ServerInterface interface {
 	// GetKey Read an API key
 	// (GET /v1/keys/{id})
 	GetKey(w http.ResponseWriter, r *http.Request, id RowID)
-	// RenameKey Rename an API key
+	// ReplaceKey Replace name, dialect and settings of an API key, and its secret if one is given
 	// (PUT /v1/keys/{id})
-	RenameKey(w http.ResponseWriter, r *http.Request, id RowID)
+	ReplaceKey(w http.ResponseWriter, r *http.Request, id RowID)
 	// ListOnCall Who is on call, in every roster
 	// (GET /v1/oncall)
 	ListOnCall(w http.ResponseWriter, r *http.Request, params ListOnCallParams)
@@ -2057,6 +2647,12 @@ type ServerInterface interface {
 	// WithdrawSwap Withdraw a swap
 	// (POST /v1/rosters/{slug}/swaps/{id}/withdraw)
 	WithdrawSwap(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params WithdrawSwapParams)
+	// ListRules List the routing rules for all alerts
+	// (GET /v1/rules)
+	ListRules(w http.ResponseWriter, r *http.Request)
+	// ReplaceRules Replace the routing rules for all alerts
+	// (PUT /v1/rules)
+	ReplaceRules(w http.ResponseWriter, r *http.Request, params ReplaceRulesParams)
 	// ListServices List services
 	// (GET /v1/services)
 	ListServices(w http.ResponseWriter, r *http.Request, params ListServicesParams)
@@ -2072,10 +2668,28 @@ type ServerInterface interface {
 	// ReplaceService Replace a service
 	// (PUT /v1/services/{slug})
 	ReplaceService(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceServiceParams)
+	// ListHeartbeats List a service's heartbeats
+	// (GET /v1/services/{slug}/heartbeats)
+	ListHeartbeats(w http.ResponseWriter, r *http.Request, slug Slug, params ListHeartbeatsParams)
+	// CreateHeartbeat Make a heartbeat
+	// (POST /v1/services/{slug}/heartbeats)
+	CreateHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, params CreateHeartbeatParams)
+	// DeleteHeartbeat Delete a heartbeat
+	// (DELETE /v1/services/{slug}/heartbeats/{id})
+	DeleteHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeleteHeartbeatParams)
+	// GetHeartbeat Read a heartbeat
+	// (GET /v1/services/{slug}/heartbeats/{id})
+	GetHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	// ReplaceHeartbeat Replace a heartbeat
+	// (PUT /v1/services/{slug}/heartbeats/{id})
+	ReplaceHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ReplaceHeartbeatParams)
+	// ChangeHeartbeatURL Give a heartbeat another address
+	// (POST /v1/services/{slug}/heartbeats/{id}/url)
+	ChangeHeartbeatURL(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ChangeHeartbeatURLParams)
 	// ListServiceKeys List a service's integration keys
 	// (GET /v1/services/{slug}/keys)
 	ListServiceKeys(w http.ResponseWriter, r *http.Request, slug Slug, params ListServiceKeysParams)
-	// CreateServiceKey Make an integration key
+	// CreateServiceKey Make or register an integration key
 	// (POST /v1/services/{slug}/keys)
 	CreateServiceKey(w http.ResponseWriter, r *http.Request, slug Slug)
 	// RevokeServiceKey Revoke an integration key
@@ -2084,9 +2698,33 @@ type ServerInterface interface {
 	// GetServiceKey Read an integration key
 	// (GET /v1/services/{slug}/keys/{id})
 	GetServiceKey(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
-	// RenameServiceKey Rename an integration key
+	// ReplaceServiceKey Replace name, dialect and settings of an integration key, and its secret if one is given
 	// (PUT /v1/services/{slug}/keys/{id})
-	RenameServiceKey(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	ReplaceServiceKey(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	// ListMaintenance List the maintenances of a service
+	// (GET /v1/services/{slug}/maintenance)
+	ListMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, params ListMaintenanceParams)
+	// CreateMaintenance Put a service into maintenance
+	// (POST /v1/services/{slug}/maintenance)
+	CreateMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, params CreateMaintenanceParams)
+	// DeleteMaintenance End a maintenance
+	// (DELETE /v1/services/{slug}/maintenance/{id})
+	DeleteMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeleteMaintenanceParams)
+	// GetMaintenance Read a maintenance
+	// (GET /v1/services/{slug}/maintenance/{id})
+	GetMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, id RowID)
+	// ReplaceMaintenance Replace a maintenance
+	// (PUT /v1/services/{slug}/maintenance/{id})
+	ReplaceMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ReplaceMaintenanceParams)
+	// ListWords What senders' words for severities mean
+	// (GET /v1/severities)
+	ListWords(w http.ResponseWriter, r *http.Request)
+	// ReplaceWords Replace what senders' words for severities mean
+	// (PUT /v1/severities)
+	ReplaceWords(w http.ResponseWriter, r *http.Request, params ReplaceWordsParams)
+	// Simulate Who would be paged for an alert
+	// (POST /v1/simulate)
+	Simulate(w http.ResponseWriter, r *http.Request)
 	// ListTeams List teams
 	// (GET /v1/teams)
 	ListTeams(w http.ResponseWriter, r *http.Request, params ListTeamsParams)
@@ -2102,6 +2740,12 @@ type ServerInterface interface {
 	// ReplaceTeam Replace a team and its members
 	// (PUT /v1/teams/{slug})
 	ReplaceTeam(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceTeamParams)
+	// ListTeamRules List the routing rules of a team
+	// (GET /v1/teams/{slug}/rules)
+	ListTeamRules(w http.ResponseWriter, r *http.Request, slug Slug)
+	// ReplaceTeamRules Replace the routing rules of a team
+	// (PUT /v1/teams/{slug}/rules)
+	ReplaceTeamRules(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceTeamRulesParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2812,8 +3456,8 @@ func (siw *ServerInterfaceWrapper) GetKey(w http.ResponseWriter, r *http.Request
 	handler.ServeHTTP(w, r)
 }
 
-// RenameKey operation middleware
-func (siw *ServerInterfaceWrapper) RenameKey(w http.ResponseWriter, r *http.Request) {
+// ReplaceKey operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceKey(w http.ResponseWriter, r *http.Request) {
 
 	var err error
 	_ = err
@@ -2828,7 +3472,7 @@ func (siw *ServerInterfaceWrapper) RenameKey(w http.ResponseWriter, r *http.Requ
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.RenameKey(w, r, id)
+		siw.Handler.ReplaceKey(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5909,6 +6553,93 @@ func (siw *ServerInterfaceWrapper) WithdrawSwap(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// ListRules operation middleware
+func (siw *ServerInterfaceWrapper) ListRules(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRules(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceRules operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceRules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceRulesParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceRules(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListServices operation middleware
 func (siw *ServerInterfaceWrapper) ListServices(w http.ResponseWriter, r *http.Request) {
 
@@ -6238,6 +6969,371 @@ func (siw *ServerInterfaceWrapper) ReplaceService(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// ListHeartbeats operation middleware
+func (siw *ServerInterfaceWrapper) ListHeartbeats(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHeartbeatsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListHeartbeats(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateHeartbeat operation middleware
+func (siw *ServerInterfaceWrapper) CreateHeartbeat(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateHeartbeatParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateHeartbeat(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteHeartbeat operation middleware
+func (siw *ServerInterfaceWrapper) DeleteHeartbeat(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteHeartbeatParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteHeartbeat(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetHeartbeat operation middleware
+func (siw *ServerInterfaceWrapper) GetHeartbeat(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetHeartbeat(w, r, slug, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceHeartbeat operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceHeartbeat(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceHeartbeatParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceHeartbeat(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ChangeHeartbeatURL operation middleware
+func (siw *ServerInterfaceWrapper) ChangeHeartbeatURL(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangeHeartbeatURLParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ChangeHeartbeatURL(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListServiceKeys operation middleware
 func (siw *ServerInterfaceWrapper) ListServiceKeys(w http.ResponseWriter, r *http.Request) {
 
@@ -6389,8 +7485,8 @@ func (siw *ServerInterfaceWrapper) GetServiceKey(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
-// RenameServiceKey operation middleware
-func (siw *ServerInterfaceWrapper) RenameServiceKey(w http.ResponseWriter, r *http.Request) {
+// ReplaceServiceKey operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceServiceKey(w http.ResponseWriter, r *http.Request) {
 
 	var err error
 	_ = err
@@ -6414,7 +7510,443 @@ func (siw *ServerInterfaceWrapper) RenameServiceKey(w http.ResponseWriter, r *ht
 	}
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.RenameServiceKey(w, r, slug, id)
+		siw.Handler.ReplaceServiceKey(w, r, slug, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListMaintenance operation middleware
+func (siw *ServerInterfaceWrapper) ListMaintenance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListMaintenanceParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListMaintenance(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateMaintenance operation middleware
+func (siw *ServerInterfaceWrapper) CreateMaintenance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateMaintenanceParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateMaintenance(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteMaintenance operation middleware
+func (siw *ServerInterfaceWrapper) DeleteMaintenance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteMaintenanceParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteMaintenance(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMaintenance operation middleware
+func (siw *ServerInterfaceWrapper) GetMaintenance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMaintenance(w, r, slug, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceMaintenance operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceMaintenance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceMaintenanceParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceMaintenance(w, r, slug, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListWords operation middleware
+func (siw *ServerInterfaceWrapper) ListWords(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListWords(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceWords operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceWords(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceWordsParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceWords(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Simulate operation middleware
+func (siw *ServerInterfaceWrapper) Simulate(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Simulate(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6740,6 +8272,114 @@ func (siw *ServerInterfaceWrapper) ReplaceTeam(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListTeamRules operation middleware
+func (siw *ServerInterfaceWrapper) ListTeamRules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListTeamRules(w, r, slug)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceTeamRules operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceTeamRules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceTeamRulesParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceTeamRules(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -6981,7 +8621,43 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/keys/{id}", wrapper.GetServiceKey).Methods(http.MethodGet)
 
-	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/keys/{id}", wrapper.RenameServiceKey).Methods(http.MethodPut)
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/keys/{id}", wrapper.ReplaceServiceKey).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/heartbeats", wrapper.ListHeartbeats).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/heartbeats", wrapper.CreateHeartbeat).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/heartbeats/{id}", wrapper.DeleteHeartbeat).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/heartbeats/{id}", wrapper.GetHeartbeat).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/heartbeats/{id}", wrapper.ReplaceHeartbeat).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/heartbeats/{id}/url", wrapper.ChangeHeartbeatURL).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/rules", wrapper.ListRules).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/rules", wrapper.ReplaceRules).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/teams/{slug}/rules", wrapper.ListTeamRules).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/teams/{slug}/rules", wrapper.ReplaceTeamRules).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/severities", wrapper.ListWords).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/severities", wrapper.ReplaceWords).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/simulate", wrapper.Simulate).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/maintenance", wrapper.ListMaintenance).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/maintenance", wrapper.CreateMaintenance).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/maintenance/{id}", wrapper.DeleteMaintenance).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/maintenance/{id}", wrapper.GetMaintenance).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/services/{slug}/maintenance/{id}", wrapper.ReplaceMaintenance).Methods(http.MethodPut)
 
 	r.HandleFunc(options.BaseURL+"/v1/configuration", wrapper.GetConfiguration).Methods(http.MethodGet)
 
@@ -6995,7 +8671,7 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/keys/{id}", wrapper.GetKey).Methods(http.MethodGet)
 
-	r.HandleFunc(options.BaseURL+"/v1/keys/{id}", wrapper.RenameKey).Methods(http.MethodPut)
+	r.HandleFunc(options.BaseURL+"/v1/keys/{id}", wrapper.ReplaceKey).Methods(http.MethodPut)
 
 	r.HandleFunc(options.BaseURL+"/v1/incidents", wrapper.ListIncidents).Methods(http.MethodGet)
 
@@ -7696,18 +9372,18 @@ func (response GetKeydefaultApplicationProblemPlusJSONResponse) VisitGetKeyRespo
 	return err
 }
 
-type RenameKeyRequestObject struct {
+type ReplaceKeyRequestObject struct {
 	ID   RowID `json:"id"`
-	Body *RenameKeyJSONRequestBody
+	Body *ReplaceKeyJSONRequestBody
 }
 
-type RenameKeyResponseObject interface {
-	VisitRenameKeyResponse(w http.ResponseWriter) error
+type ReplaceKeyResponseObject interface {
+	VisitReplaceKeyResponse(w http.ResponseWriter) error
 }
 
-type RenameKey200JSONResponse Key
+type ReplaceKey200JSONResponse Key
 
-func (response RenameKey200JSONResponse) VisitRenameKeyResponse(w http.ResponseWriter) error {
+func (response ReplaceKey200JSONResponse) VisitReplaceKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -7719,12 +9395,12 @@ func (response RenameKey200JSONResponse) VisitRenameKeyResponse(w http.ResponseW
 	return err
 }
 
-type RenameKeydefaultApplicationProblemPlusJSONResponse struct {
+type ReplaceKeydefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response RenameKeydefaultApplicationProblemPlusJSONResponse) VisitRenameKeyResponse(w http.ResponseWriter) error {
+func (response ReplaceKeydefaultApplicationProblemPlusJSONResponse) VisitReplaceKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9757,6 +11433,100 @@ func (response WithdrawSwapdefaultApplicationProblemPlusJSONResponse) VisitWithd
 	return err
 }
 
+type ListRulesRequestObject struct {
+}
+
+type ListRulesResponseObject interface {
+	VisitListRulesResponse(w http.ResponseWriter) error
+}
+
+type ListRules200ResponseHeaders struct {
+	ETag string
+}
+
+type ListRules200JSONResponse struct {
+	Body    Rules
+	Headers ListRules200ResponseHeaders
+}
+
+func (response ListRules200JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRulesdefaultApplicationProblemPlusJSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceRulesRequestObject struct {
+	Params ReplaceRulesParams
+	Body   *ReplaceRulesJSONRequestBody
+}
+
+type ReplaceRulesResponseObject interface {
+	VisitReplaceRulesResponse(w http.ResponseWriter) error
+}
+
+type ReplaceRules200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceRules200JSONResponse struct {
+	Body    Rules
+	Headers ReplaceRules200ResponseHeaders
+}
+
+func (response ReplaceRules200JSONResponse) VisitReplaceRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceRulesdefaultApplicationProblemPlusJSONResponse) VisitReplaceRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListServicesRequestObject struct {
 	Params ListServicesParams
 }
@@ -9976,6 +11746,279 @@ func (response ReplaceServicedefaultApplicationProblemPlusJSONResponse) VisitRep
 	return err
 }
 
+type ListHeartbeatsRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ListHeartbeatsParams
+}
+
+type ListHeartbeatsResponseObject interface {
+	VisitListHeartbeatsResponse(w http.ResponseWriter) error
+}
+
+type ListHeartbeats200JSONResponse Heartbeats
+
+func (response ListHeartbeats200JSONResponse) VisitListHeartbeatsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHeartbeatsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListHeartbeatsdefaultApplicationProblemPlusJSONResponse) VisitListHeartbeatsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateHeartbeatRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params CreateHeartbeatParams
+	Body   *CreateHeartbeatJSONRequestBody
+}
+
+type CreateHeartbeatResponseObject interface {
+	VisitCreateHeartbeatResponse(w http.ResponseWriter) error
+}
+
+type CreateHeartbeat201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateHeartbeat201JSONResponse struct {
+	Body    Heartbeat
+	Headers CreateHeartbeat201ResponseHeaders
+}
+
+func (response CreateHeartbeat201JSONResponse) VisitCreateHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateHeartbeatdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateHeartbeatdefaultApplicationProblemPlusJSONResponse) VisitCreateHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteHeartbeatRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params DeleteHeartbeatParams
+}
+
+type DeleteHeartbeatResponseObject interface {
+	VisitDeleteHeartbeatResponse(w http.ResponseWriter) error
+}
+
+type DeleteHeartbeat204Response struct {
+}
+
+func (response DeleteHeartbeat204Response) VisitDeleteHeartbeatResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteHeartbeatdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteHeartbeatdefaultApplicationProblemPlusJSONResponse) VisitDeleteHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHeartbeatRequestObject struct {
+	Slug Slug  `json:"slug"`
+	ID   RowID `json:"id"`
+}
+
+type GetHeartbeatResponseObject interface {
+	VisitGetHeartbeatResponse(w http.ResponseWriter) error
+}
+
+type GetHeartbeat200ResponseHeaders struct {
+	ETag string
+}
+
+type GetHeartbeat200JSONResponse struct {
+	Body    Heartbeat
+	Headers GetHeartbeat200ResponseHeaders
+}
+
+func (response GetHeartbeat200JSONResponse) VisitGetHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHeartbeatdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHeartbeatdefaultApplicationProblemPlusJSONResponse) VisitGetHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceHeartbeatRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params ReplaceHeartbeatParams
+	Body   *ReplaceHeartbeatJSONRequestBody
+}
+
+type ReplaceHeartbeatResponseObject interface {
+	VisitReplaceHeartbeatResponse(w http.ResponseWriter) error
+}
+
+type ReplaceHeartbeat200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceHeartbeat200JSONResponse struct {
+	Body    Heartbeat
+	Headers ReplaceHeartbeat200ResponseHeaders
+}
+
+func (response ReplaceHeartbeat200JSONResponse) VisitReplaceHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceHeartbeatdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceHeartbeatdefaultApplicationProblemPlusJSONResponse) VisitReplaceHeartbeatResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeHeartbeatURLRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params ChangeHeartbeatURLParams
+}
+
+type ChangeHeartbeatURLResponseObject interface {
+	VisitChangeHeartbeatURLResponse(w http.ResponseWriter) error
+}
+
+type ChangeHeartbeatURL200ResponseHeaders struct {
+	ETag string
+}
+
+type ChangeHeartbeatURL200JSONResponse struct {
+	Body    Heartbeat
+	Headers ChangeHeartbeatURL200ResponseHeaders
+}
+
+func (response ChangeHeartbeatURL200JSONResponse) VisitChangeHeartbeatURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeHeartbeatURLdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeHeartbeatURLdefaultApplicationProblemPlusJSONResponse) VisitChangeHeartbeatURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListServiceKeysRequestObject struct {
 	Slug   Slug `json:"slug"`
 	Params ListServiceKeysParams
@@ -10138,19 +12181,19 @@ func (response GetServiceKeydefaultApplicationProblemPlusJSONResponse) VisitGetS
 	return err
 }
 
-type RenameServiceKeyRequestObject struct {
+type ReplaceServiceKeyRequestObject struct {
 	Slug Slug  `json:"slug"`
 	ID   RowID `json:"id"`
-	Body *RenameServiceKeyJSONRequestBody
+	Body *ReplaceServiceKeyJSONRequestBody
 }
 
-type RenameServiceKeyResponseObject interface {
-	VisitRenameServiceKeyResponse(w http.ResponseWriter) error
+type ReplaceServiceKeyResponseObject interface {
+	VisitReplaceServiceKeyResponse(w http.ResponseWriter) error
 }
 
-type RenameServiceKey200JSONResponse Key
+type ReplaceServiceKey200JSONResponse Key
 
-func (response RenameServiceKey200JSONResponse) VisitRenameServiceKeyResponse(w http.ResponseWriter) error {
+func (response ReplaceServiceKey200JSONResponse) VisitReplaceServiceKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
@@ -10162,12 +12205,369 @@ func (response RenameServiceKey200JSONResponse) VisitRenameServiceKeyResponse(w 
 	return err
 }
 
-type RenameServiceKeydefaultApplicationProblemPlusJSONResponse struct {
+type ReplaceServiceKeydefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response RenameServiceKeydefaultApplicationProblemPlusJSONResponse) VisitRenameServiceKeyResponse(w http.ResponseWriter) error {
+func (response ReplaceServiceKeydefaultApplicationProblemPlusJSONResponse) VisitReplaceServiceKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMaintenanceRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ListMaintenanceParams
+}
+
+type ListMaintenanceResponseObject interface {
+	VisitListMaintenanceResponse(w http.ResponseWriter) error
+}
+
+type ListMaintenance200JSONResponse Maintenances
+
+func (response ListMaintenance200JSONResponse) VisitListMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMaintenancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMaintenancedefaultApplicationProblemPlusJSONResponse) VisitListMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMaintenanceRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params CreateMaintenanceParams
+	Body   *CreateMaintenanceJSONRequestBody
+}
+
+type CreateMaintenanceResponseObject interface {
+	VisitCreateMaintenanceResponse(w http.ResponseWriter) error
+}
+
+type CreateMaintenance201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateMaintenance201JSONResponse struct {
+	Body    Maintenance
+	Headers CreateMaintenance201ResponseHeaders
+}
+
+func (response CreateMaintenance201JSONResponse) VisitCreateMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateMaintenancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateMaintenancedefaultApplicationProblemPlusJSONResponse) VisitCreateMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMaintenanceRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params DeleteMaintenanceParams
+}
+
+type DeleteMaintenanceResponseObject interface {
+	VisitDeleteMaintenanceResponse(w http.ResponseWriter) error
+}
+
+type DeleteMaintenance204Response struct {
+}
+
+func (response DeleteMaintenance204Response) VisitDeleteMaintenanceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMaintenancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteMaintenancedefaultApplicationProblemPlusJSONResponse) VisitDeleteMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMaintenanceRequestObject struct {
+	Slug Slug  `json:"slug"`
+	ID   RowID `json:"id"`
+}
+
+type GetMaintenanceResponseObject interface {
+	VisitGetMaintenanceResponse(w http.ResponseWriter) error
+}
+
+type GetMaintenance200ResponseHeaders struct {
+	ETag string
+}
+
+type GetMaintenance200JSONResponse struct {
+	Body    Maintenance
+	Headers GetMaintenance200ResponseHeaders
+}
+
+func (response GetMaintenance200JSONResponse) VisitGetMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMaintenancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMaintenancedefaultApplicationProblemPlusJSONResponse) VisitGetMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceMaintenanceRequestObject struct {
+	Slug   Slug  `json:"slug"`
+	ID     RowID `json:"id"`
+	Params ReplaceMaintenanceParams
+	Body   *ReplaceMaintenanceJSONRequestBody
+}
+
+type ReplaceMaintenanceResponseObject interface {
+	VisitReplaceMaintenanceResponse(w http.ResponseWriter) error
+}
+
+type ReplaceMaintenance200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceMaintenance200JSONResponse struct {
+	Body    Maintenance
+	Headers ReplaceMaintenance200ResponseHeaders
+}
+
+func (response ReplaceMaintenance200JSONResponse) VisitReplaceMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceMaintenancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceMaintenancedefaultApplicationProblemPlusJSONResponse) VisitReplaceMaintenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWordsRequestObject struct {
+}
+
+type ListWordsResponseObject interface {
+	VisitListWordsResponse(w http.ResponseWriter) error
+}
+
+type ListWords200ResponseHeaders struct {
+	ETag string
+}
+
+type ListWords200JSONResponse struct {
+	Body    Words
+	Headers ListWords200ResponseHeaders
+}
+
+func (response ListWords200JSONResponse) VisitListWordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWordsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWordsdefaultApplicationProblemPlusJSONResponse) VisitListWordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceWordsRequestObject struct {
+	Params ReplaceWordsParams
+	Body   *ReplaceWordsJSONRequestBody
+}
+
+type ReplaceWordsResponseObject interface {
+	VisitReplaceWordsResponse(w http.ResponseWriter) error
+}
+
+type ReplaceWords200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceWords200JSONResponse struct {
+	Body    Words
+	Headers ReplaceWords200ResponseHeaders
+}
+
+func (response ReplaceWords200JSONResponse) VisitReplaceWordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceWordsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceWordsdefaultApplicationProblemPlusJSONResponse) VisitReplaceWordsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulateRequestObject struct {
+	Body *SimulateJSONRequestBody
+}
+
+type SimulateResponseObject interface {
+	VisitSimulateResponse(w http.ResponseWriter) error
+}
+
+type Simulate200JSONResponse Forecast
+
+func (response Simulate200JSONResponse) VisitSimulateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SimulatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SimulatedefaultApplicationProblemPlusJSONResponse) VisitSimulateResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10398,6 +12798,102 @@ func (response ReplaceTeamdefaultApplicationProblemPlusJSONResponse) VisitReplac
 	return err
 }
 
+type ListTeamRulesRequestObject struct {
+	Slug Slug `json:"slug"`
+}
+
+type ListTeamRulesResponseObject interface {
+	VisitListTeamRulesResponse(w http.ResponseWriter) error
+}
+
+type ListTeamRules200ResponseHeaders struct {
+	ETag string
+}
+
+type ListTeamRules200JSONResponse struct {
+	Body    Rules
+	Headers ListTeamRules200ResponseHeaders
+}
+
+func (response ListTeamRules200JSONResponse) VisitListTeamRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTeamRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTeamRulesdefaultApplicationProblemPlusJSONResponse) VisitListTeamRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTeamRulesRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ReplaceTeamRulesParams
+	Body   *ReplaceTeamRulesJSONRequestBody
+}
+
+type ReplaceTeamRulesResponseObject interface {
+	VisitReplaceTeamRulesResponse(w http.ResponseWriter) error
+}
+
+type ReplaceTeamRules200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceTeamRules200JSONResponse struct {
+	Body    Rules
+	Headers ReplaceTeamRules200ResponseHeaders
+}
+
+func (response ReplaceTeamRules200JSONResponse) VisitReplaceTeamRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTeamRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceTeamRulesdefaultApplicationProblemPlusJSONResponse) VisitReplaceTeamRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetConfiguration Read the whole configuration as one document
@@ -10442,7 +12938,7 @@ type StrictServerInterface interface {
 	// ListKeys List API keys
 	// (GET /v1/keys)
 	ListKeys(ctx context.Context, request ListKeysRequestObject) (ListKeysResponseObject, error)
-	// CreateKey Make an API key
+	// CreateKey Make an API key, or register a sender's
 	// (POST /v1/keys)
 	CreateKey(ctx context.Context, request CreateKeyRequestObject) (CreateKeyResponseObject, error)
 	// RevokeKey Revoke an API key
@@ -10451,9 +12947,9 @@ type StrictServerInterface interface {
 	// GetKey Read an API key
 	// (GET /v1/keys/{id})
 	GetKey(ctx context.Context, request GetKeyRequestObject) (GetKeyResponseObject, error)
-	// RenameKey Rename an API key
+	// ReplaceKey Replace name, dialect and settings of an API key, and its secret if one is given
 	// (PUT /v1/keys/{id})
-	RenameKey(ctx context.Context, request RenameKeyRequestObject) (RenameKeyResponseObject, error)
+	ReplaceKey(ctx context.Context, request ReplaceKeyRequestObject) (ReplaceKeyResponseObject, error)
 	// ListOnCall Who is on call, in every roster
 	// (GET /v1/oncall)
 	ListOnCall(ctx context.Context, request ListOnCallRequestObject) (ListOnCallResponseObject, error)
@@ -10595,6 +13091,12 @@ type StrictServerInterface interface {
 	// WithdrawSwap Withdraw a swap
 	// (POST /v1/rosters/{slug}/swaps/{id}/withdraw)
 	WithdrawSwap(ctx context.Context, request WithdrawSwapRequestObject) (WithdrawSwapResponseObject, error)
+	// ListRules List the routing rules for all alerts
+	// (GET /v1/rules)
+	ListRules(ctx context.Context, request ListRulesRequestObject) (ListRulesResponseObject, error)
+	// ReplaceRules Replace the routing rules for all alerts
+	// (PUT /v1/rules)
+	ReplaceRules(ctx context.Context, request ReplaceRulesRequestObject) (ReplaceRulesResponseObject, error)
 	// ListServices List services
 	// (GET /v1/services)
 	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
@@ -10610,10 +13112,28 @@ type StrictServerInterface interface {
 	// ReplaceService Replace a service
 	// (PUT /v1/services/{slug})
 	ReplaceService(ctx context.Context, request ReplaceServiceRequestObject) (ReplaceServiceResponseObject, error)
+	// ListHeartbeats List a service's heartbeats
+	// (GET /v1/services/{slug}/heartbeats)
+	ListHeartbeats(ctx context.Context, request ListHeartbeatsRequestObject) (ListHeartbeatsResponseObject, error)
+	// CreateHeartbeat Make a heartbeat
+	// (POST /v1/services/{slug}/heartbeats)
+	CreateHeartbeat(ctx context.Context, request CreateHeartbeatRequestObject) (CreateHeartbeatResponseObject, error)
+	// DeleteHeartbeat Delete a heartbeat
+	// (DELETE /v1/services/{slug}/heartbeats/{id})
+	DeleteHeartbeat(ctx context.Context, request DeleteHeartbeatRequestObject) (DeleteHeartbeatResponseObject, error)
+	// GetHeartbeat Read a heartbeat
+	// (GET /v1/services/{slug}/heartbeats/{id})
+	GetHeartbeat(ctx context.Context, request GetHeartbeatRequestObject) (GetHeartbeatResponseObject, error)
+	// ReplaceHeartbeat Replace a heartbeat
+	// (PUT /v1/services/{slug}/heartbeats/{id})
+	ReplaceHeartbeat(ctx context.Context, request ReplaceHeartbeatRequestObject) (ReplaceHeartbeatResponseObject, error)
+	// ChangeHeartbeatURL Give a heartbeat another address
+	// (POST /v1/services/{slug}/heartbeats/{id}/url)
+	ChangeHeartbeatURL(ctx context.Context, request ChangeHeartbeatURLRequestObject) (ChangeHeartbeatURLResponseObject, error)
 	// ListServiceKeys List a service's integration keys
 	// (GET /v1/services/{slug}/keys)
 	ListServiceKeys(ctx context.Context, request ListServiceKeysRequestObject) (ListServiceKeysResponseObject, error)
-	// CreateServiceKey Make an integration key
+	// CreateServiceKey Make or register an integration key
 	// (POST /v1/services/{slug}/keys)
 	CreateServiceKey(ctx context.Context, request CreateServiceKeyRequestObject) (CreateServiceKeyResponseObject, error)
 	// RevokeServiceKey Revoke an integration key
@@ -10622,9 +13142,33 @@ type StrictServerInterface interface {
 	// GetServiceKey Read an integration key
 	// (GET /v1/services/{slug}/keys/{id})
 	GetServiceKey(ctx context.Context, request GetServiceKeyRequestObject) (GetServiceKeyResponseObject, error)
-	// RenameServiceKey Rename an integration key
+	// ReplaceServiceKey Replace name, dialect and settings of an integration key, and its secret if one is given
 	// (PUT /v1/services/{slug}/keys/{id})
-	RenameServiceKey(ctx context.Context, request RenameServiceKeyRequestObject) (RenameServiceKeyResponseObject, error)
+	ReplaceServiceKey(ctx context.Context, request ReplaceServiceKeyRequestObject) (ReplaceServiceKeyResponseObject, error)
+	// ListMaintenance List the maintenances of a service
+	// (GET /v1/services/{slug}/maintenance)
+	ListMaintenance(ctx context.Context, request ListMaintenanceRequestObject) (ListMaintenanceResponseObject, error)
+	// CreateMaintenance Put a service into maintenance
+	// (POST /v1/services/{slug}/maintenance)
+	CreateMaintenance(ctx context.Context, request CreateMaintenanceRequestObject) (CreateMaintenanceResponseObject, error)
+	// DeleteMaintenance End a maintenance
+	// (DELETE /v1/services/{slug}/maintenance/{id})
+	DeleteMaintenance(ctx context.Context, request DeleteMaintenanceRequestObject) (DeleteMaintenanceResponseObject, error)
+	// GetMaintenance Read a maintenance
+	// (GET /v1/services/{slug}/maintenance/{id})
+	GetMaintenance(ctx context.Context, request GetMaintenanceRequestObject) (GetMaintenanceResponseObject, error)
+	// ReplaceMaintenance Replace a maintenance
+	// (PUT /v1/services/{slug}/maintenance/{id})
+	ReplaceMaintenance(ctx context.Context, request ReplaceMaintenanceRequestObject) (ReplaceMaintenanceResponseObject, error)
+	// ListWords What senders' words for severities mean
+	// (GET /v1/severities)
+	ListWords(ctx context.Context, request ListWordsRequestObject) (ListWordsResponseObject, error)
+	// ReplaceWords Replace what senders' words for severities mean
+	// (PUT /v1/severities)
+	ReplaceWords(ctx context.Context, request ReplaceWordsRequestObject) (ReplaceWordsResponseObject, error)
+	// Simulate Who would be paged for an alert
+	// (POST /v1/simulate)
+	Simulate(ctx context.Context, request SimulateRequestObject) (SimulateResponseObject, error)
 	// ListTeams List teams
 	// (GET /v1/teams)
 	ListTeams(ctx context.Context, request ListTeamsRequestObject) (ListTeamsResponseObject, error)
@@ -10640,6 +13184,12 @@ type StrictServerInterface interface {
 	// ReplaceTeam Replace a team and its members
 	// (PUT /v1/teams/{slug})
 	ReplaceTeam(ctx context.Context, request ReplaceTeamRequestObject) (ReplaceTeamResponseObject, error)
+	// ListTeamRules List the routing rules of a team
+	// (GET /v1/teams/{slug}/rules)
+	ListTeamRules(ctx context.Context, request ListTeamRulesRequestObject) (ListTeamRulesResponseObject, error)
+	// ReplaceTeamRules Replace the routing rules of a team
+	// (PUT /v1/teams/{slug}/rules)
+	ReplaceTeamRules(ctx context.Context, request ReplaceTeamRulesRequestObject) (ReplaceTeamRulesResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -11185,13 +13735,13 @@ func (sh *strictHandler) GetKey(w http.ResponseWriter, r *http.Request, id RowID
 	}
 }
 
-// RenameKey operation middleware
-func (sh *strictHandler) RenameKey(w http.ResponseWriter, r *http.Request, id RowID) {
-	var request RenameKeyRequestObject
+// ReplaceKey operation middleware
+func (sh *strictHandler) ReplaceKey(w http.ResponseWriter, r *http.Request, id RowID) {
+	var request ReplaceKeyRequestObject
 
 	request.ID = id
 
-	var body RenameKeyJSONRequestBody
+	var body ReplaceKeyJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
 		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
 		return
@@ -11199,18 +13749,18 @@ func (sh *strictHandler) RenameKey(w http.ResponseWriter, r *http.Request, id Ro
 	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.RenameKey(ctx, request.(RenameKeyRequestObject))
+		return sh.ssi.ReplaceKey(ctx, request.(ReplaceKeyRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RenameKey")
+		handler = middleware(handler, "ReplaceKey")
 	}
 
 	response, err := handler(r.Context(), w, r, request)
 
 	if err != nil {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(RenameKeyResponseObject); ok {
-		if err := validResponse.VisitRenameKeyResponse(w); err != nil {
+	} else if validResponse, ok := response.(ReplaceKeyResponseObject); ok {
+		if err := validResponse.VisitReplaceKeyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -12570,6 +15120,63 @@ func (sh *strictHandler) WithdrawSwap(w http.ResponseWriter, r *http.Request, sl
 	}
 }
 
+// ListRules operation middleware
+func (sh *strictHandler) ListRules(w http.ResponseWriter, r *http.Request) {
+	var request ListRulesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRules(ctx, request.(ListRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRulesResponseObject); ok {
+		if err := validResponse.VisitListRulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceRules operation middleware
+func (sh *strictHandler) ReplaceRules(w http.ResponseWriter, r *http.Request, params ReplaceRulesParams) {
+	var request ReplaceRulesRequestObject
+
+	request.Params = params
+
+	var body ReplaceRulesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceRules(ctx, request.(ReplaceRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceRules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceRulesResponseObject); ok {
+		if err := validResponse.VisitReplaceRulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListServices operation middleware
 func (sh *strictHandler) ListServices(w http.ResponseWriter, r *http.Request, params ListServicesParams) {
 	var request ListServicesRequestObject
@@ -12716,6 +15323,185 @@ func (sh *strictHandler) ReplaceService(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// ListHeartbeats operation middleware
+func (sh *strictHandler) ListHeartbeats(w http.ResponseWriter, r *http.Request, slug Slug, params ListHeartbeatsParams) {
+	var request ListHeartbeatsRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHeartbeats(ctx, request.(ListHeartbeatsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHeartbeats")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListHeartbeatsResponseObject); ok {
+		if err := validResponse.VisitListHeartbeatsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateHeartbeat operation middleware
+func (sh *strictHandler) CreateHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, params CreateHeartbeatParams) {
+	var request CreateHeartbeatRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	var body CreateHeartbeatJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateHeartbeat(ctx, request.(CreateHeartbeatRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateHeartbeat")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateHeartbeatResponseObject); ok {
+		if err := validResponse.VisitCreateHeartbeatResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteHeartbeat operation middleware
+func (sh *strictHandler) DeleteHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeleteHeartbeatParams) {
+	var request DeleteHeartbeatRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteHeartbeat(ctx, request.(DeleteHeartbeatRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteHeartbeat")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteHeartbeatResponseObject); ok {
+		if err := validResponse.VisitDeleteHeartbeatResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetHeartbeat operation middleware
+func (sh *strictHandler) GetHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
+	var request GetHeartbeatRequestObject
+
+	request.Slug = slug
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHeartbeat(ctx, request.(GetHeartbeatRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHeartbeat")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetHeartbeatResponseObject); ok {
+		if err := validResponse.VisitGetHeartbeatResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceHeartbeat operation middleware
+func (sh *strictHandler) ReplaceHeartbeat(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ReplaceHeartbeatParams) {
+	var request ReplaceHeartbeatRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	var body ReplaceHeartbeatJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceHeartbeat(ctx, request.(ReplaceHeartbeatRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceHeartbeat")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceHeartbeatResponseObject); ok {
+		if err := validResponse.VisitReplaceHeartbeatResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeHeartbeatURL operation middleware
+func (sh *strictHandler) ChangeHeartbeatURL(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ChangeHeartbeatURLParams) {
+	var request ChangeHeartbeatURLRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeHeartbeatURL(ctx, request.(ChangeHeartbeatURLRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeHeartbeatURL")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ChangeHeartbeatURLResponseObject); ok {
+		if err := validResponse.VisitChangeHeartbeatURLResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListServiceKeys operation middleware
 func (sh *strictHandler) ListServiceKeys(w http.ResponseWriter, r *http.Request, slug Slug, params ListServiceKeysParams) {
 	var request ListServiceKeysRequestObject
@@ -12830,14 +15616,14 @@ func (sh *strictHandler) GetServiceKey(w http.ResponseWriter, r *http.Request, s
 	}
 }
 
-// RenameServiceKey operation middleware
-func (sh *strictHandler) RenameServiceKey(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
-	var request RenameServiceKeyRequestObject
+// ReplaceServiceKey operation middleware
+func (sh *strictHandler) ReplaceServiceKey(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
+	var request ReplaceServiceKeyRequestObject
 
 	request.Slug = slug
 	request.ID = id
 
-	var body RenameServiceKeyJSONRequestBody
+	var body ReplaceServiceKeyJSONRequestBody
 	if err := runtime.BindJSONBody(r, &body); err != nil {
 		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
 		return
@@ -12845,18 +15631,257 @@ func (sh *strictHandler) RenameServiceKey(w http.ResponseWriter, r *http.Request
 	request.Body = &body
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.RenameServiceKey(ctx, request.(RenameServiceKeyRequestObject))
+		return sh.ssi.ReplaceServiceKey(ctx, request.(ReplaceServiceKeyRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RenameServiceKey")
+		handler = middleware(handler, "ReplaceServiceKey")
 	}
 
 	response, err := handler(r.Context(), w, r, request)
 
 	if err != nil {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(RenameServiceKeyResponseObject); ok {
-		if err := validResponse.VisitRenameServiceKeyResponse(w); err != nil {
+	} else if validResponse, ok := response.(ReplaceServiceKeyResponseObject); ok {
+		if err := validResponse.VisitReplaceServiceKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMaintenance operation middleware
+func (sh *strictHandler) ListMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, params ListMaintenanceParams) {
+	var request ListMaintenanceRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMaintenance(ctx, request.(ListMaintenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMaintenance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListMaintenanceResponseObject); ok {
+		if err := validResponse.VisitListMaintenanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateMaintenance operation middleware
+func (sh *strictHandler) CreateMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, params CreateMaintenanceParams) {
+	var request CreateMaintenanceRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	var body CreateMaintenanceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateMaintenance(ctx, request.(CreateMaintenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateMaintenance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateMaintenanceResponseObject); ok {
+		if err := validResponse.VisitCreateMaintenanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteMaintenance operation middleware
+func (sh *strictHandler) DeleteMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params DeleteMaintenanceParams) {
+	var request DeleteMaintenanceRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteMaintenance(ctx, request.(DeleteMaintenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteMaintenance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteMaintenanceResponseObject); ok {
+		if err := validResponse.VisitDeleteMaintenanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMaintenance operation middleware
+func (sh *strictHandler) GetMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, id RowID) {
+	var request GetMaintenanceRequestObject
+
+	request.Slug = slug
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMaintenance(ctx, request.(GetMaintenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMaintenance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMaintenanceResponseObject); ok {
+		if err := validResponse.VisitGetMaintenanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceMaintenance operation middleware
+func (sh *strictHandler) ReplaceMaintenance(w http.ResponseWriter, r *http.Request, slug Slug, id RowID, params ReplaceMaintenanceParams) {
+	var request ReplaceMaintenanceRequestObject
+
+	request.Slug = slug
+	request.ID = id
+	request.Params = params
+
+	var body ReplaceMaintenanceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceMaintenance(ctx, request.(ReplaceMaintenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceMaintenance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceMaintenanceResponseObject); ok {
+		if err := validResponse.VisitReplaceMaintenanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListWords operation middleware
+func (sh *strictHandler) ListWords(w http.ResponseWriter, r *http.Request) {
+	var request ListWordsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWords(ctx, request.(ListWordsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWords")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListWordsResponseObject); ok {
+		if err := validResponse.VisitListWordsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceWords operation middleware
+func (sh *strictHandler) ReplaceWords(w http.ResponseWriter, r *http.Request, params ReplaceWordsParams) {
+	var request ReplaceWordsRequestObject
+
+	request.Params = params
+
+	var body ReplaceWordsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceWords(ctx, request.(ReplaceWordsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceWords")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceWordsResponseObject); ok {
+		if err := validResponse.VisitReplaceWordsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Simulate operation middleware
+func (sh *strictHandler) Simulate(w http.ResponseWriter, r *http.Request) {
+	var request SimulateRequestObject
+
+	var body SimulateJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Simulate(ctx, request.(SimulateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Simulate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SimulateResponseObject); ok {
+		if err := validResponse.VisitSimulateResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -13003,6 +16028,66 @@ func (sh *strictHandler) ReplaceTeam(w http.ResponseWriter, r *http.Request, slu
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceTeamResponseObject); ok {
 		if err := validResponse.VisitReplaceTeamResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTeamRules operation middleware
+func (sh *strictHandler) ListTeamRules(w http.ResponseWriter, r *http.Request, slug Slug) {
+	var request ListTeamRulesRequestObject
+
+	request.Slug = slug
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTeamRules(ctx, request.(ListTeamRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTeamRules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListTeamRulesResponseObject); ok {
+		if err := validResponse.VisitListTeamRulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceTeamRules operation middleware
+func (sh *strictHandler) ReplaceTeamRules(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceTeamRulesParams) {
+	var request ReplaceTeamRulesRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	var body ReplaceTeamRulesJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceTeamRules(ctx, request.(ReplaceTeamRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceTeamRules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceTeamRulesResponseObject); ok {
+		if err := validResponse.VisitReplaceTeamRulesResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"rouse/api/keys"
 	"rouse/api/problem"
+	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
@@ -27,6 +29,7 @@ type Config struct {
 	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
 	Channels  map[rosters.Channel]bool // on which this server can send
 	PublicURL string                   // where people reach this server
+	Secrets   *seal.Box                // seals what senders sign with; nil: none can be kept
 	Offset    func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
 	Log       *slog.Logger             // nil discards
 }
@@ -40,6 +43,7 @@ type API struct {
 	catchAll  engine.CatchAll
 	channels  map[rosters.Channel]bool
 	publicURL string
+	keymaker  keys.Maker
 	offset    func() time.Duration
 	log       *slog.Logger
 	doors     doors
@@ -53,7 +57,7 @@ func New(c Config) *API {
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
 	}
-	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, offset: c.Offset, log: c.Log, doors: newDoors()}
+	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, keymaker: keys.Maker{Secrets: c.Secrets}, offset: c.Offset, log: c.Log, doors: newDoors()}
 }
 
 // Caller is who sent a request, as the key says.

@@ -24,7 +24,7 @@ func serviceOf(s Service, slug string) (engine.Service, error) {
 
 // wholeService fills in what may be missing.
 func wholeService(s Service) engine.Service {
-	return engine.Service{ID: engine.ServiceID(s.Slug), Name: orElse(s.Name, s.Slug), Policy: engine.PolicyID(s.Policy), Hours: hoursOf(s.Hours)}
+	return engine.Service{ID: engine.ServiceID(s.Slug), Name: orElse(s.Name, s.Slug), Policy: engine.PolicyID(s.Policy), Hours: hoursOf(s.Hours), Noise: noiseOf(s.Noise)}
 }
 
 func validService(s engine.Service) error { return renamed(s.Validate(), "/id", "/slug") }
@@ -54,7 +54,7 @@ func windowsOut(windows []rosters.Window) (out []Window) {
 }
 
 func serviceOut(s enginedb.Service) Service {
-	return Service{Slug: string(s.ID), Name: s.Name, Team: string(s.Team), Policy: string(s.Policy), Hours: hoursOut(s.Hours),
+	return Service{Slug: string(s.ID), Name: s.Name, Team: string(s.Team), Policy: string(s.Policy), Hours: hoursOut(s.Hours), Noise: noiseOut(s.Noise),
 		Version: s.Version, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC()}
 }
 

@@ -161,7 +161,7 @@ func hasStatus(err error, status int) bool {
 func (c *client) refused(res *http.Response, raw []byte) error {
 	var p problem
 	if to := res.Header.Get("Location"); res.StatusCode < 400 && to != "" {
-		return fmt.Errorf("%s sends us on to %s: set ROUSE_URL to where Rouse is", c.base, clean(to))
+		return &refusal{status: res.StatusCode, text: fmt.Sprintf("%s sends us on to %s: set ROUSE_URL to where Rouse is", c.base, clean(to))}
 	}
 	if json.Unmarshal(raw, &p) != nil || p.Title == "" && p.Detail == "" {
 		return c.stranger(res)

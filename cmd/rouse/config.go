@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/pager"
 	"rouse/rosters"
@@ -20,6 +21,7 @@ import (
 type config struct {
 	databaseURL string // "": a private Postgres in data
 	data        string
+	secretKeys  []seal.Key // the first seals; see secretBox for those of a private database
 
 	listen       string
 	publicURL    string // without a slash at its end
@@ -30,6 +32,7 @@ type config struct {
 	ntfy         ntfySettings
 	heartbeat    heartbeatSettings
 	keep         pager.Keep
+	spool        spoolSettings
 
 	clockOffset time.Duration
 	dieAt       pager.Point // "": nowhere
@@ -39,6 +42,7 @@ type config struct {
 	logJSON  bool
 
 	url, token string // what the client commands talk to
+	key        string // integration key that alerts are sent with
 }
 
 type twilioSettings struct {

@@ -31,10 +31,7 @@ func openDatabase(ctx context.Context, cfg config, getenv func(string) string, l
 		pool, err := connect(ctx, cfg.databaseURL)
 		return postgres{Pool: pool}, err
 	}
-	dir := cfg.data
-	if dir == "" {
-		dir = localpg.DefaultDir(getenv)
-	}
+	dir := privateDir(cfg, getenv)
 	if dir == "" {
 		return postgres{}, errors.New("there is no folder for a private Postgres, as HOME is not set: set ROUSE_DATABASE_URL or ROUSE_DATA")
 	}
@@ -54,6 +51,14 @@ func openDatabase(ctx context.Context, cfg config, getenv func(string) string, l
 		return postgres{}, err
 	}
 	return postgres{Pool: pool, private: server}, nil
+}
+
+// privateDir is the folder of a private database; "" if there is none to be had.
+func privateDir(cfg config, getenv func(string) string) string {
+	if cfg.data != "" {
+		return cfg.data
+	}
+	return localpg.DefaultDir(getenv)
 }
 
 // errNoAnswer says that the database may come yet: after a power cut it starts together with Rouse.

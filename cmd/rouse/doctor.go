@@ -36,6 +36,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Short: "Check that everything that pages works",
 		Long: `Doctor checks, and says what to do about it:
   - the database answers and has this version's schema
+  - what senders sign with can be decrypted with the key that is set
   - the providers accept the credentials
   - Rouse answers at its public URL, is ready to page, and nothing is overdue
   - a dead-man's switch elsewhere is told that Rouse lives
@@ -81,6 +82,7 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 	} else {
 		defer db.Close()
 		all = append(all, examineDatabase(ctx, cfg, db)...)
+		all = append(all, examineSecrets(ctx, cfg, c.getenv, db))
 	}
 	all = append(all, examineServer(ctx, cfg)...)
 	all = append(all, examineProviders(ctx, cfg)...)

@@ -29,7 +29,7 @@ func examineServer(ctx context.Context, cfg config) []finding {
 	}
 	var answer ready
 	status, err = ask(ctx, client, cfg.publicURL+"/readyz", nil, &answer)
-	all := append([]finding{examineScheme(cfg)}, examineAudit(answer, status, err)...)
+	all := append([]finding{examineScheme(cfg)}, examineAudit(cfg, answer, status, err)...)
 	return append(all, examineHeartbeat(cfg, &answer)...)
 }
 
@@ -49,7 +49,7 @@ func examineScheme(cfg config) finding {
 }
 
 // examineAudit passes on what the server that answered says of itself.
-func examineAudit(answer ready, status int, err error) []finding {
+func examineAudit(cfg config, answer ready, status int, err error) []finding {
 	if err != nil || len(answer.Checks) == 0 {
 		return []finding{{"server", fail, "is not ready to page, and does not say why: see the log of `rouse serve`, and the proxy before it"}}
 	}
@@ -59,6 +59,9 @@ func examineAudit(answer ready, status int, err error) []finding {
 	}
 	all := []finding{whole}
 	for _, check := range answer.Checks {
+		if check.Check == "spool" && cfg.spool.dir != "" { // which /readyz, as anybody may read it, does not name
+			check.Text += ", in " + cfg.spool.dir
+		}
 		check.Check = "server: " + check.Check
 		all = append(all, check)
 	}

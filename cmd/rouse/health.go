@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"rouse/api/spool"
 	"rouse/engine/pager"
 )
 
@@ -31,13 +32,14 @@ type ready struct {
 
 // healthHandler answers what machines watch: /healthz (the process answers), /readyz (it can page) and
 // /metrics. They tell nothing about people or incidents, and anybody may ask.
-func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, own []prometheus.Collector, log *slog.Logger) http.Handler {
+func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, kept *spool.Spool, own []prometheus.Collector, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusOK, alive{Service: "rouse", Status: "ok", Version: version()})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		answer, status := readiness(audit(r.Context()), beat), http.StatusOK
+		answer.Checks = append(answer.Checks, spoolFinding(kept.State()))
 		if !answer.Ready {
 			status = http.StatusServiceUnavailable
 		}

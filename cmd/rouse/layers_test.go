@@ -24,7 +24,8 @@ var layers = map[string][]string{
 	"rosters/rosterdb":   {"rosters"},
 	"engine":             {"rosters"},
 	"engine/enginedb":    {"engine", "rosters"},
-	"engine/pager":       {"engine", "engine/enginedb", "rosters", "rosters/rosterdb", "notifiers"},
+	"engine/pager":       {"engine", "engine/enginedb", "engine/match", "rosters", "rosters/rosterdb", "notifiers"},
+	"engine/match":       {"engine"},
 	"engine/simulator":   {"engine", "rosters"},
 	"notifiers":          {},
 	"notifiers/*":        {"notifiers"},
@@ -65,6 +66,7 @@ var (
 		"rosters/ical":     {"github.com/arran4/golang-ical"},
 		"rosters/clerk":    {},
 		"engine":           {},
+		"engine/match":     {"cel.dev/cel-go/cel", "cel.dev/cel-go/common/ast", "cel.dev/cel-go/common/operators", "cel.dev/cel-go/common/types", "cel.dev/cel-go/common/types/ref", "cel.dev/cel-go/common/types/traits", "cel.dev/cel-go/interpreter"},
 		"engine/simulator": {},
 	}
 	impure = []string{"context", "crypto/rand", "database", "io/fs", "io/ioutil", "log", "math/rand", "net", "os", "plugin", "runtime", "syscall", "testing", "unsafe"}

@@ -132,7 +132,7 @@ func (r reader) show(t time.Time) string {
 
 // parse reads an instant as people write it, in the reader's zone if it has none.
 func (r reader) parse(text string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, text, r.zone); err == nil {
 			return t, nil
 		}

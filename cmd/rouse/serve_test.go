@@ -66,7 +66,7 @@ func serving(t *testing.T, env ...string) (url string, log *logBuffer, stop func
 	ctx, cancel := context.WithCancel(t.Context())
 	log = newLogBuffer()
 	ended := make(chan error, 1)
-	env = append([]string{"ROUSE_LISTEN=127.0.0.1:0"}, env...)
+	env = append([]string{"ROUSE_LISTEN=127.0.0.1:0", "ROUSE_SPOOL_LIMIT=0"}, env...)
 	go func() { ended <- run(ctx, []string{"serve"}, settingsOf(env...), io.Discard, log) }()
 	stop = sync.OnceValue(func() error {
 		cancel()

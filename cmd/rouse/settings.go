@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/pager"
 	"rouse/notifiers"
@@ -33,7 +34,7 @@ const (
 	keeping  section = "What is kept"
 	logging  section = "Log"
 	rehearse section = "Rehearsals (`rouse prove`; never in production)"
-	clients  section = "Commands that ask a server (oncall, roster, coverage, incidents, ack, page, export, plan, apply)"
+	clients  section = "Commands that ask a server (oncall, roster, coverage, incidents, ack, page, send, export, plan, apply)"
 )
 
 var serverSections = []section{database, server, paging, sms, push, watching, keeping, logging, rehearse}
@@ -53,11 +54,17 @@ var settings = []setting{
 	{database, "ROUSE_DATABASE_URL", "", true, "Postgres to use, postgres://user:password@host/rouse; without it a private trial database is started", setDatabase},
 	{database, "ROUSE_DATA", "", false, "folder of the private database; default /var/lib/rouse/pg for root, else ~/.local/state/rouse/pg",
 		text(func(c *config) *string { return &c.data }, nil)},
+	{database, "ROUSE_SECRET_KEY", "", true, "key that secrets of others are encrypted with in the database: `openssl rand -base64 32` makes one. A private " +
+		"database has its own. Several with commas between: the first encrypts, all decrypt. To change it, put the new one behind the old one " +
+		"on every node, then before it, then remove the old one once `rouse doctor` says that nothing needs it", setSecretKey},
 
 	{server, "ROUSE_LISTEN", ":8080", false, "address to listen on", text(func(c *config) *string { return &c.listen }, checkListen)},
 	{server, "ROUSE_PUBLIC_URL", "http://localhost:8080", false, "where phones and providers reach Rouse",
 		link(func(c *config) *string { return &c.publicURL })},
 	{server, "ROUSE_ALLOW_PRIVATE_ADDRESSES", "false", false, "let providers be in your own network (true or false)", setPrivate},
+	{server, "ROUSE_SPOOL_DIR", "", false, "folder of this node's own, on a disk that lasts, for alerts that come while the database is away; default " +
+		"$STATE_DIRECTORY/spool, else /var/lib/rouse/spool for root, else ~/.local/state/rouse/spool", text(func(c *config) *string { return &c.spool.dir }, checkFolder)},
+	{server, "ROUSE_SPOOL_LIMIT", "100MB", false, "how much may lie in it; 0 keeps none: senders are told to come again", setSpoolLimit},
 
 	{paging, "ROUSE_KEY_PREFIX", "HOT", false, "what incident keys begin with", text(func(c *config) *string { return &c.keyPrefix }, matches(keyPrefix, "2 to 10 capital letters, such as HOT"))},
 	{paging, "ROUSE_IMOC", "imoc", false, "roster that catches what has no owner: the incident manager on call", setIMOC},
@@ -94,6 +101,8 @@ var settings = []setting{
 
 	{clients, "ROUSE_URL", "http://localhost:8080", false, "the Rouse to talk to", link(func(c *config) *string { return &c.url })},
 	{clients, "ROUSE_TOKEN", "", true, "API key to talk with; `rouse token create` makes one", text(func(c *config) *string { return &c.token }, nil)},
+	{clients, "ROUSE_KEY", "", true, "integration key that `rouse send` sends alerts with; `rouse token create --service NAME` makes one",
+		text(func(c *config) *string { return &c.key }, nil)},
 }
 
 var (
@@ -167,6 +176,11 @@ func setDatabase(c *config, value string) error {
 		return errors.New("is not the address of a Postgres database: set it to postgres://user:password@host:5432/rouse")
 	}
 	return nil
+}
+
+func setSecretKey(c *config, value string) (err error) {
+	c.secretKeys, err = seal.ParseKeys(value)
+	return err
 }
 
 func setPrivate(c *config, value string) (err error) {

@@ -4,21 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"rouse/api/keys"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/rosters"
 )
 
+// keyFlags is what is asked for of a key.
+type keyFlags struct {
+	name, service, person, dialect string
+	scopes                         []string
+	settings, secret, register     string // files, "-" for standard input
+	json                           bool
+}
+
 func (c *cli) tokenCreateCommand() *cobra.Command {
-	var k enginedb.Key
-	var scopes []string
-	var service, person string
-	var asJSON bool
+	var flags keyFlags
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make a key and show it, once",
@@ -28,43 +35,129 @@ A key's scopes say what it may do:
   read     look at everything
   respond  read, and answer, page and resolve; with --person it acts as that person
   admin    everything
-  intake   send alerts, and nothing else; with --service, which implies it, for that service`,
+  intake   send alerts, and nothing else; with --service, which implies it, for that service
+
+A sender's key may be for one dialect, with the settings that this demands (a JSON object). What the sender
+signs its requests with is kept encrypted: that needs ROUSE_SECRET_KEY, see "rouse serve --help".
+
+With --register, a key that another system made is kept, as a hash: the senders which have it need not be
+touched. It is read from a file or, with -, from standard input, as arguments are seen by others.`,
 		Example: `  rouse token create --scope admin --name laptop
   rouse token create --scope respond --person ann --name "ann's shell"
   rouse token create --service bitbucket --name alertmanager
+  rouse token create --service bitbucket --name jira --dialect jira --secret-file jira.secret
+  rouse token create --service bitbucket --name datadog --dialect webhook --settings fields.json
+  rouse token create --service bitbucket --name "opsgenie, the old key" --dialect opsgenie --register - < key
   export ROUSE_TOKEN=$(rouse token create --scope admin --name laptop)`,
 		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			k.Service, k.Person = engine.ServiceID(service), rosters.PersonID(person)
-			if k.Scopes, err = scopesOf(scopes, k); err != nil {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			wish, err := flags.wish(cmd.InOrStdin())
+			if err != nil {
 				return err
 			}
-			if k.Name = strings.TrimSpace(k.Name); k.Name == "" {
-				return usagef("--name is missing: say who or what the key is for, such as --name laptop")
-			}
-			return c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store) error {
-				secret, made, err := db.CreateKey(ctx, k)
-				if errors.Is(err, enginedb.ErrNotFound) {
-					return fmt.Errorf("there is no %s: make it first, through the API", ownerOf(k))
-				}
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return encodeJSON(c.stdout, shownKey(made, secret))
-				}
-				fmt.Fprintf(c.stderr, "Key %d is made. It is not shown again:\n", made.ID)
-				_, err = fmt.Fprintln(c.stdout, secret)
-				return err
-			})
+			return c.createToken(cmd.Context(), wish, flags.json)
 		},
 	}
-	cmd.Flags().StringVar(&k.Name, "name", "", "who or what the key is for")
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "what it may do: read, respond, admin or intake")
-	cmd.Flags().StringVar(&service, "service", "", "make an integration key of this service")
-	cmd.Flags().StringVar(&person, "person", "", "the person whom a respond key acts as")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	cmd.Flags().StringVar(&flags.name, "name", "", "who or what the key is for")
+	cmd.Flags().StringSliceVar(&flags.scopes, "scope", nil, "what it may do: read, respond, admin or intake")
+	cmd.Flags().StringVar(&flags.service, "service", "", "make an integration key of this service")
+	cmd.Flags().StringVar(&flags.person, "person", "", "the person whom a respond key acts as")
+	cmd.Flags().StringVar(&flags.dialect, "dialect", "", "the only dialect that a sender's key is for (default all)")
+	cmd.Flags().StringVar(&flags.settings, "settings", "", "file with what the dialect has to know of the sender, in JSON")
+	cmd.Flags().StringVar(&flags.secret, "secret-file", "", "file with what the sender signs with")
+	cmd.Flags().StringVar(&flags.register, "register", "", "file with a key that another system made, to be kept instead of a new one")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "write JSON")
 	return cmd
+}
+
+func (c *cli) createToken(ctx context.Context, wish keys.Wish, asJSON bool) error {
+	var text string
+	var made enginedb.Key
+	err := c.withKeys(ctx, func(ctx context.Context, db enginedb.Store, m keys.Maker) (err error) {
+		text, made, err = m.Make(ctx, db, wish)
+		return err
+	})
+	switch {
+	case errors.Is(err, enginedb.ErrNotFound):
+		return fmt.Errorf("there is no %s: make it first, through the API", ownerOf(wish.Key))
+	case errors.Is(err, enginedb.ErrExists):
+		return errors.New("the key is registered already, in force or revoked: register another one, or leave out --register to have one made")
+	case err != nil:
+		return inFlags(err)
+	case asJSON:
+		return encodeJSON(c.stdout, shownKey(made, text))
+	case text == "":
+		_, err = fmt.Fprintf(c.stderr, "Key %d, %s…, is registered.\n", made.ID, made.Prefix)
+		return err
+	}
+	fmt.Fprintf(c.stderr, "Key %d is made. It is not shown again:\n", made.ID)
+	_, err = fmt.Fprintln(c.stdout, text)
+	return err
+}
+
+// wish reads what the flags ask for, and the files that they name.
+func (f keyFlags) wish(stdin io.Reader) (w keys.Wish, err error) {
+	w.Key = enginedb.Key{Name: strings.TrimSpace(f.name), Service: engine.ServiceID(f.service), Person: rosters.PersonID(f.person), Dialect: f.dialect}
+	if w.Scopes, err = scopesOf(f.scopes, w.Key); err != nil {
+		return w, err
+	}
+	if w.Name == "" {
+		return w, usagef("--name is missing: say who or what the key is for, such as --name laptop")
+	}
+	from := ""
+	read := func(flag, name string) (string, error) {
+		switch {
+		case name == "":
+			return "", nil
+		case name == "-" && from != "":
+			return "", usagef("%s and %s cannot both be standard input: put one into a file", from, flag)
+		case name == "-":
+			from = flag
+		}
+		text, err := readFile(name, stdin)
+		if err != nil {
+			return "", err
+		}
+		value := strings.TrimSpace(string(text)) // a file ends with a line's end, which is no part of it
+		if value == "" {
+			return "", usagef("%s: %s is empty", flag, called(name))
+		}
+		return value, nil
+	}
+	settings, err := read("--settings", f.settings)
+	if err != nil {
+		return w, err
+	}
+	w.Settings = []byte(settings)
+	secret, err := read("--secret-file", f.secret)
+	if err != nil {
+		return w, err
+	}
+	w.Secret = &secret
+	w.Foreign, err = read("--register", f.register)
+	return w, err
+}
+
+// inFlags says what is wrong with a key in the words of the command line.
+func inFlags(err error) error {
+	fields, ok := errors.AsType[rosters.FieldErrors](err)
+	if !ok {
+		return err
+	}
+	names := map[string]string{"key": "--register", "scopes": "--scope", "person": "--person", "dialect": "--dialect", "settings": "--settings", "secret": "--secret-file", "name": "--name"}
+	var lines []string
+	for _, e := range fields {
+		field, below, _ := strings.Cut(strings.TrimPrefix(e.Field, "/"), "/")
+		line := names[field]
+		if below != "" {
+			line += ": /" + below
+		}
+		if e.Value != "" {
+			line += fmt.Sprintf(" (%s)", e.Value)
+		}
+		lines = append(lines, line+" "+e.Problem)
+	}
+	return usagef("%s", strings.Join(lines, "\n"))
 }
 
 // scopesOf checks the scopes asked for. A service's key may send alerts and do nothing else.

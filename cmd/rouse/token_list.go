@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"rouse/api/keys"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 )
@@ -20,6 +21,8 @@ func (c *cli) tokenListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List keys, without their secrets",
+		Long: `List shows the keys of no service, or with --service the integration keys of one: what they may do, the
+only dialect they are for, whether their sender has to sign, and when they were last used (to the minute).`,
 		Example: `  rouse token list
   rouse token list --service bitbucket`,
 		Args: takes(),
@@ -28,23 +31,25 @@ func (c *cli) tokenListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store) error {
-				keys, err := listKeys(ctx, db, engine.ServiceID(service))
-				if err != nil {
-					return err
-				}
-				if !all {
-					keys = slices.DeleteFunc(keys, func(k enginedb.Key) bool { return !k.RevokedAt.IsZero() })
-				}
-				if asJSON {
-					shown := []shown{}
-					for _, k := range keys {
-						shown = append(shown, shownKey(k, ""))
-					}
-					return encodeJSON(c.stdout, shown)
-				}
-				return c.print(keyTable(keys, r))
+			var found []enginedb.Key
+			err = c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store, _ keys.Maker) (err error) {
+				found, err = listKeys(ctx, db, engine.ServiceID(service))
+				return err
 			})
+			if err != nil {
+				return err
+			}
+			if !all {
+				found = slices.DeleteFunc(found, func(k enginedb.Key) bool { return !k.RevokedAt.IsZero() })
+			}
+			if asJSON {
+				shown := []shown{}
+				for _, k := range found {
+					shown = append(shown, shownKey(k, ""))
+				}
+				return encodeJSON(c.stdout, shown)
+			}
+			return c.print(keyTable(found, r))
 		},
 	}
 	cmd.Flags().StringVar(&service, "service", "", "the integration keys of this service")
@@ -73,7 +78,7 @@ func keyTable(keys []enginedb.Key, r reader) (t table) {
 		t.add("", "There are no keys. Make one: rouse token create --scope admin --name laptop")
 		return t
 	}
-	t.add(bold, "ID", "NAME", "KEY", "MAY", "FOR", "MADE", "LAST USED")
+	t.add(bold, "ID", "NAME", "KEY", "MAY", "FOR", "DIALECT", "MADE", "LAST USED")
 	for _, k := range keys {
 		used, paint := "never", colour("")
 		if !k.LastUsedAt.IsZero() {
@@ -82,9 +87,16 @@ func keyTable(keys []enginedb.Key, r reader) (t table) {
 		if !k.RevokedAt.IsZero() {
 			used, paint = "revoked "+r.show(k.RevokedAt), faint
 		}
-		t.add(paint, fmt.Sprint(k.ID), k.Name, k.Prefix+"…", joined(k.Scopes), string(k.Service)+string(k.Person), r.show(k.CreatedAt), used)
+		t.add(paint, fmt.Sprint(k.ID), k.Name, k.Prefix+"…", joined(k.Scopes), string(k.Service)+string(k.Person), dialectOf(k), r.show(k.CreatedAt), used)
 	}
 	return t
+}
+
+func dialectOf(k enginedb.Key) string {
+	if len(k.Sealed) > 0 {
+		return k.Dialect + ", signed"
+	}
+	return k.Dialect
 }
 
 func joined(scopes []enginedb.Scope) string {
@@ -110,20 +122,19 @@ func (c *cli) tokenRevokeCommand() *cobra.Command {
 			if err != nil {
 				return usagef("%q is not the id of a key: `rouse token list` shows them", args[0])
 			}
-			return c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store) error {
-				err := db.RevokeKey(ctx, engine.ServiceID(service), id)
-				if errors.Is(err, enginedb.ErrNotFound) {
-					return fmt.Errorf("there is no key %d here: `rouse token list` shows them; those of a service need --service", id)
-				}
-				switch {
-				case err != nil:
-					return err
-				case asJSON:
-					return encodeJSON(c.stdout, map[string]any{"id": id, "revoked": true})
-				}
-				_, err = fmt.Fprintf(c.stdout, "Key %d is revoked.\n", id)
-				return err
+			err = c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store, _ keys.Maker) error {
+				return db.RevokeKey(ctx, engine.ServiceID(service), id)
 			})
+			switch {
+			case errors.Is(err, enginedb.ErrNotFound):
+				return fmt.Errorf("there is no key %d here: `rouse token list` shows them; those of a service need --service", id)
+			case err != nil:
+				return err
+			case asJSON:
+				return encodeJSON(c.stdout, map[string]any{"id": id, "revoked": true})
+			}
+			_, err = fmt.Fprintf(c.stdout, "Key %d is revoked.\n", id)
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&service, "service", "", "the service whose integration key it is")

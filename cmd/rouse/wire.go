@@ -14,7 +14,9 @@ import (
 	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
+	"rouse/api/keys"
 	"rouse/api/shifts"
+	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/migrations"
 )
@@ -47,6 +49,10 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	defer db.Close()
 	if cfg.dieAt != "" || cfg.clockOffset != 0 {
 		log.Warn("REHEARSAL: this server is made to fail. Unset ROUSE_DIE_AT and ROUSE_CLOCK_OFFSET where people rely on it", "die_at", cfg.dieAt, "clock_offset", cfg.clockOffset)
+	}
+	secrets, err := secretBox(cfg, getenv)
+	if err != nil {
+		return err
 	}
 	if cfg.databaseURL == "" {
 		log.Warn("TRIAL DATABASE: a private Postgres, without replica or backup. Set ROUSE_DATABASE_URL before anybody relies on this Rouse")
@@ -88,17 +94,20 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	}
 
 	beat := newHeartbeat(cfg, p.Audit, log)
-	senders := api.NewKeyring(requests, log)
+	kept := newSpool(cfg, getenv, p, log)
+	defer kept.Close() // what waits stays on disk
+	senders := api.NewKeyring(requests, secrets, log)
 	handler := api.New(api.Config{
 		Engine:    p,
 		DB:        requests,
-		Intake:    intake.New(intake.Config{Engine: p, Keys: senders, Log: log}),
+		Intake:    intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Shifts: shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: cfg.usable(), Offset: p.Offset, Log: log}), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
-		Health:    healthHandler(p.Audit, beat, p.Collectors(), log),
+		Health:    healthHandler(p.Audit, beat, kept, append(p.Collectors(), kept.Collectors()...), log),
 		CatchAll:  cfg.catchAll,
 		Channels:  cfg.usable(),
 		PublicURL: cfg.publicURL,
+		Secrets:   secrets,
 		Offset:    p.Offset,
 		Log:       log,
 	})
@@ -121,6 +130,8 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	var upkeep sync.WaitGroup
 	upkeep.Go(func() { beat.run(aside) })
 	upkeep.Go(func() { senders.Keep(aside) })
+	upkeep.Go(func() { kept.Run(aside) })
+	upkeep.Go(func() { keys.ResealOnce(aside, enginedb.New(requests), secrets, log) })
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
 	upkeep.Go(func() { p.TellNotices(aside) })
 	upkeep.Go(func() { p.TellHandoffs(aside) })

@@ -203,7 +203,7 @@ func TestARevokedKeyIsRefused(t *testing.T) {
 	if err != nil || len(keys) != 2 || keys[0].RevokedAt.IsZero() || !keys[1].RevokedAt.IsZero() {
 		t.Errorf("got %+v, %v", keys, err)
 	}
-	if k, err := s.RenameKey(ctx, "bitbucket", second.ID, "eu-1"); err != nil || k.Name != "eu-1" {
+	if k, err := s.UpdateKey(ctx, enginedb.Key{Service: "bitbucket", ID: second.ID, Name: "eu-1"}); err != nil || k.Name != "eu-1" {
 		t.Errorf("got %+v, %v", k, err)
 	}
 	if keys, err = s.Keys(ctx, "", 0, 10); err != nil || len(keys) != 0 {

@@ -44,7 +44,7 @@ type Locked struct {
 }
 
 const incidentColumns = `id, key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n, attempt_n,
-	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at`
+	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at, coalesce(origin, service), group_key, auto_close, return_n, calm, calm_until`
 
 // Lock locks incidents and loads what Step needs of them, in one round trip. With skip it leaves out those
 // that somebody else holds, instead of waiting; those that are not there are left out either way. Nothing
@@ -63,7 +63,7 @@ func (s Store) Lock(ctx context.Context, wants []Want, offset time.Duration, ski
 	// Always in the same order, so that two who lock several never wait for each other. The clock is read
 	// in the outer select, after the lock was given.
 	var b pgx.Batch
-	b.Queue(`with locked as materialized (select `+incidentColumns+` from incident where id = any($1) order by id `+mode+`)
+	b.Queue(`with locked as materialized (select * from incident where id = any($1) order by id `+mode+`)
 		select clock_timestamp() + $2::interval, `+incidentColumns+` from locked`, ids, offset).Query(l.incidents)
 	// The locks are held from the first statement on, so the others see the incidents as they are.
 	l.queueSettlements(&b, wants, mode)
@@ -177,7 +177,7 @@ func (l *loading) queueSettlements(b *pgx.Batch, wants []Want, mode string) {
 // queueParts loads escalations, and the pages and attempts that Step needs, or all of them.
 func (l *loading) queueParts(b *pgx.Batch, ids []int64, all bool) {
 	b.Queue(`select incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until,
-			ask_until, declined, paged_in_round
+			ask_until, declined, paged_in_round, wait_for
 		from escalation where incident = any($1) order by incident, no`, ids).Query(l.escalations)
 	const wanted = `(live or $2 or exists (select from unnest($3::bigint[], $4::int[], $5::int[]) w (incident, page, attempt)
 		where w.incident = page.incident and (w.page = page.no
@@ -195,7 +195,7 @@ func scanIncident(row pgx.CollectableRow, l *Locked) error {
 	err := row.Scan(&l.Now, &inc.ID, &inc.Key, &inc.Service, &inc.Severity, &inc.Summary, &inc.Status, &inc.DedupKey, &inc.Manager,
 		&hours, &inc.AlertN, &inc.PageN, &inc.AttemptN, &inc.OpenedAt, &inc.AlertedAt,
 		(*zeronull.Timestamptz)(&inc.AckedAt), (*zeronull.Timestamptz)(&inc.EndedAt), (*zeronull.Timestamptz)(&l.Deadline),
-		(*zeronull.Timestamptz)(&l.StoppedAt))
+		(*zeronull.Timestamptz)(&l.StoppedAt), &inc.Origin, &inc.Group, &inc.AutoClose, &inc.ReturnN, &inc.Calm, (*zeronull.Timestamptz)(&inc.CalmUntil))
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (l *loading) escalations(rows pgx.Rows) error {
 		var declined []string
 		err := rows.Scan(&id, &e.No, &e.Role, &e.By, &e.Why, &e.Urgent, &ladder, &e.State, &e.Level, &e.Round, &e.RoundAt,
 			(*zeronull.Timestamptz)(&e.LevelUntil), (*zeronull.Timestamptz)(&e.WaitUntil), &e.Holder,
-			(*zeronull.Timestamptz)(&e.AckUntil), (*zeronull.Timestamptz)(&e.AskUntil), &declined, &e.PagedInRound)
+			(*zeronull.Timestamptz)(&e.AckUntil), (*zeronull.Timestamptz)(&e.AskUntil), &declined, &e.PagedInRound, &e.WaitFor)
 		if err != nil {
 			return err
 		}

@@ -10,34 +10,66 @@ import (
 	"rouse/engine"
 )
 
-// Arrivals says where alerts belong, and how what they open is to be paged.
+// Arrivals says where alerts belong, and what their services say.
 type Arrivals struct {
 	Now      time.Time
-	Open     []int64 // of each alert: the open incident that it belongs to, or 0
+	Routing  int64      // version of rules, words and maintenances
+	Open     []int64    // of each alert: the open incident that it belongs to, or 0
+	Before   []Repeated // of each alert: what became of it when it was told before
 	Services map[engine.ServiceID]engine.Service
 	Policies map[engine.PolicyID]engine.Policy // of these services
 }
 
-// Arrivals finds the open incidents that alerts belong to, by service and the sender's key, or by service
-// and dedup key, and what their services say, in one round trip. A key leads only to an incident of that
-// service that a sender gave it to: Rouse may have given the same key to another trouble. The time is the
-// database's.
+// Repeated is what became of an alert with the same Once.
+type Repeated struct {
+	Told bool
+	Key  engine.Key // of its incident, or ""
+}
+
+// Arrivals finds the open incidents that alerts belong to: by service and the sender's key, or by service
+// and dedup key, the incident's own or that of an alert that it grouped; and what their services say, in one
+// round trip. The service is the one that the alert names: rules may send it elsewhere, and its incident is
+// found all the same. A key leads only to an incident that a sender gave it to: Rouse may have given the same
+// key to another trouble. The time is the database's.
 func (s Store) Arrivals(ctx context.Context, alerts []engine.Alert, offset time.Duration) (Arrivals, error) {
 	a := Arrivals{Open: make([]int64, 0, len(alerts)), Services: map[engine.ServiceID]engine.Service{}, Policies: map[engine.PolicyID]engine.Policy{}}
-	var keys, services, dedups []string
+	var keys, services, dedups, onces []string
 	for _, al := range alerts {
 		keys, services, dedups = append(keys, string(al.Key)), append(services, string(al.Service)), append(dedups, al.DedupKey)
+		onces = append(onces, al.Once)
 	}
 	var b pgx.Batch
 	b.Queue(`select clock_timestamp() + $4::interval, coalesce(
-			(select id from incident i where a.key <> '' and i.key = a.key and i.sender_key and i.service = a.service and i.status <> 'resolved'),
-			(select id from incident i where a.dedup <> '' and i.service = a.service and i.dedup_key = a.dedup and i.dedup_key <> '' and i.status <> 'resolved'), 0)
-		from unnest($1::text[], $2::text[], $3::text[]) with ordinality a (key, service, dedup, n) order by n`, keys, services, dedups, offset).
+			(select id from incident i where a.key <> '' and i.key = a.key and i.sender_key and coalesce(i.origin, i.service) = a.service and i.status <> 'resolved'),
+			(select id from incident i where a.dedup <> '' and coalesce(i.origin, i.service) = a.service and i.dedup_key = a.dedup and i.dedup_key <> ''
+				and i.status <> 'resolved'),
+			(select i.id from grouped m join incident i on i.id = m.incident
+				where a.dedup <> '' and m.origin = a.service and m.dedup_key = a.dedup and i.status <> 'resolved' order by i.id desc limit 1), 0),
+			(select coalesce(i.key, '') from alert t left join incident i on i.id = t.incident where a.once <> '' and t.once = a.once),
+			(select version from routing)
+		from unnest($1::text[], $2::text[], $3::text[], $5::text[]) with ordinality a (key, service, dedup, once, n) order by n`,
+		keys, services, dedups, offset, onces).
 		Query(func(rows pgx.Rows) error {
 			var id int64
-			_, err := pgx.ForEachRow(rows, []any{&a.Now, &id}, func() error { a.Open = append(a.Open, id); return nil })
+			var key *string
+			_, err := pgx.ForEachRow(rows, []any{&a.Now, &id, &key, &a.Routing}, func() error {
+				before := Repeated{Told: key != nil}
+				if before.Told {
+					before.Key = engine.Key(*key)
+				}
+				a.Open, a.Before = append(a.Open, id), append(a.Before, before)
+				return nil
+			})
 			return err
 		})
+	a.queueServices(&b, services)
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return a, fmt.Errorf("looking for the open incidents of %d alerts: %w", len(alerts), err)
+	}
+	return a, nil
+}
+
+func (a *Arrivals) queueServices(b *pgx.Batch, services []string) {
 	b.Queue(`select `+serviceColumns+` from service where id = any($1)`, services).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, scanService)
 		for _, svc := range found {
@@ -45,17 +77,113 @@ func (s Store) Arrivals(ctx context.Context, alerts []engine.Alert, offset time.
 		}
 		return err
 	})
-	b.Queue(selectPolicies(`where p.id in (select policy from service where id = any($1))`), services).Query(func(rows pgx.Rows) error {
+	a.queuePolicies(b, `where p.id in (select policy from service where id = any($1))`, services)
+}
+
+func (a *Arrivals) queuePolicies(b *pgx.Batch, where string, ids []string) {
+	b.Queue(selectPolicies(where), ids).Query(func(rows pgx.Rows) error {
 		found, err := collectPolicies(rows)
 		for _, p := range found {
 			a.Policies[p.ID] = p.Policy
 		}
 		return err
 	})
+}
+
+// Also reads services and policies that rules send alerts to.
+func (s Store) Also(ctx context.Context, a *Arrivals, services []engine.ServiceID, policies []engine.PolicyID) error {
+	var b pgx.Batch
+	a.queueServices(&b, asTexts(services))
+	a.queuePolicies(&b, `where p.id = any($1)`, asTexts(policies))
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
-		return a, fmt.Errorf("looking for the open incidents of %d alerts: %w", len(alerts), err)
+		return fmt.Errorf("reading where rules lead: %w", err)
 	}
-	return a, nil
+	return nil
+}
+
+func asTexts[T ~string](ids []T) []string {
+	texts := make([]string, 0, len(ids))
+	for _, id := range ids {
+		texts = append(texts, string(id))
+	}
+	return texts
+}
+
+// Kin is what an alert may belong to though no open incident has its key: the open one that groups alerts
+// like it, or the one of the same trouble that was resolved not long ago.
+type Kin struct {
+	Origin, Service engine.ServiceID
+	DedupKey        string
+	Group           string        // "": it is not grouped
+	GroupedWithin   time.Duration // how old the group may be; 0: as old as it is
+	ReturnWithin    time.Duration // how long ago the other may have been resolved; 0: it does not matter
+}
+
+// Kin finds the incident that each belongs to, 0 if there is none, and whether that one is resolved. Whoever
+// asks about a group is alone with it until the transaction ends, so that it is not opened twice.
+func (s Store) Kin(ctx context.Context, kin []Kin, now time.Time) (ids []int64, err error) {
+	var origins, services, dedups, groups []string
+	var grouped, returned []time.Duration
+	for _, k := range kin {
+		origins, services = append(origins, string(k.Origin)), append(services, string(k.Service))
+		dedups, groups = append(dedups, k.DedupKey), append(groups, k.Group)
+		grouped, returned = append(grouped, k.GroupedWithin), append(returned, k.ReturnWithin)
+	}
+	var b pgx.Batch
+	// In one order, so that two who ask about several never wait for each other.
+	b.Queue(`select pg_advisory_xact_lock(h) from (select distinct hashtextextended(k.service || ':' || k.group_key, 1) h
+		from unnest($1::text[], $2::text[]) k (service, group_key) where k.group_key <> '' order by h) l`, services, groups)
+	b.Queue(`select coalesce(
+			(select id from incident i where k.group_key <> '' and i.service = k.service and i.group_key = k.group_key and i.status <> 'resolved'
+				and (k.grouped = '0' or i.opened_at > $7::timestamptz - k.grouped) order by id desc limit 1),
+			(select id from incident i where k.returned > '0' and k.group_key <> '' and i.service = k.service and i.group_key = k.group_key
+				and i.status = 'resolved' and i.ended_at > $7::timestamptz - k.returned order by ended_at desc limit 1),
+			(select id from incident i where k.returned > '0' and k.dedup <> '' and coalesce(i.origin, i.service) = k.origin and i.dedup_key = k.dedup
+				and i.dedup_key <> '' and i.status = 'resolved' and i.ended_at > $7::timestamptz - k.returned order by ended_at desc limit 1), 0)
+		from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::interval[], $6::interval[]) with ordinality
+			k (origin, service, dedup, group_key, grouped, returned, n) order by n`, origins, services, dedups, groups, grouped, returned, now).
+		Query(func(rows pgx.Rows) (err error) {
+			ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			return err
+		})
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, fmt.Errorf("looking for groups and for what came back: %w", err)
+	}
+	return ids, nil
+}
+
+// Grouped is an alert of an incident that groups them.
+type Grouped struct {
+	Incident int64
+	Origin   engine.ServiceID
+	DedupKey string
+	Summary  string
+	Severity engine.Severity
+	Over     bool
+}
+
+// Join notes that an alert of a group was told, or that it is over, and says how the group stands then; fresh
+// says that it is new to the incident. One that is over, and that the incident never had, is nothing to it.
+func (s Store) Join(ctx context.Context, m Grouped, now time.Time) (g engine.Group, fresh bool, err error) {
+	var b pgx.Batch
+	if m.Over {
+		b.Queue(`update grouped set firing = false where incident = $1 and origin = $2 and dedup_key = $3`, m.Incident, m.Origin, m.DedupKey)
+	} else {
+		b.Queue(`insert into grouped (incident, origin, dedup_key, summary, severity, firing, first_at, last_at) values ($1, $2, $3, $4, $5, true, $6, $6)
+			on conflict (incident, origin, dedup_key) do update set firing = true, n = grouped.n + 1, last_at = excluded.last_at,
+				severity = least(grouped.severity, excluded.severity)
+			returning n = 1`, m.Incident, m.Origin, m.DedupKey, m.Summary, m.Severity, now).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&fresh) })
+	}
+	b.Queue(`select count(*), count(*) filter (where firing) from grouped where incident = $1`, m.Incident).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&g.All, &g.Firing) })
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return g, fresh, fmt.Errorf("joining the group of incident %d: %w", m.Incident, err)
+	}
+	if fresh {
+		g.Joined = m.Summary
+	}
+	return g, fresh, nil
 }
 
 // Number is what a new incident is called, inside and outside.

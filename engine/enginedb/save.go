@@ -78,23 +78,23 @@ func (r newRows) queue(b *pgx.Batch, insert string, others ...any) {
 // The inserts. Each array is a column.
 const (
 	insertIncidents = `insert into incident (id, key, sender_key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n,
-			attempt_n, opened_at, alerted_at, acked_at, ended_at, deadline)
+			attempt_n, opened_at, alerted_at, acked_at, ended_at, deadline, origin, group_key, auto_close, return_n, calm, calm_until)
 		overriding system value
 		select * from unnest($1::bigint[], $2::text[], $3::bool[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::jsonb[], $11::int[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
-			$18::timestamptz[])`
+			$18::timestamptz[], $19::text[], $20::text[], $21::interval[], $22::int[], $23::interval[], $24::timestamptz[])`
 	insertAlerts = `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw,
 			word, labels, note, by, once)
 		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::text[],
 			$10::jsonb[], $11::bytea[], $12::text[], $13::jsonb[], $14::text[], $15::text[], $16::text[])`
 	insertEscalations = `insert into escalation (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until,
-			wait_until, holder, ack_until, ask_until, declined, paged_in_round)
+			wait_until, holder, ack_until, ask_until, declined, paged_in_round, wait_for)
 		select incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until, ask_until,
-			array(select jsonb_array_elements_text(declined)), paged_in_round
+			array(select jsonb_array_elements_text(declined)), paged_in_round, wait_for
 		from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::jsonb[], $8::text[], $9::int[], $10::int[],
-			$11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::jsonb[], $18::bool[])
+			$11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::jsonb[], $18::bool[], $19::text[])
 			e (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until, ask_until,
-			declined, paged_in_round)`
+			declined, paged_in_round, wait_for)`
 	insertPages = `insert into page (incident, no, escalation, person, ask, level, round, state, started_at, contacts, next, next_at, code, live)
 		select * from unnest($1::bigint[], $2::int[], $3::int[], $4::text[], $5::bool[], $6::int[], $7::int[], $8::text[], $9::timestamptz[],
 			$10::jsonb[], $11::int[], $12::timestamptz[], $13::text[], $14::bool[])`
@@ -105,10 +105,11 @@ const (
 			$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::text[]) a`
 	updateIncidents = `update incident i set severity = u.severity, status = u.status, manager = u.manager, alert_n = u.alert_n, page_n = u.page_n,
 			attempt_n = u.attempt_n, alerted_at = u.alerted_at, acked_at = u.acked_at, ended_at = u.ended_at, deadline = u.deadline,
+			return_n = u.return_n, calm = u.calm, calm_until = u.calm_until,
 			stopped_at = null -- it was told
 		from unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::int[], $6::int[], $7::int[], $8::timestamptz[], $9::timestamptz[],
-			$10::timestamptz[], $11::timestamptz[])
-			u (id, severity, status, manager, alert_n, page_n, attempt_n, alerted_at, acked_at, ended_at, deadline)
+			$10::timestamptz[], $11::timestamptz[], $12::int[], $13::interval[], $14::timestamptz[])
+			u (id, severity, status, manager, alert_n, page_n, attempt_n, alerted_at, acked_at, ended_at, deadline, return_n, calm, calm_until)
 		where i.id = u.id`
 	// lease_until: an unwanted call that the queue does not hang up in time is hung up by a sweep.
 	updateAttempts = `update attempt a set state = u.state, sent_at = u.sent_at, receipt_by = u.receipt_by, unwanted = u.unwanted,
@@ -163,11 +164,22 @@ func (w *writer) incident(before Locked, after engine.Incident, alerts []engine.
 		w.incidents.add(after.ID, string(after.Key), givenBySender, string(after.Service), int16(after.Severity), after.Summary,
 			string(after.Status), after.DedupKey, string(after.Manager), asJSON(after.Hours), after.AlertN, after.PageN, after.AttemptN,
 			after.OpenedAt, after.AlertedAt, zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt),
-			zeronull.Timestamptz(after.Deadline()))
+			zeronull.Timestamptz(after.Deadline()), elsewhere(after), after.Group, after.AutoClose, after.ReturnN, after.Calm,
+			zeronull.Timestamptz(after.CalmUntil))
 	case !reflect.DeepEqual(x, y) || !before.Deadline.Equal(after.Deadline()) || !before.StoppedAt.IsZero():
 		w.incidentsNow.add(after.ID, int16(after.Severity), string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
-			zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()))
+			zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()),
+			after.ReturnN, after.Calm, zeronull.Timestamptz(after.CalmUntil))
 	}
+}
+
+// elsewhere is where the incident came from, if a rule sent it elsewhere; nil if none did.
+func elsewhere(inc engine.Incident) *string {
+	if inc.Origin == inc.Service {
+		return nil
+	}
+	origin := string(inc.Origin)
+	return &origin
 }
 
 // alert keeps an alert as it came; incident is 0 if none is concerned.
@@ -200,13 +212,13 @@ func (w *writer) escalation(id int64, before, after *engine.Escalation, settle *
 	case !known:
 		w.escalations.add(id, after.No, after.Role, after.By, after.Why, after.Urgent, asJSON(after.Ladder), string(after.State), after.Level,
 			after.Round, after.RoundAt, zeronull.Timestamptz(after.LevelUntil), zeronull.Timestamptz(after.WaitUntil), string(after.Holder),
-			zeronull.Timestamptz(after.AckUntil), zeronull.Timestamptz(after.AskUntil), asJSON(declined), after.PagedInRound)
+			zeronull.Timestamptz(after.AckUntil), zeronull.Timestamptz(after.AskUntil), asJSON(declined), after.PagedInRound, string(after.WaitFor))
 	case !reflect.DeepEqual(x, y):
 		w.updates.Queue(`update escalation set state = $3, level = $4, round = $5, round_at = $6, level_until = $7, wait_until = $8, holder = $9,
-				ack_until = $10, ask_until = $11, declined = $12, paged_in_round = $13 where incident = $1 and no = $2`,
+				ack_until = $10, ask_until = $11, declined = $12, paged_in_round = $13, wait_for = $14, why = $15 where incident = $1 and no = $2`,
 			id, after.No, string(after.State), after.Level, after.Round, after.RoundAt, zeronull.Timestamptz(after.LevelUntil),
 			zeronull.Timestamptz(after.WaitUntil), string(after.Holder), zeronull.Timestamptz(after.AckUntil),
-			zeronull.Timestamptz(after.AskUntil), declined, after.PagedInRound)
+			zeronull.Timestamptz(after.AskUntil), declined, after.PagedInRound, string(after.WaitFor), after.Why)
 	}
 	pages := make(map[int]*engine.Page, len(before.Pages))
 	for i := range before.Pages {

@@ -19,15 +19,16 @@ type Service struct {
 	Stamp
 }
 
-const serviceColumns = `id, name, coalesce(policy, ''), hours, version, coalesce(team, ''), created_at, updated_at`
+const serviceColumns = `id, name, coalesce(policy, ''), hours, version, coalesce(team, ''), created_at, updated_at, noise`
 
 func scanService(row pgx.CollectableRow) (svc Service, err error) {
-	var hours []byte
-	err = row.Scan(&svc.ID, &svc.Name, &svc.Policy, &hours, &svc.Version, &svc.Team, &svc.CreatedAt, &svc.UpdatedAt)
+	var hours, noise []byte
+	err = row.Scan(&svc.ID, &svc.Name, &svc.Policy, &hours, &svc.Version, &svc.Team, &svc.CreatedAt, &svc.UpdatedAt, &noise)
 	if err != nil {
 		return svc, err
 	}
-	return svc, json.Unmarshal(hours, &svc.Hours)
+	svc.Owner = svc.Team
+	return svc, errors.Join(json.Unmarshal(hours, &svc.Hours), json.Unmarshal(noise, &svc.Noise))
 }
 
 // Service reads a service.
@@ -60,8 +61,8 @@ func (s Store) Services(ctx context.Context, team rosters.TeamID, after engine.S
 // CreateService stores a new service; ErrExists if the slug is taken, MissingError if the policy is not
 // there.
 func (s Store) CreateService(ctx context.Context, svc engine.Service) error {
-	_, err := s.db.Exec(ctx, `insert into service (id, name, policy, hours) values ($1, $2, $3, $4)`,
-		svc.ID, svc.Name, zeronull.Text(svc.Policy), asJSON(svc.Hours))
+	_, err := s.db.Exec(ctx, `insert into service (id, name, policy, hours, noise) values ($1, $2, $3, $4, $5)`,
+		svc.ID, svc.Name, zeronull.Text(svc.Policy), asJSON(svc.Hours), asJSON(svc.Noise))
 	if err = s.serviceWritten(svc, mapped(err, errForeignKey)); err != nil {
 		return fmt.Errorf("creating service %s: %w", svc.ID, err)
 	}
@@ -75,8 +76,8 @@ func (s Store) UpdateService(ctx context.Context, svc engine.Service, version in
 		if err := lockVersion(ctx, tx, "service", string(svc.ID), version); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `update service set name = $2, policy = $3, hours = $4, version = version + 1, updated_at = now() where id = $1`,
-			svc.ID, svc.Name, zeronull.Text(svc.Policy), asJSON(svc.Hours))
+		_, err := tx.Exec(ctx, `update service set name = $2, policy = $3, hours = $4, noise = $5, version = version + 1, updated_at = now() where id = $1`,
+			svc.ID, svc.Name, zeronull.Text(svc.Policy), asJSON(svc.Hours), asJSON(svc.Noise))
 		return mapped(err, errForeignKey)
 	})
 	if err = s.serviceWritten(svc, err); err != nil {

@@ -116,6 +116,11 @@ func (p *Pager) auditSweeper() Check {
 	if age := time.Since(time.Unix(0, last)); age > nodeDead {
 		return Check{Name: checkSweeper, Text: fmt.Sprintf("last ran %s ago on this node: see its log, and restart it if the database answers.", age.Round(time.Second))}
 	}
+	if watched := p.watched.Load(); watched != 0 {
+		if age := time.Since(time.Unix(0, watched)); age > nodeDead {
+			return Check{Name: checkSweeper, Text: fmt.Sprintf("last looked at the heartbeats %s ago on this node: see its log, and restart it if the database answers.", age.Round(time.Second))}
+		}
+	}
 	return Check{Name: checkSweeper, OK: true, Text: "runs"}
 }
 

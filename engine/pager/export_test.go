@@ -1,6 +1,9 @@
 package pager
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Margin is how long after its claim a worker still begins to send.
 const Margin = lease - renewEvery
@@ -26,3 +29,9 @@ func (p *Pager) Swept() int64 { return p.swept.Load() }
 
 // HandOffNow is one round of TellHandoffs.
 func (p *Pager) HandOffNow(ctx context.Context) error { return p.tellHandoffs(ctx) }
+
+// PretendLastLook says when this node last looked at the heartbeats.
+func (p *Pager) PretendLastLook(at time.Time) { p.watched.Store(at.UnixNano()) }
+
+// LastLook is when this node last looked at the heartbeats, in a unit that only grows.
+func (p *Pager) LastLook() int64 { return p.watched.Load() }

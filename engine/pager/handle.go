@@ -79,8 +79,16 @@ type draft struct {
 	resumed bool // it was told of the stop that it went through, if any
 }
 
+// first is the alert that opened the incident in this transaction, nil if that was in an earlier one.
+func (d *draft) first() *engine.Alert {
+	if d.Before.ID != 0 || len(d.Alerts) == 0 {
+		return nil
+	}
+	return &d.Alerts[0]
+}
+
 func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) *work {
-	return &work{p: p, ctx: ctx, tx: tx, digits: digits, world: &world{ctx: ctx, db: rosterdb.New(tx), channels: p.cfg.Channels, now: now,
+	return &work{p: p, ctx: ctx, tx: tx, digits: digits, world: &world{ctx: ctx, db: rosterdb.New(tx), incidents: enginedb.New(tx), routing: &p.routing, channels: p.cfg.Channels, now: now,
 		people: map[rosters.PersonID]rosters.Person{}, onCall: map[rosters.RosterID][]rosters.PersonID{}}}
 }
 
@@ -106,7 +114,9 @@ func (w *work) step(d *draft, ev engine.Event) error {
 		return err
 	}
 	var effects []engine.Effect
-	err := recovered(func() error { d.After, effects = engine.Step(d.After, ev, w.world.env()); return nil })
+	env := w.world.env()
+	env.Held = func(inc engine.Incident) engine.Held { return w.world.held(inc, d.first()) }
+	err := recovered(func() error { d.After, effects = engine.Step(d.After, ev, env); return nil })
 	if err != nil {
 		return fmt.Errorf("%w about %s: %w", errDecision, d.After.Key, err)
 	}

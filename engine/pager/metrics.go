@@ -22,6 +22,7 @@ type metrics struct {
 	nobody     prometheus.Counter
 	pruned     *prometheus.CounterVec
 	uncovered  prometheus.Gauge
+	signs      *prometheus.CounterVec
 }
 
 func newMetrics() metrics {
@@ -46,6 +47,8 @@ func newMetrics() metrics {
 			Help: "Rounds of a ladder in which nobody could be paged."}),
 		uncovered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rouse_uncovered_seconds",
 			Help: "Seconds of the next seven days in which a level, or the catch-all, has nobody to page, as this node last looked; summed over all holes."}),
+		signs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_heartbeat_signs_total",
+			Help: "Signs of life of heartbeats that this node took in, by what they say: alive, started, succeeded, failed."}, []string{"sign"}),
 		pruned: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_pruned_total",
 			Help: "What this node removed because it was old: seen (callbacks), originals (of alerts), strays (alerts without an incident), incidents."}, []string{"what"}),
 	}
@@ -69,7 +72,7 @@ func (m metrics) decided(n engine.Note, known bool) {
 // Collectors are the node's metrics, for the registry that serves them.
 func (p *Pager) Collectors() []prometheus.Collector {
 	m := p.metrics
-	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, m.uncovered, statusCollector{p}}
+	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, m.uncovered, m.signs, statusCollector{p}, heartbeatCollector{p}}
 }
 
 var incidentsDesc = prometheus.NewDesc("rouse_incidents", "Incidents that are not resolved, by status.", []string{"status"}, nil)

@@ -55,6 +55,7 @@ type Pager struct {
 	slots      map[rosters.Channel]chan struct{} // the sweeper's sends
 	turns      chan struct{}                     // claims that wait for a lock
 	tickers    chan struct{}                     // the sweeper's ticks
+	routing    routing
 	busy       *busy
 	storm      *storm
 	arrivals   *crowd[*arrival]
@@ -64,11 +65,13 @@ type Pager struct {
 	firstSweep sync.Once
 	sends      sync.WaitGroup
 	poke       chan struct{}
-	swept      atomic.Int64 // unix nanoseconds of the last good sweep
-	overdue    atomic.Int64 // nanoseconds: the oldest deadline that sweep found
-	moved      atomic.Int64 // nanoseconds by which MoveClock moved the clock
-	kept       atomic.Int64 // unix nanoseconds of when this node last knew that time is kept
-	waking     sync.Mutex   // held by who asks whether it is
+	watchNow   chan struct{} // look at the heartbeats
+	watched    atomic.Int64  // unix nanoseconds of the last good look at them
+	swept      atomic.Int64  // unix nanoseconds of the last good sweep
+	overdue    atomic.Int64  // nanoseconds: the oldest deadline that sweep found
+	moved      atomic.Int64  // nanoseconds by which MoveClock moved the clock
+	kept       atomic.Int64  // unix nanoseconds of when this node last knew that time is kept
+	waking     sync.Mutex    // held by who asks whether it is
 }
 
 var _ Engine = (*Pager)(nil)
@@ -94,7 +97,7 @@ func New(cfg Config) (*Pager, error) {
 		cfg.Intake = cfg.DB
 	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
-		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), storm: newStorm(), ready: make(chan struct{}), poke: make(chan struct{}, 1)}
+		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), storm: newStorm(), ready: make(chan struct{}), poke: make(chan struct{}, 1), watchNow: make(chan struct{}, 1)}
 	p.arrivals = newCrowd(together, receivers, p.receive)
 	p.reports = newCrowd(together, reporters, p.reportTogether)
 	p.claims = newCrowd(together, claimers, p.claimTogether)
@@ -147,6 +150,7 @@ func (p *Pager) Start(ctx context.Context) error {
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.sweeping.Go(func() { p.sweepUntil(ctx) })
+	p.sweeping.Go(func() { p.watchHeartbeats(ctx) })
 	select {
 	case <-p.ready:
 	case <-time.After(startWithin):
@@ -179,6 +183,10 @@ func (p *Pager) Stop(ctx context.Context) error {
 func (p *Pager) MoveClock(d time.Duration) {
 	p.moved.Add(int64(d))
 	p.wake()
+	select {
+	case p.watchNow <- struct{}{}:
+	default:
+	}
 }
 
 // Offset is what this Pager adds to the database's clock.

@@ -73,7 +73,11 @@ const (
 	Joined   ReceiveOutcome = "joined"
 	Answered ReceiveOutcome = "acknowledged"
 	Closed   ReceiveOutcome = "resolved"
-	Noted    ReceiveOutcome = "noted" // kept, and nothing else: see Received.Why
+	Reopened ReceiveOutcome = "reopened" // it came back soon after it was resolved
+	Amended  ReceiveOutcome = "amended"  // the incident was told of something else
+	Noted    ReceiveOutcome = "noted"    // kept, and nothing else: see Received.Why
+	Repeated ReceiveOutcome = "repeated" // told before, by its Once: nothing followed
+	Spooled  ReceiveOutcome = "spooled"  // kept on this node's disk until the database answers; the key is not known yet
 )
 
 // Received is the answer to an alert.
@@ -173,6 +177,10 @@ type Engine interface {
 
 	// Active tells of work on the incident: it extends acknowledgements.
 	Active(ctx context.Context, key engine.Key, by, what string) error
+
+	// Foretell tells who would be paged for an alert that came at an instant, the zero time being now, if
+	// nobody answered.
+	Foretell(ctx context.Context, a engine.Alert, at time.Time) (Foretold, error)
 
 	// Audit checks that everything that pages is alive.
 	Audit(ctx context.Context) []Check

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rouse/engine"
+	"rouse/engine/enginedb"
 	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
@@ -16,13 +17,15 @@ import (
 // incidents ask is read once. Step knows no errors: the first one is kept, and the transaction is given
 // up.
 type world struct {
-	ctx      context.Context
-	db       rosterdb.Store
-	channels map[notifiers.Channel]notifiers.Notifier
-	now      time.Time
-	people   map[rosters.PersonID]rosters.Person
-	onCall   map[rosters.RosterID][]rosters.PersonID
-	err      error
+	ctx       context.Context
+	db        rosterdb.Store
+	incidents enginedb.Store
+	routing   *routing
+	channels  map[notifiers.Channel]notifiers.Notifier
+	now       time.Time
+	people    map[rosters.PersonID]rosters.Person
+	onCall    map[rosters.RosterID][]rosters.PersonID
+	err       error
 }
 
 func (w *world) env() engine.Env {
@@ -32,6 +35,37 @@ func (w *world) env() engine.Env {
 		Plan:   func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
 		Name:   func(p rosters.PersonID) string { return w.person(p).Name },
 	}
+}
+
+// held asks whether a maintenance keeps an incident from paging, by the alert that opened it; nil is one
+// that is stored.
+func (w *world) held(inc engine.Incident, first *engine.Alert) engine.Held {
+	version, err := w.incidents.RoutingVersion(w.ctx)
+	if err != nil {
+		w.fail(err)
+		return engine.Held{}
+	}
+	routing, err := w.routing.at(w.ctx, w.incidents, version)
+	if err != nil {
+		w.fail(err)
+		return engine.Held{}
+	}
+	facts := engine.Facts{Alert: engine.Alert{Summary: inc.Summary}, Now: w.now}
+	if first != nil {
+		facts.Alert = *first
+	} else if facts.Alert, err = w.incidents.FirstAlert(w.ctx, inc.ID); err != nil && !errors.Is(err, enginedb.ErrNotFound) { // it may be pruned
+		w.fail(err)
+		return engine.Held{}
+	}
+	facts.Service, facts.Severity = inc.Service, inc.Severity
+	svc, err := w.incidents.Service(w.ctx, inc.Service)
+	if err != nil && !errors.Is(err, enginedb.ErrNotFound) {
+		w.fail(err)
+		return engine.Held{}
+	}
+	facts.Team = svc.Owner
+	held, _ := routing.Held(inc.Service, &facts) // a condition that fails holds nothing back
+	return held
 }
 
 // look reads the rosters and the people that levels name, and who is on call there, in two round trips:

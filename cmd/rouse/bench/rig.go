@@ -74,7 +74,7 @@ func (r *rig) newNode(name, database string) (*node.Process, error) {
 	}
 	n := &node.Process{Executable: r.o.Executable, Address: address, Log: filepath.Join(r.o.Dir, name+".log"), Environ: []string{
 		"ROUSE_DATABASE_URL=" + database, "ROUSE_LISTEN=" + address, "ROUSE_PUBLIC_URL=http://" + address, "ROUSE_NTFY_URL=" + r.provider.URL(),
-		"ROUSE_ALLOW_PRIVATE_ADDRESSES=true", "ROUSE_LOG_FORMAT=json", "PATH=" + r.o.Getenv("PATH"), "HOME=" + r.o.Getenv("HOME")}}
+		"ROUSE_ALLOW_PRIVATE_ADDRESSES=true", "ROUSE_SPOOL_LIMIT=0", "ROUSE_LOG_FORMAT=json", "PATH=" + r.o.Getenv("PATH"), "HOME=" + r.o.Getenv("HOME")}}
 	n.Crashed = func() { r.crashed.Store(true) }
 	return n, nil
 }

@@ -163,6 +163,7 @@ func (d *demo) settings() []string {
 		"ROUSE_LISTEN=" + d.process.Address,
 		"ROUSE_PUBLIC_URL=" + d.process.URL(),
 		"ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
+		"ROUSE_SPOOL_LIMIT=0",
 		"ROUSE_LAST_RESORT=ida",
 		"ROUSE_TWILIO_ACCOUNT_SID=" + d.phones.twilio.AccountSID(),
 		"ROUSE_TWILIO_AUTH_TOKEN=" + d.phones.twilio.AuthToken(),

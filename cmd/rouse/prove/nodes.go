@@ -58,7 +58,7 @@ func (r *rig) newNode(name string) (n *engineNode, err error) {
 func (n *engineNode) environ() []string {
 	getenv, line := n.r.t.o.Getenv, n.r.phones.line
 	all := []string{
-		"PATH=" + getenv("PATH"), "HOME=" + getenv("HOME"), "ROUSE_LOG_FORMAT=json", "ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
+		"PATH=" + getenv("PATH"), "HOME=" + getenv("HOME"), "ROUSE_LOG_FORMAT=json", "ROUSE_SPOOL_LIMIT=0", "ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
 		"ROUSE_DATABASE_URL=postgres://postgres@" + n.database.address + "/postgres?sslmode=disable",
 		"ROUSE_LISTEN=" + n.Address, "ROUSE_PUBLIC_URL=http://" + n.r.door.address, "ROUSE_IMOC_WAIT=" + n.r.world.imocWait.String(),
 		"ROUSE_NTFY_URL=" + n.ntfy.url(), "ROUSE_TWILIO_BASE_URL=" + n.twilio.url(), "ROUSE_TWILIO_FROM=" + twiliosim.DefaultFrom,

@@ -1,0 +1,271 @@
+package pager
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"rouse/engine"
+	"rouse/engine/enginedb"
+	"rouse/rosters"
+)
+
+// maxSnooze is how long a sender may have an incident snoozed.
+const maxSnooze = 7 * 24 * time.Hour
+
+// take takes in one alert.
+func (r *reception) take(in *arrival) error {
+	a := in.alert
+	if done, err := r.repeated(in); done || err != nil {
+		return err
+	}
+	d := r.byID[in.open]
+	if in.open == 0 && a.Key == "" {
+		d = r.openedHere(in)
+	}
+	back := d != nil && d.After.Status == engine.Resolved && r.openings[in] != nil
+	switch {
+	case a.Action == engine.Record:
+		return r.keep(in, "kept on record")
+	case in.open != 0 && d == nil, d != nil && d.After.Status == engine.Resolved && !back:
+		in.alone = true
+		return nil
+	case back:
+		return r.comeBack(d, in)
+	case d != nil:
+		return r.join(d, in)
+	case a.Action != engine.Trigger:
+		return r.keep(in, "no incident is open for it")
+	case in.routed.Unpaged:
+		return r.keep(in, fmt.Sprintf("the word %q of %s pages nobody here", a.Word, a.Source))
+	default:
+		return r.open(in)
+	}
+}
+
+// repeated drops what was told before.
+func (r *reception) repeated(in *arrival) (bool, error) {
+	once := in.alert.Once
+	if once == "" {
+		return false, nil
+	}
+	if before := r.knownBefore[in]; before.Told {
+		in.result.Outcome, in.result.Key, in.result.Why = Repeated, before.Key, "it was told before"
+		return true, nil
+	}
+	if first := r.told[once]; first != nil { // twice in one transaction
+		in.result = first.result
+		in.result.Outcome, in.result.Why = Repeated, "it was told before"
+		return true, nil
+	}
+	r.told[once] = in
+	return false, nil
+}
+
+// openedHere is an incident that another alert of this transaction opened, which this one belongs to.
+func (r *reception) openedHere(in *arrival) *draft {
+	for _, name := range r.namesOf(in) {
+		if d := r.byName[name]; d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// namesOf are what makes an alert belong to an open incident.
+func (r *reception) namesOf(in *arrival) (names []string) {
+	if in.alert.DedupKey != "" {
+		names = append(names, "key\x00"+string(in.alert.Service)+"\x00"+in.alert.DedupKey)
+	}
+	if svc := r.service(in.routed.Service); svc != nil && in.alert.Action == engine.Trigger {
+		if group := svc.Noise.Grouping.Of(in.routed.Alert); group != "" {
+			names = append(names, "group\x00"+string(svc.ID)+"\x00"+group)
+		}
+	}
+	return names
+}
+
+// keep stores an alert that changes no incident.
+func (r *reception) keep(in *arrival, why string) error {
+	in.result.Outcome, in.result.Why = Noted, why
+	return r.db.KeepAlert(r.ctx, in.alert, r.world.now)
+}
+
+func (r *reception) open(in *arrival) error {
+	o, number := r.openings[in], r.numbers[in]
+	d := r.draft(enginedb.Locked{})
+	d.Alerts = []engine.Alert{in.alert}
+	d.After = o.Incident(in.alert.Service, r.world.now)
+	d.After.ID, d.After.Key = number.ID, number.Key
+	if d.After.Group != "" {
+		d.After.DedupKey = "" // each of its alerts has its own
+	}
+	in.result.Key, in.result.Outcome = number.Key, Opened
+	for _, name := range r.namesOf(in) {
+		r.byName[name] = d
+	}
+	ev := o.Event()
+	if err := r.group(d, in, &ev.Group); err != nil {
+		return err
+	}
+	return r.step(d, ev)
+}
+
+// group notes an alert of an incident that groups them, and how the group stands then.
+func (r *reception) group(d *draft, in *arrival, g *engine.Group) error {
+	if d.After.Group == "" || in.alert.DedupKey == "" {
+		return nil
+	}
+	var err error
+	*g, _, err = r.db.Join(r.ctx, enginedb.Grouped{Incident: d.After.ID, Origin: in.alert.Service, DedupKey: in.alert.DedupKey,
+		Summary: in.alert.Summary, Severity: in.routed.Severity, Over: in.alert.Action == engine.Resolve}, r.world.now)
+	return err
+}
+
+// comeBack opens an incident again.
+func (r *reception) comeBack(d *draft, in *arrival) error {
+	r.attach(d, in)
+	in.result.Outcome = Reopened
+	o := r.openings[in]
+	var g engine.Group
+	if err := r.group(d, in, &g); err != nil {
+		return err
+	}
+	return r.step(d, engine.Returned{Severity: o.Severity, Calm: o.Calm(), Start: o.Start()})
+}
+
+func (r *reception) attach(d *draft, in *arrival) {
+	d.Alerts = append(d.Alerts, in.alert)
+	in.result.Key = d.After.Key
+}
+
+// join brings an alert to its open incident.
+func (r *reception) join(d *draft, in *arrival) error {
+	r.attach(d, in)
+	a, source := in.alert, in.alert.Source
+	by, known := r.people[string(a.By)]
+	who := source // who did it, for the timeline
+	if a.By != "" {
+		who = string(a.By)
+	}
+	if known {
+		who = string(by)
+	}
+	switch a.Action {
+	case engine.Resolve:
+		in.result.Outcome = Closed
+		ev := engine.Ended{By: who, Why: closing(a), Source: !known, Over: a.Summary}
+		var g engine.Group
+		if err := r.group(d, in, &g); err != nil {
+			return err
+		}
+		ev.Firing = g.Firing
+		return r.step(d, ev)
+	case engine.Acknowledge, engine.Snooze:
+		return r.answeredAtSource(d, in, by, known)
+	case engine.Unacknowledge:
+		in.result.Outcome = Amended
+		return r.step(d, engine.Released{By: who, Why: a.Note})
+	case engine.Escalate:
+		in.result.Outcome = Amended
+		return r.step(d, engine.Escalated{By: who, Why: a.Note})
+	case engine.PageMore:
+		return r.pageMore(d, in, who)
+	case engine.Comment:
+		in.result.Outcome = Amended
+		if known {
+			return r.step(d, engine.Active{By: who, What: a.Note})
+		}
+		return r.step(d, engine.Told{By: who, Text: who + ": " + a.Note})
+	case engine.Amend:
+		return r.amend(d, in, who)
+	default:
+		in.result.Outcome = Joined
+		ev := engine.Alerted{Severity: in.routed.Severity}
+		if in.routed.Unpaged {
+			ev.Severity = 0
+		}
+		if err := r.group(d, in, &ev.Group); err != nil {
+			return err
+		}
+		return r.step(d, ev)
+	}
+}
+
+// closing says why a source's word ends an incident.
+func closing(a engine.Alert) string {
+	if a.Note != "" {
+		return "The source says that it is over: " + a.Note
+	}
+	return "The source says that it is over."
+}
+
+// answeredAtSource takes the word of the sender's system for it if it names a person of ours; a machine
+// alone acknowledges nothing (rule 10).
+func (r *reception) answeredAtSource(d *draft, in *arrival, by rosters.PersonID, known bool) error {
+	a := in.alert
+	in.result.Outcome = Noted
+	switch {
+	case a.By == "":
+		in.result.Why = "an acknowledgement counts only if `by` names the person who gave it"
+	case !known:
+		in.result.Why = fmt.Sprintf("nobody here is called %q", a.By)
+	}
+	if in.result.Why != "" {
+		return r.step(d, engine.Told{By: a.Source, Text: "The source says that it is acknowledged: " + in.result.Why + "."})
+	}
+	answer := engine.Answer{Person: by, Via: a.Source}
+	switch v := d.After.Judge(answer); v.Outcome {
+	case engine.OutcomeTaken:
+		in.result.Why = "held by " + string(v.Holder)
+	default:
+		in.result.Outcome = Answered
+	}
+	if a.Action == engine.Acknowledge || a.Until.IsZero() {
+		return r.step(d, answer)
+	}
+	until := a.Until
+	if latest := r.world.now.Add(maxSnooze); until.After(latest) {
+		until = latest
+	}
+	if !until.After(r.world.now) {
+		return r.step(d, answer)
+	}
+	return r.step(d, engine.Snoozed{Person: by, Until: until, Via: a.Source})
+}
+
+// pageMore pages in those whom the sender names.
+func (r *reception) pageMore(d *draft, in *arrival, who string) error {
+	in.result.Outcome = Amended
+	named, _, unknown, err := r.responders(in.alert.Responders)
+	if err != nil {
+		return err
+	}
+	for _, t := range named {
+		if err := r.step(d, engine.PagedIn{By: who, Why: in.alert.Note, Ladder: engine.RouteTo(t, 0, r.p.cfg.CatchAll)}); err != nil {
+			return err
+		}
+	}
+	if len(unknown) > 0 {
+		in.result.Why = "nobody here is called " + strings.Join(unknown, ", ")
+		return r.step(d, engine.Told{By: who, Text: "The source wants " + strings.Join(unknown, ", ") + " paged, whom nobody here is called by.", Why: engine.ReasonResponders})
+	}
+	return nil
+}
+
+// amend notes what the source says anew; what it says of the severity counts if it is worse.
+func (r *reception) amend(d *draft, in *arrival, who string) error {
+	in.result.Outcome = Amended
+	a := in.alert
+	text := a.Note
+	if text == "" {
+		text = "The source says now: " + a.Summary
+	}
+	if err := r.step(d, engine.Told{By: who, Text: text}); err != nil {
+		return err
+	}
+	if a.Word == "" || in.routed.Unpaged || in.routed.Severity >= d.After.Severity {
+		return nil
+	}
+	return r.step(d, engine.SeverityChanged{To: in.routed.Severity, Why: fmt.Sprintf("The source says %q.", a.Word)})
+}

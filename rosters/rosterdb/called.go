@@ -1,0 +1,49 @@
+package rosterdb
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rouse/rosters"
+)
+
+// Called finds whom other systems mean by a name: the person with that handle, else the only one with that
+// name, else the one whose handle stands before the @ of a mail address. Who is not found, or could be
+// several, is not in the map.
+func (s Store) Called(ctx context.Context, names []string) (map[string]rosters.PersonID, error) {
+	rows, _ := s.db.Query(ctx, `select n.name, p.id, case when p.id = lower(n.name) then 1 when lower(p.name) = lower(n.name) then 2 else 3 end
+		from unnest($1::text[]) n (name)
+		join person p on p.id = lower(n.name) or lower(p.name) = lower(n.name) or strpos(n.name, '@') > 1 and p.id = split_part(lower(n.name), '@', 1)
+		where n.name <> ''
+		order by 1, 3, 2`, names)
+	found, best, twice := map[string]rosters.PersonID{}, map[string]int{}, map[string]bool{}
+	var name string
+	var id rosters.PersonID
+	var how int
+	_, err := pgx.ForEachRow(rows, []any{&name, &id, &how}, func() error {
+		switch {
+		case best[name] == 0:
+			found[name], best[name] = id, how
+		case best[name] == how && found[name] != id:
+			twice[name] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for whom other systems mean: %w", err)
+	}
+	for name := range twice {
+		delete(found, name)
+	}
+	return found, nil
+}
+
+// HasRoster reports whether there is a roster of that slug.
+func (s Store) HasRoster(ctx context.Context, id rosters.RosterID) (there bool, err error) {
+	if err = s.db.QueryRow(ctx, `select exists (select from roster where id = $1)`, id).Scan(&there); err != nil {
+		return false, fmt.Errorf("looking for roster %s: %w", id, err)
+	}
+	return there, nil
+}
