@@ -97,7 +97,9 @@ func TestHeartbeatsThatAreRefused(t *testing.T) {
 func TestTheAddressOfAHeartbeatTakesSigns(t *testing.T) {
 	d := newDesk(t)
 	made := d.must(201, "POST", "/v1/services/bitbucket/heartbeats", `{"name": "watchdog", "every": "5m", "by_label": "cluster"}`)
-	path := func(a answered) string { return strings.TrimPrefix(a.value(t)["url"].(string), "https://rouse.example.com") }
+	path := func(a answered) string {
+		return strings.TrimPrefix(a.value(t)["url"].(string), "https://rouse.example.com")
+	}
 	address, place := path(made), made.header.Get("Location")
 	d.log.Reset()
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "HEAD"} {

@@ -24,7 +24,9 @@ func TestEachResourceIsCreatedReadListedUpdatedAndDeleted(t *testing.T) {
 		{"/v1/rosters/dba/rotations", `{"id":"nights","zone":"America/New_York","start":"2026-01-05T18:00:00","rule":"FREQ=DAILY","length":"12h","participants":["ann"]}`, "rule", `"FREQ=WEEKLY"`, true},
 		{"/v1/rosters/dba/overrides", `{"rotation":"primary","replaces":"ann","person":"carla","from":"2098-01-01T00:00:00Z","to":"2098-02-01T00:00:00Z"}`, "to", `"2098-01-02T00:00:00Z"`, true},
 		{"/v1/policies", `{"slug":"new","name":"New","levels":[{"targets":[{"person":"ann"},{"roster":"dba"}],"wait":"5m"},{"targets":[{"roster":"imoc"}],"wait":"1h30m"}],"ack_expiry":{"1":"20m","3":"0s"}}`, "name", `"Newer"`, true},
-		{"/v1/services", `{"slug":"new","name":"New","policy":"bitbucket","hours":{"zone":"Europe/Berlin","windows":[{"days":["mon","sun"],"from":"08:00","to":"24:00"}]}}`, "policy", `""`, true},
+		{"/v1/services", `{"slug":"new","name":"New","policy":"bitbucket","hours":{"zone":"Europe/Berlin","windows":[{"days":["mon","sun"],"from":"08:00","to":"24:00"}]},"noise":{"delay":{"2":"3m"},"return":{"within":"10m","once":true},"grouping":{"by":["cluster"],"within":"1h"},"auto_close":"4h"}}`, "policy", `""`, true},
+		{"/v1/services/bitbucket/maintenance", `{"from":"2098-01-01T00:00:00Z","to":"2098-01-01T06:00:00Z","when":"labels.host == \"db1\""}`, "to", `"2098-01-01T08:00:00Z"`, true},
+		{"/v1/services/bitbucket/maintenance", `{"again":{"zone":"Europe/Berlin","start":"2026-01-03T22:00:00","rule":"FREQ=WEEKLY;BYDAY=SA","length":"4h"}}`, "reason", `"weekly updates"`, true},
 	} {
 		t.Run(c.list, func(t *testing.T) {
 			d := newDesk(t)

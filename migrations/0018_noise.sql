@@ -66,7 +66,6 @@ create table maintenance (
     from_at    timestamptz,
     to_at      timestamptz,
     again      jsonb,
-    told_until timestamptz, -- the end of the last occurrence whose beginning was told
     version    integer not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),

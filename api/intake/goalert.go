@@ -99,14 +99,13 @@ type goAlertRequest struct {
 	meta   map[string]string
 	keys   []string // those of the sender that stand in the body
 	odd    *partial
-	body   []byte
 	raw    []byte // the body without keys
 }
 
 // readGoAlert reads a request. Parameters of the address count where the body says nothing.
 func readGoAlert(contentType string, body []byte, whole bool, query form) *goAlertRequest {
 	v, filled, odd := payload(contentType, body, whole)
-	sent := &goAlertRequest{odd: odd, body: body, raw: body}
+	sent := &goAlertRequest{odd: odd, raw: body}
 	object, isObject := v.(map[string]any)
 	metas := query["meta"]
 	if filled != nil {

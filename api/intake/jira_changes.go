@@ -183,7 +183,7 @@ func (i *jiraIssue) severityChange() (raised, lowered bool) {
 func (i *jiraIssue) reworded() bool {
 	return slices.ContainsFunc([]string{"summary", "description", "labels", "components", "priority", "issuetype"}, func(field string) bool {
 		_, changed := i.change(field)
-		return changed && field != i.settings.severityField
+		return changed && (field == "labels" || field != i.settings.severityField)
 	})
 }
 

@@ -258,7 +258,7 @@ func (s jiraSettings) serviceOf(bound engine.ServiceID, values []string) engine.
 }
 
 // severityOf is what the first value says that is a severity; known is false if none is, the severity is major
-// then and word the first value.
+// then and word what stands there instead.
 func (s jiraSettings) severityOf(values []string) (severity engine.Severity, word string, known bool) {
 	for _, value := range values {
 		if severity, ok := s.severities[foldName(value)]; ok {
@@ -267,6 +267,9 @@ func (s jiraSettings) severityOf(values []string) (severity engine.Severity, wor
 		if severity, ok := severityWithin(value); ok && (s.severityField != "labels" || wholly(value)) {
 			return severity, value, true
 		}
+	}
+	if s.severityField == "labels" {
+		return engine.Major, "", false // they are about something else
 	}
 	return engine.Major, first(values...), false
 }

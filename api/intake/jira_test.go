@@ -167,7 +167,7 @@ func TestJiraSeverity(t *testing.T) {
 		{``, `"priority":{"name":"Lowest"}`, 3, "Lowest"},
 		{`{"severities":{"Lowest":1}}`, `"priority":{"name":"lowest"}`, 1, "lowest"},
 		{`{"severity_field":"labels"}`, `"labels":["page-speed","s3","high-load","sev-1"]`, 1, "sev-1"},
-		{`{"severity_field":"labels"}`, `"labels":["page-speed","s3"]`, 2, "page-speed"},
+		{`{"severity_field":"labels"}`, `"labels":["page-speed","s3"]`, 2, ""},
 		{`{"severity_field":"labels","severities":{"all-down":1}}`, `"labels":["eu","all-down"]`, 1, "all-down"},
 	} {
 		a := jira(t, jiraEvent("jira:issue_created", tt.fields, ""), tt.settings, "")[0]
@@ -232,7 +232,7 @@ func TestJiraEvents(t *testing.T) {
 			`"changelog":{"items":[{"field":"How bad","fieldtype":"custom","fromString":"Sev 3","toString":"Sev 1"}]}`), `{"severity_field":"customfield_1"}`,
 			[]string{`trigger /HOT-1 1 by Eve`}},
 		{"raised by a label", jiraEvent("jira:issue_updated", `"labels":["eu","sev1"]`, changelog("labels|eu sev3|eu sev1")), `{"severity_field":"labels"}`,
-			[]string{`trigger /HOT-1 1 by Eve`}},
+			[]string{`trigger /HOT-1 1 by Eve`, `amend /HOT-1 1 by Eve`}},
 		{"the priority, and the severity is elsewhere", jiraEvent("jira:issue_updated", sev1, changelog("priority|Low|Highest")), `{"severity_field":"customfield_1"}`,
 			[]string{`amend /HOT-1 2 by Eve`}},
 

@@ -72,6 +72,9 @@ func parseKuma(contentType string, body []byte, whole bool, bound engine.Service
 		a.Source = sourceKuma
 		return a
 	}
+	if told := f.text("heartbeat"); beat == nil && told != "" && told != "null" {
+		beat = fields{} // it cannot be read, and so is no notice
+	}
 	a := kumaAlert(beat, monitor, f.text("msg"), bound, instance)
 	a.Details = detailsOf(a.Details, nonEmpty(odd.note()))
 	a.Raw = cutRaw(body)

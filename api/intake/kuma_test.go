@@ -72,6 +72,8 @@ func TestKumaStates(t *testing.T) {
 		{"the button Test", kumaTest, engine.Trigger, 3, "kuma/notice/" + hash([]byte("Rouse Testing")), "Rouse Testing"},
 		{"a certificate", `{"heartbeat":null,"monitor":null,"msg":"[Web][https://a/] server certificate a will expire in 14 days"}`, engine.Trigger, 3,
 			"kuma/notice/" + hash([]byte("[Web][https://a/] server certificate a will expire in 14 days")), "[Web][https://a/] server certificate a will expire in 14 days"},
+		{"a heartbeat that cannot be read", `{"heartbeat":"{stat","monitor":{"id":5,"name":"Web"},"msg":"m"}`, engine.Trigger, 2, "kuma/5", "Web is down"},
+		{"no heartbeat in a form", "msg=m&heartbeat=null&monitor=null", engine.Trigger, 3, "kuma/notice/" + hash([]byte("m")), "m"},
 		{"no monitor", `{"heartbeat":{"monitorID":7,"status":1},"msg":"up"}`, engine.Resolve, 2, "kuma/7", "up"},
 		{"a monitor without a number", `{"heartbeat":{"status":0},"monitor":{"name":"Web"},"msg":"m"}`, engine.Trigger, 2, "kuma/name/Web", "Web is down"},
 		{"a heartbeat alone", `{"heartbeat":{"status":0}}`, engine.Trigger, 2, "kuma/text/" + hash(nil), "Uptime Kuma: a monitor is down"},

@@ -230,7 +230,7 @@ func (textCosts) CallCost(function, overload string, args []ref.Val, result ref.
 		cost = 1 + textWeight(result)
 	case function == "matches" || function == "regex.extract":
 		if p, err := compiled(args[1]); err == nil {
-			cost = 1 + uint64(min(textLength(args[0]), maxMatched)*p.size/40)
+			cost = 10 + uint64(min(textLength(args[0]), maxMatched)*p.size/40)
 		}
 	case strings.HasPrefix(function, "get") && len(args) == 2: // getHours and the like read the zone each time
 		cost = 500

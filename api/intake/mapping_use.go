@@ -17,8 +17,8 @@ import (
 
 // What all expressions together may take for one request.
 const (
-	maxAllSteps = 10 * maxSteps
-	mapWithin   = 500 * time.Millisecond // long enough for a machine that is busy: see maxSteps
+	maxAllSteps = 5 * maxSteps
+	mapWithin   = time.Second // ten times what these steps take, as machines are busy when much is wrong
 )
 
 // resultsOf is how many bytes the results for a request may have together: with each, expressions could else

@@ -43,6 +43,7 @@ type config struct {
 
 	url, token string // what the client commands talk to
 	key        string // integration key that alerts are sent with
+	beatURL    string // where signs of life of a heartbeat go. A secret
 }
 
 type twilioSettings struct {

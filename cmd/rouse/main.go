@@ -22,7 +22,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "rouse: warning:", warning)
 	}
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
-	if err != nil {
+	if _, job := errors.AsType[*jobEnded](err); err != nil && !job { // a job speaks for itself
 		fmt.Fprintln(os.Stderr, "rouse:", err)
 	}
 	os.Exit(exitStatus(err))
@@ -40,10 +40,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return err
 }
 
-// exitStatus is 0 for success, 1 when what was asked failed, 2 when it was asked wrongly.
+// exitStatus is 0 for success, 1 when what was asked failed, 2 when it was asked wrongly; of a job that was run,
+// the job's.
 func exitStatus(err error) int {
 	if err == nil {
 		return 0
+	}
+	if job, ok := errors.AsType[*jobEnded](err); ok {
+		return job.status
 	}
 	if _, wrong := errors.AsType[*usageError](err); wrong {
 		return 2

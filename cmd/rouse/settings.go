@@ -103,6 +103,7 @@ var settings = []setting{
 	{clients, "ROUSE_TOKEN", "", true, "API key to talk with; `rouse token create` makes one", text(func(c *config) *string { return &c.token }, nil)},
 	{clients, "ROUSE_KEY", "", true, "integration key that `rouse send` sends alerts with; `rouse token create --service NAME` makes one",
 		text(func(c *config) *string { return &c.key }, nil)},
+	{clients, "ROUSE_BEAT_URL", "", true, "address that `rouse heartbeat` gives signs of life to, https://rouse.example.com/beat/…; it was shown when the heartbeat was made", setBeatURL},
 }
 
 var (
@@ -223,6 +224,15 @@ func setHeartbeatURL(c *config, value string) error {
 		return errors.New("is not a web address: set it to the one that the switch gave you, such as https://hc-ping.com/…")
 	}
 	c.heartbeat.url = value
+	return nil
+}
+
+func setBeatURL(c *config, value string) error {
+	u, err := url.Parse(value) // the error may quote the value, which is secret
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("is not the address of a heartbeat: set it to the one that was shown when it was made, such as https://rouse.example.com/beat/…")
+	}
+	c.beatURL = value
 	return nil
 }
 

@@ -100,7 +100,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	handler := api.New(api.Config{
 		Engine:    p,
 		DB:        requests,
-		Intake:    intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), Log: log}),
+		Intake:    intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), AWS: cfg.outside(), Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Shifts: shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: cfg.usable(), Offset: p.Offset, Log: log}), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
 		Health:    healthHandler(p.Audit, beat, kept, append(p.Collectors(), kept.Collectors()...), log),
@@ -135,6 +135,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
 	upkeep.Go(func() { p.TellNotices(aside) })
 	upkeep.Go(func() { p.TellHandoffs(aside) })
+	upkeep.Go(func() { p.TellMaintenance(aside) })
 	upkeep.Go(func() { p.WatchCoverage(aside) })
 	defer upkeep.Wait()
 	defer end()

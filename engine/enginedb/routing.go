@@ -24,7 +24,6 @@ type Routing struct {
 // Maintenance is a maintenance as stored.
 type Maintenance struct {
 	engine.Maintenance
-	ToldUntil time.Time // the end of the last occurrence whose beginning was told; zero: none was
 	Stamp
 }
 
@@ -169,12 +168,12 @@ func (s Store) ReplaceWords(ctx context.Context, words engine.Words, version int
 	return nil
 }
 
-const maintenanceColumns = `id, service, reason, by, condition, from_at, to_at, again, told_until, version, created_at, updated_at`
+const maintenanceColumns = `id, service, reason, by, condition, from_at, to_at, again, version, created_at, updated_at`
 
 func scanMaintenance(row pgx.CollectableRow) (m Maintenance, err error) {
 	var again []byte
 	err = row.Scan(&m.ID, &m.Service, &m.Reason, &m.By, &m.When, (*zeronull.Timestamptz)(&m.From), (*zeronull.Timestamptz)(&m.To), &again,
-		(*zeronull.Timestamptz)(&m.ToldUntil), &m.Version, &m.CreatedAt, &m.UpdatedAt)
+		&m.Version, &m.CreatedAt, &m.UpdatedAt)
 	if err != nil || again == nil {
 		return m, err
 	}
@@ -227,8 +226,7 @@ func againOf(m engine.Maintenance) []byte {
 	return asJSON(m.Again)
 }
 
-// UpdateMaintenance replaces one; ErrVersion if the stored version is another. Whoever was told of it is told
-// anew only if it begins later than what was told.
+// UpdateMaintenance replaces one; ErrVersion if the stored version is another.
 func (s Store) UpdateMaintenance(ctx context.Context, m engine.Maintenance, version int) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		if err := touchRouting(ctx, tx, "", AnyVersion); err != nil {

@@ -35,3 +35,6 @@ func (p *Pager) PretendLastLook(at time.Time) { p.watched.Store(at.UnixNano()) }
 
 // LastLook is when this node last looked at the heartbeats, in a unit that only grows.
 func (p *Pager) LastLook() int64 { return p.watched.Load() }
+
+// TellMaintenanceNow is one round of TellMaintenance.
+func (p *Pager) TellMaintenanceNow(ctx context.Context) error { return p.tellMaintenance(ctx) }

@@ -68,7 +68,7 @@ func (p *Pager) foretell(ctx context.Context, tx pgx.Tx, r *reception, in *arriv
 	}
 	var failed error
 	f.Forecast = o.Foretell(in.alert.Service, at, func(now time.Time) engine.Env {
-		w := p.work(ctx, tx, 0, now).world
+		w := p.worldAt(ctx, tx, now)
 		w.people = r.world.people
 		env := w.env()
 		env.Held = func(engine.Incident) engine.Held {

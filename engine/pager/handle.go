@@ -88,8 +88,13 @@ func (d *draft) first() *engine.Alert {
 }
 
 func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) *work {
-	return &work{p: p, ctx: ctx, tx: tx, digits: digits, world: &world{ctx: ctx, db: rosterdb.New(tx), incidents: enginedb.New(tx), routing: &p.routing, channels: p.cfg.Channels, now: now,
-		people: map[rosters.PersonID]rosters.Person{}, onCall: map[rosters.RosterID][]rosters.PersonID{}}}
+	return &work{p: p, ctx: ctx, tx: tx, digits: digits, world: p.worldAt(ctx, tx, now)}
+}
+
+// worldAt is the world at an instant.
+func (p *Pager) worldAt(ctx context.Context, db enginedb.DB, now time.Time) *world {
+	return &world{ctx: ctx, db: rosterdb.New(db), incidents: enginedb.New(db), routing: &p.routing, channels: p.cfg.Channels, now: now,
+		people: map[rosters.PersonID]rosters.Person{}, onCall: map[rosters.RosterID][]rosters.PersonID{}}
 }
 
 func (w *work) draft(inc enginedb.Locked) *draft {

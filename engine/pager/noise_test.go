@@ -3,6 +3,7 @@ package pager_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -409,5 +410,32 @@ func TestWhoWouldBePagedIsToldByTheSameSteps(t *testing.T) {
 	if f, err = h.Foretell(t.Context(), engine.Alert{Service: "bitbucket", Severity: engine.Minor, Summary: "x"}, at.AddDate(0, 0, 1)); err != nil || len(f.Pages) == 0 ||
 		!f.Pages[0].At.Equal(time.Date(2026, 12, 28, 9, 0, 0, 0, time.UTC)) {
 		t.Errorf("severity 3: %+v, %v", f.Pages, err)
+	}
+}
+
+func TestWhoeverIsOnCallIsToldOnceOfAMaintenance(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	tell := func() {
+		t.Helper()
+		if err := h.TellMaintenanceNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.maintain(time.Hour, "")
+	tell()
+	tell()
+	if n := ask[string](h, `select string_agg(person, ',' order by person) from notice where kind = 'maintenance'`); n != "ann,bob" {
+		t.Errorf("%s were told", n)
+	}
+	text := ask[string](h, `select text from notice where kind = 'maintenance' and person = 'ann'`)
+	if !strings.HasPrefix(text, "Bitbucket is being worked on (new disks). Its alerts page nobody until ") || !strings.Contains(text, " CE") {
+		t.Errorf("Ann is told %q", text)
+	}
+	h.exec(`delete from policy_target`) // nobody stands on the ladder
+	h.exec(`delete from notice`)
+	tell()
+	if n := ask[string](h, `select string_agg(person, ',' order by person) from notice`); n != "dora" {
+		t.Errorf("%s were told", n)
 	}
 }

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"rouse/api/callbacks"
+	"rouse/api/intake"
+	"rouse/engine"
+	"rouse/engine/pager"
+	"rouse/notifiers"
+)
+
+// withPager puts the real engine behind the desk; it sends nothing.
+func (d *desk) withPager() {
+	d.t.Helper()
+	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.api = New(Config{Engine: p, DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Health: http.NotFoundHandler(), Callbacks: callbacks.New(callbacks.Config{Engine: p}),
+		Intake: intake.New(intake.Config{Engine: p, Keys: NewKeyring(d.db, d.secrets, slog.New(slog.DiscardHandler))}), Log: slog.New(slog.DiscardHandler)})
+}
+
+func TestRulesSayWhichOfTheLastAlertsWouldGoElsewhere(t *testing.T) {
+	d := newDesk(t)
+	d.withPager()
+	d.must(201, "POST", "/v1/services", `{"slug": "database"}`)
+	for _, alert := range []string{`{"summary": "disk full", "labels": {"tier": "db"}}`, `{"summary": "slow", "labels": {"tier": "web"}}`} {
+		if got := d.as("bitbucket", "POST", "/v1/alerts", alert); got.status != 202 {
+			t.Fatal(got.said())
+		}
+	}
+	rules := `{"items": [{"id": "databases", "when": "labels.tier == \"db\"", "service": "database", "severity": 1}]}`
+	dry := d.must(200, "PUT", "/v1/rules?dry_run=true", rules)
+	elsewhere := dry.value(t)["result"].(map[string]any)["elsewhere"].(map[string]any)
+	first := elsewhere["items"].([]any)[0].(map[string]any)
+	was, now := map[string]any{"service": "bitbucket", "severity": 2.0}, map[string]any{"service": "database", "severity": 1.0}
+	if elsewhere["looked_at"] != 2.0 || elsewhere["count"] != 1.0 || first["summary"] != "disk full" || !reflect.DeepEqual(first["was"], was) || !reflect.DeepEqual(first["now"], now) {
+		t.Errorf("the dry run says %v", elsewhere)
+	}
+	if got := d.must(200, "GET", "/v1/rules", ""); !strings.Contains(got.body, `"items":[]`) {
+		t.Errorf("the dry run saved %s", got.body)
+	}
+	d.must(200, "PUT", "/v1/rules", rules)
+	d.as("bitbucket", "POST", "/v1/alerts", `{"summary": "disk full again", "labels": {"tier": "db"}}`)
+	list := d.must(200, "GET", "/v1/incidents?service=database", "").value(t)["items"].([]any)
+	if len(list) != 1 {
+		t.Errorf("%d incidents went to the database", len(list))
+	}
+}
+
+func TestWhatIsWrongWithRulesIsSaidWhereItStands(t *testing.T) {
+	d := newDesk(t)
+	for body, says := range map[string]string{
+		`{"items": [{"id": "a", "when": "serverity == 1"}]}`:                                 `[/items/0/when (serverity == 1) line 1, column 1: undeclared reference to 'serverity'`,
+		`{"items": [{"id": "a", "when": "true"}, {"id": "a", "when": "true"}]}`:              `[/items/1/id (a) is the id of another rule of the list]`,
+		`{"items": [{"id": "a", "when": "true", "service": "nowhere"}]}`:                     `[/items/0/service (nowhere) there is no such service]`,
+		`{"items": [{"id": "a", "when": "true", "policy": "none", "page": ["dba", "dbx"]}]}`: `[/items/0/policy (none) there is no such policy] [/items/0/page/1 (dbx) there is no such roster]`,
+		`{"items": [{"id": "A b", "when": "true"}]}`:                                         `/items/0/id`,
+	} {
+		if got := d.must(422, "PUT", "/v1/rules", body).said(); !strings.Contains(got, says) {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+	d.must(201, "POST", "/v1/teams", `{"slug": "dba", "members": [{"person": "ann", "role": "owner"}]}`)
+	if got := d.must(422, "PUT", "/v1/teams/dba/rules", `{"items": [{"id": "a", "when": "true", "service": "bitbucket"}]}`).said(); !strings.Contains(got, "is not owned by team dba") {
+		t.Error(got)
+	}
+	d.must(200, "PUT", "/v1/teams/dba/rules", `{"items": [{"id": "a", "when": "true", "severity": 1}]}`)
+	if got := d.must(409, "PUT", "/v1/rules", `{"items": [{"id": "a", "when": "true"}]}`).said(); !strings.Contains(got, "a.") {
+		t.Error(got)
+	}
+}
+
+func TestTwoWhoReplaceTheRulesDoNotOverwriteEachOther(t *testing.T) {
+	d := newDesk(t)
+	etag := d.must(200, "GET", "/v1/rules", "").header.Get("ETag")
+	d.must(200, "PUT", "/v1/rules", `{"items": [{"id": "a", "when": "true"}]}`, "If-Match: "+etag)
+	if got := d.as("admin", "PUT", "/v1/rules", `{"items": []}`, "If-Match: "+etag); got.status != 412 || !strings.Contains(got.said(), "/items") {
+		t.Error(got.said())
+	}
+	words := d.must(200, "GET", "/v1/severities", "").header.Get("ETag")
+	d.must(200, "PUT", "/v1/severities", `{"items": [{"source": "Opsgenie", "word": "P-4", "severity": 0}]}`, "If-Match: "+words)
+	if got := d.must(200, "GET", "/v1/severities", "").body; !strings.Contains(got, `{"severity":0,"source":"opsgenie","word":"p4"}`) {
+		t.Error(got)
+	}
+	d.must(412, "PUT", "/v1/severities", `{"items": []}`, "If-Match: "+words)
+	if got := d.must(422, "PUT", "/v1/severities", `{"items": [{"word": "P4", "severity": 1}, {"word": "p-4", "severity": 2}]}`).said(); !strings.Contains(got, "/items/1/word") {
+		t.Error(got)
+	}
+}
+
+func TestAMaintenanceNeedsWhatItTakes(t *testing.T) {
+	d := newDesk(t)
+	for body, says := range map[string]string{
+		`{}`: "[/to needs from and to, or again: a rule by which it recurs]",
+		`{"from": "2098-01-01T00:00:00Z", "to": "2098-01-03T00:00:00Z"}`:                                         "[/reason is needed for more than 24h0m0s: nobody is paged for so long]",
+		`{"from": "2098-01-01T00:00:00Z", "to": "2098-03-03T00:00:00Z", "reason": "x"}`:                          "[/to (1464h0m0s) is longer than 720h0m0s, the limit]",
+		`{"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z"}`:                                         "[/to (2026-01-01T01:00:00Z) has passed already]",
+		`{"to": "2098-01-01T00:00:00Z", "again": {"start": "2026-01-03T22:00:00", "rule": "X", "length": "1h"}}`: "[/again (X) stands instead of from and to; give one of the two]",
+		`{"again": {"start": "2026-01-03T22:00:00", "rule": "FREQ=SECONDLY", "length": "1h"}}`:                   "/again/rule",
+		`{"again": {"start": "2026-01-03T22:00:00", "rule": "FREQ=DAILY", "length": "1h"}, "when": "x"}`:         "[/when (x) line 1, column 1: undeclared reference to 'x'",
+	} {
+		if got := d.must(422, "POST", "/v1/services/bitbucket/maintenance", body).said(); !strings.Contains(got, says) {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+	d.must(404, "POST", "/v1/services/nowhere/maintenance", `{"again": {"start": "2026-01-03T22:00:00", "rule": "FREQ=DAILY", "length": "1h"}}`)
+}
+
+func TestWhoWouldBePagedIsAsked(t *testing.T) {
+	d := newDesk(t)
+	d.withPager()
+	got := d.as("read", "POST", "/v1/simulate", `{"service": "bitbucket", "severity": 1, "at": "2026-12-25T03:00:00Z"}`)
+	for _, part := range []string{`"at":"2026-12-25T03:00:00Z"`, `"policy":"bitbucket"`, `"person":"bob"`, `"address":"+49…17"`, `"channel":"sms"`, `"catch_all":true`, `"reason":"level begins"`} {
+		if !strings.Contains(strings.ReplaceAll(got.body, `": `, `":`), part) {
+			t.Errorf("it does not say %s: %s", part, got.body)
+		}
+	}
+	if got := d.as("read", "POST", "/v1/simulate", `{}`); got.status != 200 || !strings.Contains(got.body, `"role":"incident manager"`) {
+		t.Error(got.said())
+	}
+}
