@@ -14,8 +14,9 @@
 //
 // Tests cite them by number. A change of behaviour changes the rule in the same commit.
 //
-//  1. Accepted is durable: whoever reports trouble is told "accepted" only after it was committed. This
-//     rule lives in engine/pager and api/intake.
+//  1. Accepted is durable: whoever reports trouble is told "accepted" only after it was committed, or, while
+//     the database does not answer, was written and fsync'd to the node's disk. What is told again with the
+//     same id (Alert.Once) counts once. This rule lives in engine/pager, api/intake and api/spool.
 //  2. No dead ends. An escalation that nobody has acknowledged always has a deadline.
 //  3. A level on which nobody can be paged is passed over at once, and the timeline says why: nobody on
 //     call, no usable contact, or declined in this round.
@@ -31,7 +32,9 @@
 //     extends it.
 //  8. Declining moves on to the next level at once.
 //  9. Severity decides when. 1 and 2 page now; 3 waits for the service's working hours. Raising it pages
-//     at once; lowering it withdraws nothing.
+//     at once; lowering it withdraws nothing. A service may have its first page wait for a delay, so that
+//     what is over by itself pages nobody; and while it is in maintenance nothing pages, however bad it
+//     gets, until that is over.
 //  10. A machine never acknowledges. Only an Answer does, which is made by code that has seen a person's
 //     key, reply, button or sign-in. News of a message (Reported) never does.
 //  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
@@ -42,7 +45,9 @@
 //     that names every incident; what follows, the next contacts, may wait for each other half a minute.
 //     A phone rings for one call at a time. Nothing is dropped. This rule lives in engine/pager.
 //  13. A repeated alert joins its open incident: it is counted, and pages nobody unless it is worse. Which
-//     incident that is, and that a resolved one is not joined, is decided in engine/pager.
+//     incident that is, and that a resolved one is not joined, is decided in engine/pager. A service may
+//     have what comes back soon open the same incident again, and alerts that have something in common
+//     be one incident, which is over when all of them are.
 //  14. Every message begins with key, severity and summary. Wording lives in notifiers; here key and
 //     summary never change once the incident is open.
 //  15. Policy and contact plan are frozen: the ladder when its escalation begins, the plan when its page
@@ -92,6 +97,29 @@
 //     answered.
 //   - A holder without any usable contact, or all of whose contacts fail, is not waited for.
 //   - While the ladder resumes the incident stays fixing, without a manager.
+//
+// Routing:
+//   - The operator's words for severities come first, then the rules for all alerts, then those of the team
+//     that owns the service as it is by then; of each list the first that matches wins.
+//   - A rule that fails may have been the one that was meant: nothing behind it is asked, and the catch-all
+//     roster is paged on the first level beside the policy's. A rule that leads to a service or policy that
+//     is not there leads to the catch-all roster.
+//   - Whose trouble an alert is, is told by the service as the sender names it and the dedup key: rules may
+//     change while an incident is open, and its end finds it all the same.
+//   - Whom the sender wants paged (responders) is paged on a level before those of the policy.
+//
+// Noise:
+//   - A delay counts from the opening. What keeps a ladder from beginning keeps each of the incident's from
+//     it, but for a team that a person pages in.
+//   - Whether a maintenance holds an incident back is asked each time that something happens to it, by the
+//     alert that opened it: one that is extended, cut short or taken away counts at once. A condition that
+//     fails holds nothing back.
+//   - What comes back begins the ladder anew, without a manager. If the service wants what flaps to page
+//     once, the source's word that it is over has to hold for as long as the trouble has to come back in;
+//     a person's word counts at once.
+//   - What closes by itself closes so long after its last alert, whoever holds it.
+//   - A source may take an acknowledgement back and escalate; it acknowledges and snoozes only in the name
+//     of a person (rule 10). What it says besides is no activity.
 //
 // Severity:
 //   - Working hours are asked for at the beginning of every level. A team that a person paged in is not

@@ -32,7 +32,8 @@ type world struct {
 	summary string // of the first alert
 	sent    Alert  // what the sender says beside: word, labels, by now
 	routing Routing
-	held    Held // the maintenance that everything falls into
+	held    Held                // the maintenance that everything falls into
+	holds   func(Incident) bool // whether an incident does; nil: it does
 
 	invariants bool // every step is checked against all of them: rule tests go without, so that each names its own rule
 
@@ -132,9 +133,16 @@ func (w *world) duration(s string) time.Duration {
 
 func (w *world) env() Env {
 	return Env{Now: w.now,
-		Held:   func(Incident) Held { return w.held },
+		Held:   w.heldBack,
 		OnCall: func(t Target) []rosters.PersonID { return w.rosters[t.Roster] },
 		Plan:   func(p rosters.PersonID, _ Severity) []rosters.Contact { return w.plans[p] }}
+}
+
+func (w *world) heldBack(inc Incident) Held {
+	if w.holds != nil && !w.holds(inc) {
+		return Held{}
+	}
+	return w.held
 }
 
 // step brings an event to the incident.

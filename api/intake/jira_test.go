@@ -270,6 +270,8 @@ func TestJiraEvents(t *testing.T) {
 		{"open again", jiraEvent("jira:issue_updated", sev2, changelog("status|Resolved|New")), ``, []string{`trigger /HOT-1 2 by Eve`, `comment /HOT-1 2 by Eve "Status: Resolved → New"`}},
 		{"open again from a status of their own", jiraEvent("jira:issue_updated", sev2, changelog("status|Verified|New", "resolution|Fixed|")), ``,
 			[]string{`trigger /HOT-1 2 by Eve`, `comment /HOT-1 2 by Eve "Status: Verified → New"`}},
+		{"not resolved any more, which the settings do not ask for", jiraEvent("jira:issue_updated", sev2, changelog("status|Verified|New", "resolution|Fixed|")), `{"done":["Closed"]}`,
+			[]string{`comment /HOT-1 2 by Eve "Status: Verified → New"`}},
 		{"open again by the settings", jiraEvent("jira:issue_updated", sev2, changelog("status|Mitigated|New")), `{"done":["Mitigated"]}`,
 			[]string{`trigger /HOT-1 2 by Eve`, `comment /HOT-1 2 by Eve "Status: Mitigated → New"`}},
 
@@ -329,6 +331,14 @@ func TestJiraOnce(t *testing.T) {
 	alone := jira(t, jiraEvent("comment_created", "", `"comment":{"id":"3","body":"On it"}`), ``, "")
 	if alone[0].Once != "jira:7:comment:3" {
 		t.Errorf("the same comment has %q", alone[0].Once)
+	}
+	edited := jira(t, jiraEvent("comment_updated", "", `"comment":{"id":"3","body":"On it!"}`), ``, "")
+	if edited[0].Once != "jira:7:w-1:said" {
+		t.Errorf("a comment that was changed has %q", edited[0].Once)
+	}
+	ends := jira(t, jiraEvent("jira:issue_updated", isDone, changelog("Key|OPS-9|HOT-1", "status|Fixing|Resolved")), ``, "")
+	if len(ends) != 2 || ends[0].Once == ends[1].Once || ends[0].Action != ends[1].Action {
+		t.Errorf("both keys end as %q", storyOf(ends))
 	}
 	again, _ := parseJira(jiraRequest{body: []byte(jiraEvent("jira:issue_created", sev1, "")), whole: true, from: Sender{Key: 7}})
 	if again[0].Once != "" {

@@ -222,7 +222,7 @@ func TestAListOfOpsgeniesAlerts(t *testing.T) {
 	if want := map[string]string{"first": at + "0" + rest, "prev": at + "30" + rest, "next": at + "50" + rest}; !reflect.DeepEqual(a.Paging, want) {
 		t.Errorf("got  %v\nwant %v", a.Paging, want)
 	}
-	if f := b.filters[1]; f.Sort != enginedb.ByChange || !f.Ascending || f.Offset != 40 || f.Limit != 11 || f.Open == nil || !*f.Open {
+	if f := b.filters[1]; f.Service != "db" || f.Sort != enginedb.ByChange || !f.Ascending || f.Offset != 40 || f.Limit != 11 || f.Open == nil || !*f.Open {
 		t.Errorf("asked for %+v", f)
 	}
 	if strings.Contains(w.Body.String(), "key-of-db") {
@@ -249,7 +249,7 @@ func TestAListOfOpsgeniesAlerts(t *testing.T) {
 }
 
 func TestWhatBecameOfARequestToOpsgenie(t *testing.T) {
-	const id = "00000000-0000-8000-8000-000000000001"
+	const id = "0000abcd-0000-8000-8000-00000000000f"
 	for what, test := range map[string]struct {
 		taken  enginedb.TakenAlert
 		ok     bool
@@ -406,9 +406,9 @@ func TestOpsgeniesQueries(t *testing.T) {
 		"createdAt:1000":                         {From: at(1000), To: at(1001)},
 		"createdAt > 1000 AND createdAt <= 2000": {From: at(1001), To: at(2001)},
 		"createdAt>=1000 AND createdAt<2000":     {From: at(1000), To: at(2000)},
-		"createdAt>1 AND createdAt>5 AND createdAt<9": {From: at(6), To: at(9)},
-		"alias:open AND status:open":                  {DedupKey: "open", Open: &yes},
-		"tag:AND":                                     {Told: []string{"tag:AND"}},
+		"createdAt>5 AND createdAt>1 AND createdAt<9 createdAt<11": {From: at(6), To: at(9)},
+		"alias:open AND status:open":                               {DedupKey: "open", Open: &yes},
+		"tag:AND":                                                  {Told: []string{"tag:AND"}},
 	} {
 		var got filter
 		if err := parseOpsgenieQuery(query, &got); err != nil {

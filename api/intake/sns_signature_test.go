@@ -170,6 +170,28 @@ func issued(t testing.TB, names ...string) (authority *x509.Certificate, leaf tl
 	return authority, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+// What is signed, as the developer guide has it.
+func TestWhatSNSSigns(t *testing.T) {
+	subject, none := "s", ""
+	m := snsMessage{Message: "m\nn", MessageID: "i", Timestamp: "t", Token: "k", TopicArn: "a", SubscribeURL: "u"}
+	for _, tt := range []struct {
+		kind    string
+		subject *string
+		want    string
+	}{
+		{snsNotify, nil, "Message\nm\nn\nMessageId\ni\nTimestamp\nt\nTopicArn\na\nType\nNotification\n"},
+		{snsNotify, &subject, "Message\nm\nn\nMessageId\ni\nSubject\ns\nTimestamp\nt\nTopicArn\na\nType\nNotification\n"},
+		{snsNotify, &none, "Message\nm\nn\nMessageId\ni\nSubject\n\nTimestamp\nt\nTopicArn\na\nType\nNotification\n"},
+		{snsSubscribe, nil, "Message\nm\nn\nMessageId\ni\nSubscribeURL\nu\nTimestamp\nt\nToken\nk\nTopicArn\na\nType\nSubscriptionConfirmation\n"},
+		{snsUnsubscribe, &subject, "Message\nm\nn\nMessageId\ni\nSubscribeURL\nu\nTimestamp\nt\nToken\nk\nTopicArn\na\nType\nUnsubscribeConfirmation\n"},
+	} {
+		m.Type, m.Subject = tt.kind, tt.subject
+		if got, ok := m.signed(); string(got) != tt.want || !ok {
+			t.Errorf("%s: %q", tt.kind, got)
+		}
+	}
+}
+
 // S4: no spelling of a URL makes Rouse ask anybody but SNS.
 func TestURLsThatAreNotOfSNS(t *testing.T) {
 	const path = "/SimpleNotificationService-7506a1e35b36ef5a444dd1a8e7cc3ed8.pem"
@@ -383,13 +405,17 @@ func TestAWSIsAway(t *testing.T) {
 		t.Error(err)
 	}
 	c.turn <- struct{}{} // somebody tries it
-	if _, err := c.key(t.Context(), other, now.Add(fetchAgain)); !errors.Is(err, errAWSAway) {
+	began := time.Now()
+	if _, err := c.key(t.Context(), other, now.Add(fetchAgain)); !errors.Is(err, errAWSAway) || time.Since(began) > fetchWithin*4/5 {
 		t.Errorf("it waits: %v", err)
 	}
 	<-c.turn
 	a.down.Store(false)
 	if _, err := c.key(t.Context(), other, now.Add(fetchAgain)); !isForged(err) {
 		t.Errorf("AWS is not asked again: %v", err)
+	}
+	if !c.awayUntil().IsZero() {
+		t.Error("nobody would wait for AWS, which is there")
 	}
 	c.turn <- struct{}{} // somebody asks
 	ctx, cancel := context.WithCancel(t.Context())

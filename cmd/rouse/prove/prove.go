@@ -51,6 +51,7 @@ var experiments = []experiment{
 	{"storm", "thousands of alerts in a minute, while everything that can be read is read", proveStorm},
 	{"race", "acknowledgements that come at the moment of a page or of a level's end", proveRace},
 	{"outage", "everything stopped for two hours with thousands of incidents open", proveOutage},
+	{"spool", "the database away while alerts come in, kept on the disk of a node that is killed as it takes them in", proveSpool},
 	{"upgrade", "the previous release's program beside this one, exchanged both ways", proveUpgrade},
 	{"rosters", "who is on call, against a clerk with a calendar, and at every change of every zone's clocks", proveRosters},
 	{"simulator", "the engine with a model of everything around it, a crash possible at every step", proveSimulator},
