@@ -138,7 +138,7 @@ func (s *stepper) take(e *Escalation, who rosters.PersonID, a Answer) {
 	kept := e.Holder == who
 	asked := e.State == Asking
 	e.State, e.Holder = Acknowledged, who
-	e.LevelUntil, e.WaitUntil, e.AskUntil = time.Time{}, time.Time{}, time.Time{}
+	e.LevelUntil, e.WaitUntil, e.WaitFor, e.AskUntil = time.Time{}, time.Time{}, "", time.Time{}
 	s.extend()
 	if kept && !asked {
 		return // told twice

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"rouse/rosters"
@@ -122,14 +123,7 @@ func (r Routing) Compare(other Routing, alerts []Alert, at []time.Time, service 
 }
 
 func sameWay(a, b Routed) bool {
-	if a.Service != b.Service || a.Severity != b.Severity || a.Policy != b.Policy || a.Unpaged != b.Unpaged || (a.Failed == "") != (b.Failed == "") ||
-		len(a.Page) != len(b.Page) {
-		return false
-	}
-	for i := range a.Page {
-		if a.Page[i] != b.Page[i] {
-			return false
-		}
-	}
-	return true
+	pages := func(r Routed) []rosters.RosterID { return slices.Sorted(slices.Values(r.Page)) }
+	return a.Service == b.Service && a.Severity == b.Severity && a.Policy == b.Policy && a.Unpaged == b.Unpaged &&
+		(a.Failed == "") == (b.Failed == "") && slices.Equal(pages(a), pages(b))
 }

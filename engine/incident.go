@@ -41,14 +41,14 @@ type Incident struct {
 	PageN     int              // number of the last page begun
 	AttemptN  int              // number of the last attempt made
 	OpenedAt  time.Time
-	AlertedAt time.Time // the last alert
+	AlertedAt time.Time // the last alert; a stop puts it off if AutoClose is set (rule 18)
 	AckedAt   time.Time // the first acknowledgement of the manager's escalation
 	EndedAt   time.Time // when it was resolved
 
 	AutoClose time.Duration // so long after the last alert it is resolved; 0: never
 	ReturnN   int           // how often it came back after it was resolved
 	Calm      time.Duration // it flaps: how long its source's word that it is over must hold; 0: it does not
-	CalmUntil time.Time     // when that word is believed; zero: the source says that it goes on
+	CalmUntil time.Time     // when that word is believed; a stop puts it off; zero: the source says that it goes on
 
 	Escalations []Escalation
 }

@@ -142,9 +142,9 @@ func (s *stepper) newRound(e *Escalation) {
 }
 
 // waitForHours puts severity 3 off until working hours (rule 9); a team that a person paged in is
-// not put off.
+// not put off, nor a level that somebody escalates to.
 func (s *stepper) waitForHours(e *Escalation) bool {
-	if s.inc.Severity != Minor || e.Urgent || s.inc.Hours.Contains(s.now) {
+	if s.inc.Severity != Minor || e.Urgent || s.urgent == e.No || s.inc.Hours.Contains(s.now) {
 		return false
 	}
 	open := s.inc.Hours.NextOpen(s.now)

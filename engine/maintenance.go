@@ -30,7 +30,7 @@ const (
 // the service.
 func (m Maintenance) Validate() error {
 	var f faults
-	length := m.To.Sub(m.From)
+	var length time.Duration
 	switch {
 	case m.Again == nil && (m.From.IsZero() || m.To.IsZero()):
 		f.add("/to", "", "needs from and to, or again: a rule by which it recurs")
@@ -42,6 +42,8 @@ func (m Maintenance) Validate() error {
 		f.below("/again", err)
 	case !m.From.Before(m.To):
 		f.add("/to", m.To.UTC().Format(time.RFC3339), "must be later than from")
+	default:
+		length = m.To.Sub(m.From)
 	}
 	path := "/to"
 	if m.Again != nil {
@@ -112,8 +114,10 @@ func (r Routing) Held(service ServiceID, f *Facts) (held Held, err error) {
 	return held, err
 }
 
-// until is the end of the span that is under way at an instant.
+// until is the end of the span that is under way at an instant. Of one that has none it is far ahead, and the
+// same all day: whoever waits for it is told of each change.
 func (w ReadyWindow) until(now time.Time) time.Time {
-	spans, _ := w.Between(now, now.Add(MaxMaintenance)) // it was asked before
+	const day = 24 * time.Hour
+	spans, _ := w.Between(now, now.Truncate(day).Add(day+MaxMaintenance)) // it was asked before
 	return spans[0].To
 }

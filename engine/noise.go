@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // Noise is how a service keeps quiet about what need not wake anybody. The zero value keeps quiet about
@@ -54,7 +55,7 @@ func (g Grouping) Of(a Alert) string {
 	}
 	h := sha256.New()
 	for _, name := range g.By {
-		fmt.Fprintf(h, "%s\x00%s\x01", name, a.Labels[name])
+		fmt.Fprintf(h, "%q=%q ", name, a.Labels[name]) // quoted, so that no value looks like two
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -92,7 +93,7 @@ func (n Noise) Validate() error {
 		f.add("/grouping/by", len(n.Grouping.By), "may list %d labels", maxGroupBy)
 	}
 	for i, name := range n.Grouping.By {
-		if name == "" || len(name) > maxLabelName {
+		if name == "" || utf8.RuneCountInString(name) > maxLabelName {
 			f.add("/grouping/by/"+itoa(i), cut(name), "must be the name of a label, of 1 to %d characters", maxLabelName)
 		}
 	}

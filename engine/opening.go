@@ -36,10 +36,10 @@ func (o Opening) Incident(origin ServiceID, now time.Time) Incident {
 func (o Opening) Event() Alerted {
 	ladder, why := Route(o.Service, o.Policy, o.CatchAll)
 	ev := Alerted{Severity: o.Severity, Ladder: ladder, Routed: why, Start: o.Start(), Notes: slices.Clone(o.Decisions)}
-	if o.Failed != "" {
+	o.respond(&ev)
+	if o.Failed != "" { // at once, whomever the source names
 		ev.Ladder.join(0, Target{Roster: o.CatchAll.Roster})
 	}
-	o.respond(&ev)
 	for _, id := range o.Page {
 		ev.Also = append(ev.Also, Also{Ladder: RouteTo(Target{Roster: id}, 0, o.CatchAll), Why: "a routing rule has it paged"})
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -108,7 +109,7 @@ func (s *stepper) released(ev Released) {
 		s.told(Told{By: ev.By, Text: "The acknowledgement is withdrawn; nobody had it."})
 		return
 	}
-	s.resume(e, ReasonReleased, sentence(s.by(ev.By)+" takes it from "+s.name(e.Holder), ev.Why))
+	s.resume(e, ReasonReleased, closed(sentence(s.by(ev.By)+" takes it from "+s.name(e.Holder), ev.Why)))
 }
 
 // snoozed takes the manager's escalation until a time.
@@ -135,23 +136,28 @@ func (s *stepper) escalated(ev Escalated) {
 	if e == nil {
 		return
 	}
+	s.urgent = e.No
 	why := sentence(s.by(ev.By)+" escalates", ev.Why)
+	said := Note{Reason: ReasonEscalated, Escalation: e.No, Level: max(e.Level, 0), By: ev.By, Text: why}
 	switch e.State {
 	case Waiting:
-		s.note(Note{Reason: ReasonEscalated, Escalation: 1, Level: e.Level, By: ev.By, Text: why})
-		e.Level = max(e.Level, 0)
+		s.note(said)
 		s.beginLevel(e)
 	case Climbing:
 		if e.Level < 0 { // it rests between two rounds
+			s.note(said)
 			s.beginRound(e)
 			return
 		}
 		s.nextLevel(e, ReasonEscalated, why)
 	case Acknowledged, Asking:
-		s.resume(e, ReasonEscalated, why)
+		s.resume(e, ReasonEscalated, closed(why))
 	case Stopped:
 	}
 }
+
+// closed gives a sentence that ends in somebody's words its full stop.
+func closed(sentence string) string { return strings.TrimRight(sentence, ". ") + "." }
 
 func (s *stepper) told(ev Told) {
 	if ev.Why == "" {

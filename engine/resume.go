@@ -13,6 +13,10 @@ func (s *stepper) resumed(ev Resumed) {
 	s.note(Note{Reason: ReasonAfterStop,
 		Text:  fmt.Sprintf("Rouse was stopped for %s, which counts for nobody.", inWords(stopped)),
 		Basis: map[string]string{"stopped": stopped.Round(time.Second).String()}})
+	putOff(&s.inc.CalmUntil, stopped) // nobody could have told that it is back
+	if s.inc.AutoClose > 0 {
+		putOff(&s.inc.AlertedAt, stopped) // or that it goes on
+	}
 	before := s.inc.PageN
 	for i := range s.inc.Escalations {
 		e := &s.inc.Escalations[i]

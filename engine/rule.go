@@ -138,6 +138,9 @@ func (r *Routed) apply(rule Rule) {
 	basis := map[string]string{"rule": string(rule.ID)}
 	say := func(what, is string) {
 		text += ", " + what + " " + is
+		if before := basis[what]; before != "" {
+			is = before + ", " + is
+		}
 		basis[what] = is
 	}
 	if rule.Service != "" {

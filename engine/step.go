@@ -84,6 +84,7 @@ type stepper struct {
 	env     Env
 	now     time.Time
 	effects []Effect
+	urgent  int // the escalation that somebody wants to move on now, whatever the hour
 }
 
 func (s *stepper) note(n Note) { s.effects = append(s.effects, n) }
@@ -221,13 +222,22 @@ func (s *stepper) extend() {
 	}
 }
 
+// extendOne makes no acknowledgement shorter: it may be snoozed.
 func (s *stepper) extendOne(e *Escalation) {
 	if e.State != Acknowledged {
 		return
 	}
-	e.AckUntil = time.Time{}
 	if d := e.Ladder.expiry(s.inc.Severity); d > 0 {
-		e.AckUntil = s.now.Add(d)
+		e.AckUntil = latest(e.AckUntil, s.now.Add(d))
+	} else if s.due(e.AckUntil) {
+		e.AckUntil = time.Time{}
+	}
+}
+
+// countAnew lets acknowledgements count as the severity says that it is now, those that are snoozed too.
+func (s *stepper) countAnew() {
+	for i := range s.inc.Escalations {
+		s.inc.Escalations[i].AckUntil = time.Time{}
 	}
 }
 
@@ -243,6 +253,7 @@ func (s *stepper) severity(to Severity, by, why string) {
 	}
 	s.note(Note{Reason: reason, By: by, Text: fmt.Sprintf("Severity %s from %d to %d. %s", word, from, to, why),
 		Basis: map[string]string{"from": strconv.Itoa(int(from)), "to": strconv.Itoa(int(to))}})
+	s.countAnew()
 	s.activity(by)
 	if to > from {
 		return // rule 9: nothing that was begun is withdrawn
@@ -273,7 +284,11 @@ func (s *stepper) raised(e *Escalation, by string) {
 func (s *stepper) ended(ev Ended) {
 	switch {
 	case ev.Source && ev.Firing > 0:
-		s.note(Note{Reason: ReasonEased, By: ev.By, Text: fmt.Sprintf("%q is over; %d alerts of the group are not.", ev.Over, ev.Firing)})
+		left := "1 alert of the group is not"
+		if ev.Firing > 1 {
+			left = fmt.Sprintf("%d alerts of the group are not", ev.Firing)
+		}
+		s.note(Note{Reason: ReasonEased, By: ev.By, Text: fmt.Sprintf("%q is over; %s.", ev.Over, left)})
 		return
 	case ev.Source && s.inc.Calm > 0:
 		if s.inc.CalmUntil.IsZero() {
@@ -292,7 +307,7 @@ func (s *stepper) end(why Reason, by, text string) {
 	for i := range s.inc.Escalations {
 		e := &s.inc.Escalations[i]
 		e.State = Stopped
-		e.LevelUntil, e.WaitUntil, e.AckUntil, e.AskUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		e.LevelUntil, e.WaitUntil, e.WaitFor, e.AckUntil, e.AskUntil = time.Time{}, time.Time{}, "", time.Time{}, time.Time{}
 		s.closePages(e, PageCovered, ReasonResolved, func(*Page) bool { return true }, 0)
 	}
 }

@@ -115,7 +115,6 @@ func (u *use) value(p cel.Program) (any, error) {
 		return nil, errTooSlow
 	}
 	out, spent, err := p.ContextEval(u.within, u.vars)
-	u.steps-- // also of one that is too simple to be counted
 	if spent != nil && spent.ActualCost() != nil {
 		u.steps -= int(min(*spent.ActualCost(), maxSteps))
 	}

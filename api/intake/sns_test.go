@@ -346,6 +346,17 @@ func TestSNSSendsAgain(t *testing.T) {
 	wantRefusal(t, d.sns("", body), 503, "not-stored", "")
 }
 
+// SNS that hangs up after its request has handed the message over.
+func TestSNSHangsUp(t *testing.T) {
+	d := newDesk(nil).at(newAWS(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d.h.SNS(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/sns?token=key-of-", strings.NewReader(asSent(t, bySNS(t, snsMessage{Message: "x"})))))
+	if len(d.got) != 1 {
+		t.Errorf("the message is lost: %s", d.log)
+	}
+}
+
 func TestSettingsOfSNS(t *testing.T) {
 	for settings, want := range map[string]string{
 		`{"topic_arn":"` + snsTopic + `","severity":1,"insufficient_data":"page"}`: "",

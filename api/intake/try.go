@@ -20,6 +20,11 @@ var attempts = map[string]attempt{
 	sourceWebhook:           tryWebhook,
 	fromAlertmanager.source: tryNotification(fromAlertmanager),
 	fromGrafana.source:      tryNotification(fromGrafana),
+	sourcePagerDuty:         tryPagerDuty,
+	sourceGoAlert:           tryGoAlert,
+	sourceFormatted:         tryFormatted,
+	sourceKuma:              tryKuma,
+	sourceJira:              tryJira,
 }
 
 // Tried are the dialects that Try knows, in the order of their names.
@@ -70,4 +75,34 @@ func tryNotification(from system) attempt {
 		alerts, odd := from.parse(p.Body, !p.CutOff, sender.Service, p.Query.Get("per") == "group")
 		return alerts, nonEmpty(odd), nil
 	}
+}
+
+func tryPagerDuty(p Payload, from Sender) ([]engine.Alert, []string, error) {
+	e := readEvent(p.Body, !p.CutOff)
+	a, ok := e.alert(from, false)
+	if !ok {
+		return nil, nil, notAnAlert.Because("An event that does not trigger needs a dedup_key.")
+	}
+	return []engine.Alert{a}, nonEmpty(e.odd.note()), nil
+}
+
+func tryGoAlert(p Payload, from Sender) ([]engine.Alert, []string, error) {
+	sent := readGoAlert(p.Header.Get("Content-Type"), p.Body, !p.CutOff, form(p.Query))
+	return []engine.Alert{sent.alert(from.Service)}, nonEmpty(sent.odd.note()), nil
+}
+
+func tryFormatted(p Payload, from Sender) ([]engine.Alert, []string, error) {
+	return []engine.Alert{parseFormatted(p.Header.Get("Content-Type"), p.Body, !p.CutOff, from.Service)}, nil, nil
+}
+
+func tryKuma(p Payload, from Sender) ([]engine.Alert, []string, error) {
+	if len(p.Body) == 0 {
+		p.Body = form(p.Query).withoutKeys()
+	}
+	return []engine.Alert{parseKuma(p.Header.Get("Content-Type"), p.Body, !p.CutOff, from.Service, p.Query.Get("instance"))}, nil, nil
+}
+
+func tryJira(p Payload, from Sender) ([]engine.Alert, []string, error) {
+	alerts, odd := parseJira(jiraRequest{body: p.Body, whole: !p.CutOff, from: from, identifier: p.Header.Get("X-Atlassian-Webhook-Identifier")})
+	return alerts, nonEmpty(odd), nil
 }

@@ -23,6 +23,13 @@ func TestTry(t *testing.T) {
 		{"alerts", ``, `{"summary":"Disk full"}`, "Disk full", ""},
 		{"alertmanager", ``, captured(t, 3), "Disk full on db2", ""},
 		{"alertmanager", ``, `{"a":1}`, "Alertmanager sent something Rouse could not read", "no alerts"},
+		{"grafana", ``, `{"version":"1","alerts":[{"labels":{"alertname":"Down"}}]}`, "Down", ""},
+		{"pagerduty", ``, `{"routing_key":"k","event_action":"trigger","payload":{"summary":"Disk full","source":"db1","severity":"error"}}`, "Disk full", ""},
+		{"pagerduty", ``, `{"routing_key":"k","event_action":"trigger","payload":{"summary":"Disk full"`, "Disk full", "Not all of the request was read"},
+		{"goalert", ``, `summary=Disk+full&details=x`, "Disk full", ""},
+		{"formatted-webhook", ``, `{"title":"Disk full","state":"alerting"}`, "Disk full", ""},
+		{"uptime-kuma", ``, `{"msg":"down","monitor":{"id":1,"name":"Web"},"heartbeat":{"status":0,"msg":"timeout"}}`, "Web is down: timeout", ""},
+		{"jira", ``, `{"webhookEvent":"jira:issue_created","issue":{"id":"1","key":"HOT-1","fields":{"summary":"Pushes fail"}}}`, "Pushes fail", ""},
 	} {
 		p := Payload{Body: []byte(tt.body), Header: http.Header{"X-Host": {"db1"}}}
 		alerts, warnings, err := Try(tt.dialect, json.RawMessage(tt.settings), "db", p)
@@ -46,9 +53,10 @@ func TestTryRefuses(t *testing.T) {
 			t.Errorf("%s: %v", tt.dialect, err)
 		}
 	}
-	if _, _, err := Try("alerts", nil, "", Payload{Body: []byte("{")}); err == nil {
-		t.Error("what is not JSON is taken")
-	} else if refused, ok := errors.AsType[*problem.Problem](err); !ok || refused.Name != "not-json" {
-		t.Errorf("got %v", err)
+	for dialect, body := range map[string]string{"alerts": "{", "pagerduty": `{"routing_key":"k","event_action":"resolve"}`} {
+		_, _, err := Try(dialect, nil, "", Payload{Body: []byte(body)})
+		if refused, ok := errors.AsType[*problem.Problem](err); !ok || refused.Status != 400 {
+			t.Errorf("%s: got %v", dialect, err)
+		}
 	}
 }

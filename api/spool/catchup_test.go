@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,7 +207,7 @@ func TestAlertsOfOneKeyKeepTheirOrder(t *testing.T) {
 	n.stored(want)
 }
 
-// A sender that was told of one waits for its next one no longer than for the disk.
+// While the last few are being replayed, those that come are held; but not for longer than a moment.
 func TestHeldBackForAMomentOnly(t *testing.T) {
 	n := newNode(t)
 	n.db.goAway()
@@ -215,18 +216,95 @@ func TestHeldBackForAMomentOnly(t *testing.T) {
 	}
 	release := make(chan struct{})
 	n.db.comeBack()
-	n.db.gate = func(ctx context.Context, _ engine.Alert) {
-		select {
-		case <-release:
-		case <-ctx.Done():
+	n.db.gate = func(ctx context.Context, a engine.Alert) { // the others take long
+		if a.Summary != trouble(0).Summary {
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
 		}
 	}
 	n.start()
-	n.becomes(away) // the first one is being stored, and that takes long
+	n.becomes(closing)
 	n.want(trouble(100), pager.Spooled)
+	n.becomes(catching)
+	n.becomes(closing)
+	held := make(chan pager.ReceiveOutcome)
+	go func() {
+		got, _ := n.send(trouble(101))
+		held <- got.Outcome
+	}()
 	close(release)
 	n.becomes(direct)
-	if got := n.db.summaries(); !slices.Equal(sorted(got), sorted(append(summariesOf(0, fewLeft/2), trouble(100).Summary))) {
+	if outcome := <-held; outcome != pager.Opened && outcome != pager.Spooled {
+		t.Errorf("the alert that was held is %q", outcome)
+	}
+	n.becomes(direct)
+	if got := n.db.summaries(); !slices.Equal(sorted(got), sorted(append(summariesOf(0, fewLeft/2), summariesOf(100, 102)...))) {
 		t.Errorf("stored is %q", got)
 	}
+}
+
+// What is replayed does not run away from one that takes a moment.
+func TestFewOvertakeOneThatTakesAMoment(t *testing.T) {
+	n := newNode(t)
+	n.db.goAway()
+	for i := range 3 * abreast {
+		n.want(trouble(i), pager.Spooled)
+	}
+	n.db.comeBack()
+	begun := make(chan time.Time, 1)
+	release := make(chan struct{})
+	n.db.gate = func(ctx context.Context, a engine.Alert) {
+		if a.Summary == trouble(1).Summary {
+			begun <- time.Now()
+			<-release
+		}
+	}
+	n.start()
+	at := <-begun
+	n.db.until(t, "those beside it are stored", func(d *database) bool { return len(d.stored) >= abreast })
+	<-time.After(50 * time.Millisecond) // in which the others would be
+	n.db.mu.Lock()
+	stored := len(n.db.stored)
+	n.db.mu.Unlock()
+	if time.Since(at) < overtakeAfter && stored > abreast {
+		t.Errorf("%d overtook it", stored-1)
+	}
+	n.db.until(t, "the others did not wait for ever", func(d *database) bool { return len(d.stored) == 3*abreast-1 })
+	close(release)
+	n.becomes(direct)
+}
+
+// A disk that hung made way for the database. What it took in the end is not overtaken.
+func TestWhatWasWrittenLateKeepsItsPlace(t *testing.T) {
+	n := newNode(t)
+	goOn := make(chan struct{})
+	n.Spool.sync = func(f *os.File) error { <-goOn; return f.Sync() }
+	n.waits = soon
+	n.db.goAway()
+	late := make(chan pager.ReceiveOutcome)
+	go func() {
+		got, _ := n.send(step("pushes", 1))
+		late <- got.Outcome
+	}()
+	n.becomes(away)
+	n.db.comeBack()
+	n.start().becomes(direct) // by the database, as nothing is on disk
+	release := make(chan struct{})
+	n.db.set(func(d *database) {
+		d.gate = func(_ context.Context, a engine.Alert) {
+			if a.Summary == "1" {
+				<-release
+			}
+		}
+	})
+	close(goOn)
+	if outcome := <-late; outcome != pager.Spooled {
+		t.Fatalf("the first is %q", outcome)
+	}
+	n.want(step("pushes", 2), pager.Spooled)
+	close(release)
+	n.becomes(direct)
+	n.inOrder(map[string]int{"pushes": 2})
 }

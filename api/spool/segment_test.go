@@ -299,6 +299,26 @@ func TestOnlyTheLastDamagedFilesAreKept(t *testing.T) {
 	}
 }
 
+// The machine's clock was set back: what came later is still replayed later.
+func TestAClockThatWasSetBack(t *testing.T) {
+	n := newNode(t)
+	n.stop()
+	first := record{Received: time.Now().Add(time.Hour), Alert: step("pushes", 1)}
+	first.Alert.Once = "1"
+	_, whole := written(t, first)
+	putSegment(t, n.cfg.Dir, first.Received.UnixNano(), whole)
+	n = n.again()
+	n.db.goAway()
+	n.want(step("pushes", 2), pager.Spooled)
+	n = n.again()
+	n.db.comeBack()
+	n.start().becomes(direct)
+	n.inOrder(map[string]int{"pushes": 2})
+	if n.db.stored[0].Waited <= 0 {
+		t.Error("it did not wait")
+	}
+}
+
 func TestFilesOfOthersAreLeftAlone(t *testing.T) {
 	n := newNode(t)
 	n.stop()

@@ -34,7 +34,7 @@ const (
 	keeping  section = "What is kept"
 	logging  section = "Log"
 	rehearse section = "Rehearsals (`rouse prove`; never in production)"
-	clients  section = "Commands that ask a server (oncall, roster, coverage, incidents, ack, page, send, heartbeat, export, plan, apply)"
+	clients  section = "Commands that ask a server (oncall, roster, coverage, incidents, ack, page, send, export, plan, apply)"
 )
 
 var serverSections = []section{database, server, paging, sms, push, watching, keeping, logging, rehearse}

@@ -232,7 +232,11 @@ func (c *comparison) alerts() {
 		byKey[inc.key], byTrouble[inc.trouble] = inc, inc
 	}
 	for _, a := range c.accepted {
-		switch inc := byKey[a.key]; {
+		inc := byKey[a.key]
+		if a.dialect != nil { // whose answer names no incident
+			inc = byTrouble[a.trouble]
+		}
+		switch {
 		case inc == nil:
 			c.found(&c.result.Lost, a.key, acceptedIsThere, "%s was accepted, and is not there", a.trouble)
 		case inc.trouble != a.trouble || inc.service != a.service:

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"rouse/cmd/rouse/dialects"
 	"rouse/engine"
 	"rouse/notifiers/fake"
 )
@@ -22,7 +23,8 @@ type alert struct {
 	trouble  string // a slug, unique
 	service  engine.ServiceID
 	severity engine.Severity
-	action   engine.Action // "" is trigger
+	action   engine.Action     // "" is trigger
+	dialect  *dialects.Dialect // nil: our own format
 }
 
 // accepted is an alert that a sender was told is taken.
@@ -105,6 +107,9 @@ func (r *rig) report(ctx context.Context, a alert) bool {
 func (r *rig) post(ctx context.Context, a alert) (engine.Key, error) {
 	ctx, cancel := context.WithTimeout(ctx, senderWaits)
 	defer cancel()
+	if a.dialect != nil {
+		return "", r.say(ctx, a)
+	}
 	body, err := json.Marshal(map[string]any{"summary": "Something is wrong #" + a.trouble, "severity": a.severity,
 		"service": a.service, "dedup_key": a.trouble, "action": cmp.Or(a.action, engine.Trigger)})
 	if err != nil {
@@ -132,4 +137,26 @@ func (r *rig) post(ctx context.Context, a alert) (engine.Key, error) {
 		Key engine.Key `json:"key"`
 	}
 	return got.Key, json.Unmarshal(answer, &got)
+}
+
+// say reports a trouble in a sender's dialect, with the key of the service.
+func (r *rig) say(ctx context.Context, a alert) error {
+	key := r.keys[a.service]
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.door.address+a.dialect.Path,
+		bytes.NewReader(a.dialect.Body(key, a.trouble, "Something is wrong #"+a.trouble)))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := r.senders.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err == nil && !a.dialect.Taken(res.StatusCode, answer) {
+		err = fmt.Errorf("the alert was answered %d in %s: %s", res.StatusCode, a.dialect.Name, answer)
+	}
+	return err
 }

@@ -52,6 +52,7 @@ var experiments = []experiment{
 	{"race", "acknowledgements that come at the moment of a page or of a level's end", proveRace},
 	{"outage", "everything stopped for two hours with thousands of incidents open", proveOutage},
 	{"spool", "the database away while alerts come in, kept on the disk of a node that is killed as it takes them in", proveSpool},
+	{"dialects", "nodes killed while alerts come in from senders of every dialect", proveDialects},
 	{"upgrade", "the previous release's program beside this one, exchanged both ways", proveUpgrade},
 	{"rosters", "who is on call, against a clerk with a calendar, and at every change of every zone's clocks", proveRosters},
 	{"simulator", "the engine with a model of everything around it, a crash possible at every step", proveSimulator},

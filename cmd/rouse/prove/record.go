@@ -25,7 +25,7 @@ type record struct {
 type incident struct {
 	id       int64
 	key      engine.Key
-	trouble  string // the dedup key
+	trouble  string // as the summary names it, else the dedup key
 	service  engine.ServiceID
 	status   engine.Status
 	holder   rosters.PersonID // of the manager's escalation
@@ -81,7 +81,7 @@ func readIncidents(ctx context.Context, db *pgxpool.Pool) (all []incident, err e
 }
 
 func readSnapshot(ctx context.Context, tx pgx.Tx) (all []incident, err error) {
-	rows, _ := tx.Query(ctx, `select i.id, i.key, i.dedup_key, i.service, i.status, coalesce(e.holder, ''), i.opened_at
+	rows, _ := tx.Query(ctx, `select i.id, i.key, coalesce(substring(i.summary from '#([a-z0-9-]+)'), i.dedup_key), i.service, i.status, coalesce(e.holder, ''), i.opened_at
 		from incident i left join escalation e on e.incident = i.id and e.no = 1 order by i.id`)
 	all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (i incident, err error) {
 		return i, row.Scan(&i.id, &i.key, &i.trouble, &i.service, &i.status, &i.holder, &i.openedAt)

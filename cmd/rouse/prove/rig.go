@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rouse/engine"
 	"rouse/migrations"
 	"rouse/migrations/localpg"
 )
@@ -43,9 +44,10 @@ type rig struct {
 	cancel context.CancelFunc
 
 	pg      *localpg.Server
-	url     string        // of Postgres; the same when it is started again
-	db      *pgxpool.Pool // past every proxy
-	key     string        // of the senders
+	url     string                      // of Postgres; the same when it is started again
+	db      *pgxpool.Pool               // past every proxy
+	key     string                      // of the senders
+	keys    map[engine.ServiceID]string // of those that speak a dialect; nil: there are none
 	nodes   []*engineNode
 	door    *door
 	phones  *phones
