@@ -48,7 +48,7 @@ func (c *cli) intakeTestCommand() *cobra.Command {
 		Long: `Test reads a payload as the server would, here and now: nothing is sent, and no server is asked. It fails if
 something of the payload could not be read, or if the mapping fails on it.
 
-Dialects are ` + strings.Join(intake.Tried(), ", ") + `.
+` + strings.Join(wrap("Dialects are "+strings.Join(intake.Tried(), ", ")+".", 105), "\n") + `
 
 A mapping says where in a payload of your own the fields of an alert are: for each field an expression in
 CEL (https://cel.dev), in JSON or YAML. Once it does what you want, it goes into the settings of a key of

@@ -37,7 +37,7 @@ It prints a line for each experiment, and every promise that was not kept, with 
 shows it again. The exit status is 1 if there is one.
 
 The experiments, of which all are done unless you name some:
-` + strings.Join(prove.Names(), ", ") + ".",
+` + wrapped(prove.Names()) + ".",
 		Example: `  rouse prove                                  all, some minutes
   rouse prove kill --seed 123                  one, as it was with that seed
   rouse prove rosters simulator                two that need no database and no network
@@ -144,4 +144,23 @@ func (c *cli) printProof(f proveFlags, found []prove.Result) error {
 	}
 	_, err := fmt.Fprintf(c.stdout, "Seed %d.\n", f.seed)
 	return err
+}
+
+// wrapped lists names on lines that fit a terminal.
+func wrapped(names []string) string {
+	const width = 100
+	text, line := "", ""
+	for i, name := range names {
+		if i < len(names)-1 {
+			name += ","
+		}
+		if line != "" && len(line)+1+len(name) > width {
+			text, line = text+line+"\n", ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += name
+	}
+	return text + line
 }

@@ -101,7 +101,7 @@ message arrived and nobody answered. It is told by the very steps that page; not
 	}
 	cmd.Flags().StringVar(&ask.Service, "service", "", "the service, as a sender names it (default unknown)")
 	cmd.Flags().IntVar(&ask.Severity, "severity", 2, "1, 2 or 3")
-	cmd.Flags().StringVar(&at, "at", "", "when it comes, such as \"2026-12-25 03:00\", 2026-12-25T03:00Z or 18:00 (default now)")
+	cmd.Flags().StringVar(&at, "at", "", "when it comes, such as \"2026-12-25 03:00\" or 18:00 (default now)")
 	cmd.Flags().StringArrayVar(&labels, "label", nil, "a label that rules look at, name=value; may be repeated")
 	cmd.Flags().StringVar(&ask.Summary, "summary", "", "the summary, for rules that look at it")
 	cmd.Flags().StringVar(&ask.Source, "source", "", "the dialect it comes in, such as alertmanager")

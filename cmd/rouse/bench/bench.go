@@ -52,7 +52,7 @@ func Experiments() []Experiment {
 		{"ingest", "alerts taken from 1, 8 and 32 clients, new and repeated, beside plain inserts", "90 s", false, measureIngest},
 		{"dialects", "new alerts from 32 clients in every dialect, each beside our own format", "70 s", false, measureDialects},
 		{"rules", "what 500 routing rules cost an alert", "3 s", false, measureRules},
-		{"spool", "an alert written to the disk, and fsync'd, from 32 senders while the database is away", "5 s", false, measureSpool},
+		{"spool", "alerts of 32 senders kept on disk while the database is away", "5 s", false, measureSpool},
 		{"timers", "how late 200 deadlines are acted on: alone, and among 100,000 open incidents", "75 s", false, measureTimers},
 		{"timers-million", "the same among 1,000,000 open incidents", "2 min", true, measureTimersMillion},
 		{"queries", "who is on call for a service, the open incidents, one incident, over REST", "25 s", false, measureQueries},
