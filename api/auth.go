@@ -47,7 +47,8 @@ const (
 )
 
 // includes lists the scopes that hold what a route asks for. Admin is everything, respond may read, and
-// a sender's key, which lies about in other systems' configuration, sends alerts and no more.
+// a sender's key, which lies about in other systems' configuration, sends alerts, reads what became of those of
+// its own service where the dialect asks for that, and no more.
 var includes = map[access][]enginedb.Scope{
 	read:    {enginedb.ScopeRead, enginedb.ScopeRespond, enginedb.ScopeAdmin},
 	respond: {enginedb.ScopeRespond, enginedb.ScopeAdmin},

@@ -110,14 +110,20 @@ func essence(inc Incident, now, then time.Time, stray int) Incident {
 		return then
 	}
 	inc = inc.clone()
-	inc.AlertN, inc.PageN, inc.AttemptN = 1, 0, 0
-	inc.OpenedAt, inc.AlertedAt, inc.AckedAt, inc.EndedAt = then, then, set(inc.AckedAt), set(inc.EndedAt)
+	inc.AlertN, inc.PageN, inc.AttemptN, inc.ReturnN = 1, 0, 0, 0
+	inc.OpenedAt, inc.AckedAt, inc.EndedAt, inc.CalmUntil = then, set(inc.AckedAt), set(inc.EndedAt), shift(inc.CalmUntil)
+	if inc.AlertedAt = shift(inc.AlertedAt); inc.AutoClose == 0 || inc.Status == Resolved {
+		inc.AlertedAt = then
+	}
 	for i := range inc.Escalations {
 		e := &inc.Escalations[i]
 		round := e.Round
-		e.Round = 2
+		e.Round, e.Why = 2, ""
 		e.RoundAt = latest(shift(e.RoundAt), then.Add(-LadderRest))
-		e.LevelUntil, e.WaitUntil, e.AckUntil, e.AskUntil = shift(e.LevelUntil), set(e.WaitUntil), shift(e.AckUntil), shift(e.AskUntil)
+		e.LevelUntil, e.WaitUntil, e.AckUntil, e.AskUntil = shift(e.LevelUntil), shift(e.WaitUntil), shift(e.AckUntil), shift(e.AskUntil)
+		if e.WaitFor == ReasonOutsideHours {
+			e.WaitUntil = then
+		}
 		slices.Sort(e.Declined)
 		if e.State != Climbing && e.State != Waiting {
 			e.Level, e.RoundAt, e.Declined, e.PagedInRound = 0, then, nil, false

@@ -40,6 +40,7 @@ type asked struct {
 	onCall map[Target][]rosters.PersonID
 	plans  map[rosters.PersonID][]rosters.Contact
 	sev    map[Severity]bool
+	held   *Held // nil: it was not asked for
 }
 
 func (a *asked) env(of Env) Env {
@@ -59,6 +60,15 @@ func (a *asked) env(of Env) Env {
 		a.plans[p] = of.Plan(p, s)
 		return a.plans[p]
 	}
+	if of.Held != nil {
+		env.Held = func(inc Incident) Held {
+			if a.held == nil {
+				held := of.Held(inc)
+				a.held = &held
+			}
+			return *a.held
+		}
+	}
 	return env
 }
 
@@ -74,7 +84,7 @@ func checked(inc Incident, ev Event, world Env) (Incident, []Effect, []string) {
 
 func newEdge(inc Incident, ev Event, world Env) *edge {
 	x := &edge{before: inc, ev: ev, now: world.Now,
-		asked: &asked{map[Target][]rosters.PersonID{}, map[rosters.PersonID][]rosters.Contact{}, map[Severity]bool{}}}
+		asked: &asked{onCall: map[Target][]rosters.PersonID{}, plans: map[rosters.PersonID][]rosters.Contact{}, sev: map[Severity]bool{}}}
 	x.env = x.asked.env(world)
 	d := inc.Deadline()
 	x.quiet = d.IsZero() || d.After(x.now)
@@ -125,6 +135,7 @@ func (x *edge) check() {
 	x.receipts()
 	x.bystanders()
 	x.resumes()
+	x.quietly()
 }
 
 // numbers: escalations, pages and attempts are numbered from 1, each number is given once, and nothing
@@ -216,12 +227,12 @@ func sameLadder(a, b Ladder) bool {
 // incident: rule 6 for the incident as a whole, and what may never change.
 func (x *edge) incident() {
 	b, a := &x.before, &x.after
-	if a.Key != b.Key || a.Service != b.Service || a.Summary != b.Summary || a.DedupKey != b.DedupKey || !a.OpenedAt.Equal(b.OpenedAt) ||
-		!reflect.DeepEqual(a.Hours, b.Hours) {
+	if a.Key != b.Key || a.Service != b.Service || a.Origin != b.Origin || a.Summary != b.Summary || a.DedupKey != b.DedupKey || a.Group != b.Group ||
+		!a.OpenedAt.Equal(b.OpenedAt) || a.AutoClose != b.AutoClose || !reflect.DeepEqual(a.Hours, b.Hours) {
 		x.fault("rule 14", "key, summary or origin of the incident changed")
 	}
 	rank := []Status{New, Fixing, Resolved}
-	if _, back := x.ev.(Returned); slices.Index(rank, a.Status) < slices.Index(rank, b.Status) && !(back && a.Status == New) {
+	if slices.Index(rank, a.Status) < slices.Index(rank, b.Status) && !x.reopened() {
 		x.fault("rule 6", "the incident went back from %s to %s", b.Status, a.Status)
 	}
 	if a.Status == New && !a.AckedAt.IsZero() || a.Status == Fixing && a.AckedAt.IsZero() || !b.AckedAt.IsZero() && !a.AckedAt.Equal(b.AckedAt) && !x.reopened() {
@@ -270,11 +281,8 @@ func (x *edge) waits(e *Escalation) {
 	}
 	switch e.State {
 	case Waiting:
-		most := 8 * 24 * time.Hour
-		if e.WaitFor == ReasonMaintenance {
-			most = MaxMaintenance
-		}
-		within("WaitUntil", e.WaitUntil, most)
+		most := map[Reason]time.Duration{ReasonOutsideHours: 8 * 24 * time.Hour, ReasonDelayed: MaxDelay, ReasonMaintenance: MaxMaintenance}
+		within("WaitUntil", e.WaitUntil, most[e.WaitFor])
 		none(e.LevelUntil, e.AckUntil, e.AskUntil)
 	case Climbing:
 		most := LadderRest
@@ -355,7 +363,7 @@ func (x *edge) climbed(was, e *Escalation) {
 		fromEnd = true
 	case e.Round == was.Round+1:
 		fromEnd = was.Level >= 0
-		if x.now.Before(was.RoundAt.Add(LadderRest)) {
+		if rests := was.Level < 0 && was.State == Climbing; x.now.Before(was.RoundAt.Add(LadderRest)) && !(rests && x.escalates(e)) {
 			x.fault("rule 4", "the ladder of escalation %d begins again %s after it began", e.No, x.now.Sub(was.RoundAt))
 		}
 	default:
@@ -656,12 +664,19 @@ func (x *edge) expiry(was, e *Escalation) {
 		}
 		return
 	}
-	if d := e.Ladder.expiry(x.after.Severity); fresh || x.activity() {
-		if (d <= 0) != e.AckUntil.IsZero() || d > 0 && !e.AckUntil.Equal(x.now.Add(d)) {
-			x.fault("rule 7", "the acknowledgement of escalation %d lasts until %v", e.No, e.AckUntil)
+	want := x.putOff(was.AckUntil)
+	if fresh || x.activity() {
+		if fresh || x.after.Severity != x.before.Severity { // it counts anew; else it may be snoozed, and is not cut short
+			want = time.Time{}
 		}
-	} else if !e.AckUntil.Equal(x.putOff(was.AckUntil)) {
-		x.fault("rule 7", "%T extends the acknowledgement of escalation %d", x.ev, e.No)
+		if d := e.Ladder.expiry(x.after.Severity); d > 0 {
+			want = latest(want, x.now.Add(d))
+		} else if x.due(want) {
+			want = time.Time{}
+		}
+	}
+	if !e.AckUntil.Equal(want) {
+		x.fault("rule 7", "after %T the acknowledgement of escalation %d lasts until %v, and should until %v", x.ev, e.No, e.AckUntil, want)
 	}
 }
 
@@ -762,7 +777,7 @@ func (x *edge) hurried(was, p *Page) {
 
 // hours: rule 9. Only severity 3 waits for working hours, and only for those; then nobody is paged.
 func (x *edge) hours(was, e *Escalation) {
-	off := x.after.Severity == Minor && !e.Urgent && !x.after.Hours.Contains(x.now)
+	off := x.after.Severity == Minor && !e.Urgent && !x.escalates(e) && !x.after.Hours.Contains(x.now)
 	if off && slices.ContainsFunc(e.Pages, func(p Page) bool { return x.begun(&p) && !p.Ask }) {
 		x.fault("rule 9", "severity 3 pages outside working hours")
 	}
@@ -937,6 +952,9 @@ func (x *edge) answer() {
 		return
 	}
 	v := x.before.Judge(a)
+	if x.after.Status == Resolved && x.before.Status != Resolved {
+		return // its time had come: see ended
+	}
 	switch v.Outcome {
 	case OutcomeTaken, OutcomeNothing, OutcomeResolved:
 		if v.Outcome == OutcomeTaken && (v.Holder == "" || v.Holder == a.Person) {
@@ -1082,17 +1100,13 @@ func (x *edge) bystanders() {
 		touched = func(e *Escalation) bool { return e.No == 1 }
 	case Returned:
 		touched = func(e *Escalation) bool { return e.No == 1 }
-	case Alerted:
-		if x.after.AlertN != x.before.AlertN+1 || !x.after.AlertedAt.Equal(x.now) {
-			x.fault("rule 13", "an alert was not counted")
-		}
 	}
 	if x.stopped() > 0 {
 		return // it is about all of them: see resumes
 	}
 	for i := range x.before.Escalations {
 		was, e := x.before.Escalations[i], x.after.Escalations[i]
-		if touched(&was) || was.WaitFor == ReasonMaintenance || // about which is asked each time
+		if touched(&was) || was.State == Waiting && was.WaitFor == ReasonMaintenance || // about which is asked each time
 			was.State == Asking && by(x.ev) == string(was.Holder) && e.State == Acknowledged && e.Holder == was.Holder {
 			continue
 		}
@@ -1129,7 +1143,7 @@ func (x *edge) putOff(t time.Time) time.Time {
 // resumes: rule 18. Time during which Rouse was stopped counts for nobody: nobody who was being paged or
 // asked has missed the time to answer, everybody has it whole again.
 func (x *edge) resumes() {
-	if x.stopped() <= 0 || x.before.Status == Resolved {
+	if x.stopped() <= 0 || x.after.Status == Resolved {
 		return
 	}
 	x.wantNote("rule 18", "Rouse was stopped", func(n Note) bool { return n.Reason == ReasonAfterStop })
@@ -1152,7 +1166,7 @@ func (x *edge) resumes() {
 			}
 		case was.State == Acknowledged && e.State != Acknowledged && x.now.Before(x.putOff(was.AckUntil)):
 			x.fault("rule 18", "the stop used up the acknowledgement of escalation %d", e.No)
-		case was.State == Waiting && e.State == Waiting && !e.WaitUntil.Equal(was.WaitUntil) && x.now.Before(was.WaitUntil):
+		case was.State == Waiting && e.State == Waiting && was.WaitFor != ReasonMaintenance && !e.WaitUntil.Equal(was.WaitUntil) && x.now.Before(was.WaitUntil):
 			x.fault("rule 18", "the stop put working hours off to %v", e.WaitUntil)
 		}
 		for j := range was.Pages {

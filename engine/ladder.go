@@ -90,6 +90,9 @@ func (s *stepper) nextLevel(e *Escalation, why Reason, text string) {
 // beginLevel pages the level that e stands on, or the first one after it that has somebody to page
 // (rule 3). When it returns, the escalation has a deadline (rule 2).
 func (s *stepper) beginLevel(e *Escalation) {
+	if s.timeIsUp() {
+		return
+	}
 	e.State, e.LevelUntil, e.WaitUntil, e.WaitFor = Climbing, time.Time{}, time.Time{}, ""
 	for {
 		if e.Level >= len(e.Ladder.Levels) {
@@ -244,6 +247,9 @@ func (s *stepper) level(e *Escalation) string {
 
 // ask turns to the holder before the ladder resumes (rule 7).
 func (s *stepper) ask(e *Escalation, why Reason) {
+	if s.timeIsUp() {
+		return
+	}
 	plan := s.env.Plan(e.Holder, s.inc.Severity)
 	if len(plan) == 0 {
 		s.resume(e, ReasonNoContact, s.name(e.Holder)+" holds it but has no usable contact.")

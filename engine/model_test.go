@@ -33,10 +33,32 @@ type small struct {
 	expiry     time.Duration  // of an acknowledgement; 0: the default
 	between    time.Duration  // events also come so long after one another, if not 0
 	news       []AttemptState // what is heard of attempts; nil: everything
-	workers    bool           // a worker takes an attempt before there is news of it
-	brief      bool           // searched with -short, too
-	long       bool           // searched with -long only
-	stray      int            // how many messages that nobody wants are kept in mind
+
+	// What keeps quiet.
+	starts  []wait          // what keeps ladders from beginning; nil: nothing
+	held    []time.Duration // how long a maintenance lasts from now on, 0 if there is none; nil: there never is one
+	beside  string          // a roster that a rule has paged beside, if any
+	returns []time.Duration // what is resolved comes back, and has to be calm for so long from then on; nil: it does not
+	closes  time.Duration   // after its last alert, if not 0
+	senders bool            // they have it go on, and escalate
+	snoozes []time.Duration // for so long
+	groups  bool            // alerts join, and parts of them are over
+
+	workers bool // a worker takes an attempt before there is news of it
+	brief   bool // searched with -short, too
+	long    bool // searched with -long only
+	stray   int  // how many messages that nobody wants are kept in mind
+}
+
+// wait is a Start, told from now.
+type wait struct{ delay, held time.Duration }
+
+func (w wait) from(now time.Time) Start {
+	s := Start{Delay: w.delay}
+	if w.held > 0 {
+		s.Held = Held{Maintenance: 1, Until: now.Add(w.held)}
+	}
+	return s
 }
 
 const (
@@ -73,6 +95,26 @@ func smallWorlds() []small {
 		name: "working hours", policy: "first wait=5m", severities: []Severity{1, 3},
 		onCall: answers{"first": {{"ann"}, {}}, "imoc": {{"bob"}, {}}},
 		plans:  plans{"ann": {"voice@0s"}, "bob": {"push@0s"}},
+	}, {
+		name: "a delay", policy: "ann wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, senders: true,
+		onCall: answers{"imoc": {{"bob"}, {}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
+		starts: []wait{{delay: 3 * minute}},
+	}, {
+		name: "a maintenance", policy: "ann wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, senders: true,
+		onCall: answers{"imoc": {{}}, "dba": {{"ann"}}}, plans: plans{"ann": {"push@0s"}}, beside: "dba",
+		starts: []wait{{delay: 3 * minute, held: 10 * minute}}, held: []time.Duration{0, 10 * minute, time.Hour},
+	}, {
+		name: "what comes back", policy: "ann wait=5m", severities: []Severity{1, 2}, news: []AttemptState{Failed}, groups: true,
+		onCall: answers{"imoc": {{"bob"}, {}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
+		starts: []wait{{}, {delay: 3 * minute}}, returns: []time.Duration{0, 7 * minute},
+	}, {
+		name: "what closes by itself", policy: "ann wait=5m", severities: []Severity{1}, news: []AttemptState{Failed}, expiry: 4 * minute,
+		onCall: answers{"imoc": {{}}}, plans: plans{"ann": {"push@0s"}},
+		starts: []wait{{}, {delay: 3 * minute}}, returns: []time.Duration{0}, closes: 12 * minute,
+	}, {
+		name: "what senders ask for", policy: "ann wait=5m | second wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, expiry: 4 * minute,
+		onCall: answers{"second": {{"bob"}, {}}, "imoc": {{}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
+		senders: true, snoozes: []time.Duration{minute, time.Hour},
 	}, {
 		name: "two escalations and every receipt", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1, 2}, expiry: 2 * minute,
 		onCall: answers{"dba": {{"bob"}, {"ann"}}, "imoc": {{}}},
@@ -143,7 +185,7 @@ func (s small) search(t *testing.T) {
 		return false
 	}
 	for _, sev := range s.severities {
-		inc := Incident{ID: 1, Key: "HOT-1", Service: "db", Status: New, Severity: sev, OpenedAt: monday10}
+		inc := Incident{ID: 1, Key: "HOT-1", Service: "db", Status: New, Severity: sev, OpenedAt: monday10, AlertedAt: monday10, AutoClose: s.closes}
 		nodes = append(nodes, node{inc: inc, from: -1})
 	}
 	for i := 0; i < len(nodes) && faulty < 5; i++ {
@@ -209,7 +251,7 @@ func (n node) String() string {
 func rebase(inc Incident, base time.Time) Incident {
 	inc = essence(inc, monday10, base, -1)
 	for i := range inc.Escalations {
-		if e := &inc.Escalations[i]; e.State == Waiting {
+		if e := &inc.Escalations[i]; e.State == Waiting && e.WaitFor == ReasonOutsideHours {
 			e.WaitUntil = inc.Hours.NextOpen(base)
 		}
 	}
@@ -234,7 +276,13 @@ func (s small) moves(inc Incident, now time.Time, ladder Ladder, routed Reason) 
 	var moves []move
 	add := func(ev Event) { moves = append(moves, move{ev: ev}) }
 	if len(inc.Escalations) == 0 {
-		add(Alerted{Severity: inc.Severity, Ladder: ladder, Routed: routed})
+		var also []Also
+		if s.beside != "" {
+			also = []Also{{Ladder: RouteTo(Target{Roster: rosters.RosterID(s.beside)}, ladder.Levels[0].Wait, s.end(ladder))}}
+		}
+		for _, start := range s.begins(now) {
+			add(Alerted{Severity: inc.Severity, Ladder: ladder, Routed: routed, Also: also, Start: start})
+		}
 		return moves
 	}
 	for _, e := range inc.Escalations {
@@ -247,6 +295,11 @@ func (s small) moves(inc Incident, now time.Time, ladder Ladder, routed Reason) 
 					add(Reported{Attempt: a.No, State: st})
 				}
 			}
+		}
+	}
+	for _, calm := range s.returns {
+		for _, start := range s.begins(now) {
+			add(Returned{Severity: s.severities[0], Calm: calm, Start: start})
 		}
 	}
 	if inc.Status == Resolved {
@@ -291,18 +344,50 @@ func (s small) moves(inc Incident, now time.Time, ladder Ladder, routed Reason) 
 	}
 	for _, team := range s.teams {
 		if inc.Searching(team, team) <= 2 {
-			l := RouteTo(Target{Roster: rosters.RosterID(team)}, ladder.Levels[0].Wait, CatchAll{Roster: "imoc", Wait: ladder.Levels[0].Wait, LastResort: s.resort})
+			l := RouteTo(Target{Roster: rosters.RosterID(team)}, ladder.Levels[0].Wait, s.end(ladder))
 			l.AckExpiry = ladder.AckExpiry
 			add(PagedIn{By: "ann", Ladder: l})
 		}
 	}
 	add(Ended{})
+	if len(s.returns) > 0 {
+		add(Ended{Source: true})
+	}
+	if s.groups {
+		add(Ended{Source: true, Firing: 1, Over: "another"})
+	}
+	for _, d := range s.snoozes {
+		for _, p := range slices.Sorted(maps.Keys(s.plans)) {
+			add(Snoozed{Person: p, Until: now.Add(d)})
+		}
+	}
+	if s.senders {
+		add(Released{})
+		add(Escalated{})
+		add(Told{Text: "it grows"})
+	}
 	return moves
+}
+
+// begins are the ways in which ladders may begin.
+func (s small) begins(now time.Time) (starts []Start) {
+	for _, w := range s.starts {
+		starts = append(starts, w.from(now))
+	}
+	if starts == nil {
+		return []Start{{}}
+	}
+	return starts
+}
+
+// end is the catch-all of what is paged beside a ladder.
+func (s small) end(of Ladder) CatchAll {
+	return CatchAll{Roster: "imoc", Wait: of.Levels[0].Wait, LastResort: s.resort}
 }
 
 // env answers what Step asks, in the way that the roll has come to.
 func (s small) env(now time.Time, r *roll) Env {
-	return Env{Now: now,
+	env := Env{Now: now,
 		OnCall: func(t Target) []rosters.PersonID {
 			answers := s.onCall[t.Roster]
 			return answers[r.pick(len(answers))]
@@ -311,6 +396,10 @@ func (s small) env(now time.Time, r *roll) Env {
 			answers := s.plans[p]
 			return plan(p, answers[r.pick(len(answers))])
 		}}
+	if s.held != nil {
+		env.Held = func(Incident) Held { return wait{held: s.held[r.pick(len(s.held))]}.from(now).Held }
+	}
+	return env
 }
 
 // roll goes through all ways to answer a number of questions that is only known once they are asked.

@@ -102,6 +102,10 @@ func (s *stepper) closeInTime() {
 	}
 }
 
+// timeIsUp reports whether closeInTime will resolve the incident at the end of the step: whatever happened in
+// it, nobody is paged about what is over by now.
+func (s *stepper) timeIsUp() bool { return s.due(s.inc.CalmUntil) || s.due(s.inc.closesAt()) }
+
 // released takes the manager's escalation from its holder (Released).
 func (s *stepper) released(ev Released) {
 	e := s.inc.Escalation(1)

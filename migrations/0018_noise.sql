@@ -37,7 +37,7 @@ create index grouped_key on grouped (origin, dedup_key);
 -- Rules, in order: those for all alerts (team is null), and each team's.
 create table rule (
     id        text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
-    team      text references team on delete cascade,
+    team      text, -- of one that is deleted, which can be restored, no rule counts
     position  integer not null,
     name      text not null default '',
     condition text not null,

@@ -176,7 +176,7 @@ func (i *jiraIssue) labels() map[string]string {
 	return all
 }
 
-// done tells whether the issue is over in a status; category is Jira's own word for that, "" if it does not say.
+// isDone tells whether an issue is over in a status; category is Jira's own word for that, "" if it does not say.
 func (s jiraSettings) isDone(status, category string) bool {
 	switch {
 	case len(s.done) > 0:

@@ -254,7 +254,8 @@ func TestFewOvertakeOneThatTakesAMoment(t *testing.T) {
 	}
 	n.db.comeBack()
 	begun := make(chan time.Time, 1)
-	release := make(chan struct{})
+	release, let := make(chan struct{}), sync.Once{}
+	t.Cleanup(func() { let.Do(func() { close(release) }) })
 	n.db.gate = func(ctx context.Context, a engine.Alert) {
 		if a.Summary == trouble(1).Summary {
 			begun <- time.Now()
@@ -272,7 +273,7 @@ func TestFewOvertakeOneThatTakesAMoment(t *testing.T) {
 		t.Errorf("%d overtook it", stored-1)
 	}
 	n.db.until(t, "the others did not wait for ever", func(d *database) bool { return len(d.stored) == 3*abreast-1 })
-	close(release)
+	let.Do(func() { close(release) })
 	n.becomes(direct)
 }
 
@@ -291,7 +292,8 @@ func TestWhatWasWrittenLateKeepsItsPlace(t *testing.T) {
 	n.becomes(away)
 	n.db.comeBack()
 	n.start().becomes(direct) // by the database, as nothing is on disk
-	release := make(chan struct{})
+	release, let := make(chan struct{}), sync.Once{}
+	t.Cleanup(func() { let.Do(func() { close(release) }) })
 	n.db.set(func(d *database) {
 		d.gate = func(_ context.Context, a engine.Alert) {
 			if a.Summary == "1" {
@@ -304,7 +306,7 @@ func TestWhatWasWrittenLateKeepsItsPlace(t *testing.T) {
 		t.Fatalf("the first is %q", outcome)
 	}
 	n.want(step("pushes", 2), pager.Spooled)
-	close(release)
+	let.Do(func() { close(release) })
 	n.becomes(direct)
 	n.inOrder(map[string]int{"pushes": 2})
 }

@@ -1,7 +1,11 @@
 package main
-import ("context";"testing")
-func tellOfSDKs(ctx context.Context, t *testing.T){}
-func tellOfNagios(ctx context.Context, t *testing.T){}
-func tellOfZabbix(ctx context.Context, t *testing.T){}
-func tellOfUptimeKuma(ctx context.Context, t *testing.T){}
-func tellOfGrafana(ctx context.Context, t *testing.T){}
+
+import (
+	"context"
+	"testing"
+)
+
+func tellOfNagios(ctx context.Context, t *testing.T)     {}
+func tellOfZabbix(ctx context.Context, t *testing.T)     {}
+func tellOfUptimeKuma(ctx context.Context, t *testing.T) {}
+func tellOfGrafana(ctx context.Context, t *testing.T)    {}

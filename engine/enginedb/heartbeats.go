@@ -365,7 +365,7 @@ const (
 
 // Watch is what a look at the heartbeats finds.
 type Watch struct {
-	Unwatched bool          // nobody has looked for long: see ResumeHeartbeats
+	Unwatched bool          // nobody has looked for long, or ever: see ResumeHeartbeats
 	Pending   bool          // there is a deadline
 	Next      time.Duration // until the next one; negative if it has passed
 }
@@ -374,7 +374,7 @@ type Watch struct {
 // deadlines run on the clock with the offset; that somebody watches is told by the one with the offset pulse.
 func (s Store) WatchHeartbeats(ctx context.Context, offset, pulse time.Duration) (w Watch, err error) {
 	var b pgx.Batch
-	b.Queue(`select coalesce(at < clock_timestamp() + $1::interval - $2::interval, false) from heartbeat_watch`, pulse, unwatched).
+	b.Queue(`select coalesce(at < clock_timestamp() + $1::interval - $2::interval, true) from heartbeat_watch`, pulse, unwatched).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&w.Unwatched) })
 	b.Queue(`select extract(epoch from (select min(deadline) from heartbeat_source) - (clock_timestamp() + $1::interval))::float8`, offset).
 		QueryRow(func(row pgx.Row) error {
@@ -386,7 +386,7 @@ func (s Store) WatchHeartbeats(ctx context.Context, offset, pulse time.Duration)
 			return err
 		})
 	b.Queue(`update heartbeat_watch set at = c.now from (select clock_timestamp() + $1::interval) c (now)
-		where at is null or at between c.now - $2::interval and c.now - $3::interval`, pulse, unwatched, watchedEvery)
+		where at between c.now - $2::interval and c.now - $3::interval`, pulse, unwatched, watchedEvery)
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return w, fmt.Errorf("looking at the heartbeats: %w", err)
 	}
@@ -396,13 +396,13 @@ func (s Store) WatchHeartbeats(ctx context.Context, offset, pulse time.Duration)
 // ResumeHeartbeats ends a time in which nobody watched: every source of which something is expected is looked
 // at now, and told of it. One node does so; the others wait until it has, and find nothing to do. What somebody
 // holds is having a sign taken in, which is as good. It says since when nobody had watched, zero if somebody
-// did.
+// did, or nobody ever had.
 func (s Store) ResumeHeartbeats(ctx context.Context, offset, pulse time.Duration) (since time.Time, sources int64, err error) {
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		var at, now time.Time
 		err := tx.QueryRow(ctx, `with w as materialized (select at from heartbeat_watch for update) select at, clock_timestamp() + $1::interval from w`, pulse).
 			Scan((*zeronull.Timestamptz)(&at), &now)
-		if err != nil || at.IsZero() || now.Sub(at) < unwatched {
+		if err != nil || !at.IsZero() && now.Sub(at) < unwatched {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `update heartbeat_source s set resumed_at = clock_timestamp() + $1::interval, deadline = `+lookNow+`
@@ -411,7 +411,9 @@ func (s Store) ResumeHeartbeats(ctx context.Context, offset, pulse time.Duration
 		if err != nil {
 			return err
 		}
-		since, sources = at.Add(offset-pulse), tag.RowsAffected()
+		if sources = tag.RowsAffected(); !at.IsZero() {
+			since = at.Add(offset - pulse)
+		}
 		_, err = tx.Exec(ctx, `update heartbeat_watch set at = $1`, now)
 		return err
 	})

@@ -374,8 +374,14 @@ func TestATimeInWhichNobodyWatchedIsNoticedOnce(t *testing.T) {
 		}
 		return w
 	}
-	if w := look(0, 0); w.Unwatched || w.Pending {
+	if w := look(0, 0); !w.Unwatched || w.Pending {
 		t.Errorf("the first look ever: %+v", w)
+	}
+	if since, n, err := s.ResumeHeartbeats(ctx, 0, 0); !since.IsZero() || n != 0 || err != nil {
+		t.Errorf("before anybody ever watched: %v, %d, %v", since, n, err)
+	}
+	if w := look(0, 0); w.Unwatched {
+		t.Errorf("the second look: %+v", w)
 	}
 	never := source(h, "silent")
 	never.Deadline = time.Time{}
@@ -419,6 +425,45 @@ func TestATimeInWhichNobodyWatchedIsNoticedOnce(t *testing.T) {
 	save(t, s, source(h, "db1"))
 	if src, err := s.LockSource(ctx, h, "db1", 0); err != nil || !src.ResumedAt.IsZero() {
 		t.Errorf("it is told again: %+v, %v", src, err)
+	}
+}
+
+// Two nodes notice at the same moment that nobody watched.
+func TestWhoeverTakesUpTheWatchSecondFindsNothingToDo(t *testing.T) {
+	ctx := t.Context()
+	s, db, h, _ := watched(t)
+	save(t, s, source(h, "db1"))
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background())
+	if _, n, err := enginedb.New(tx).ResumeHeartbeats(ctx, 0, 0); n != 1 || err != nil {
+		t.Fatalf("the first: %d, %v", n, err)
+	}
+	second := make(chan int64)
+	go func() {
+		_, n, err := s.ResumeHeartbeats(ctx, 0, 0)
+		if err != nil {
+			t.Error(err)
+		}
+		second <- n
+	}()
+	for waits := false; !waits; {
+		if err := db.QueryRow(ctx, `select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case n := <-second:
+			t.Fatalf("the second did not wait, and told %d", n)
+		default:
+		}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-second; n != 0 {
+		t.Errorf("the second told %d sources", n)
 	}
 }
 

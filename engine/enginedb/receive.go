@@ -26,20 +26,21 @@ type Repeated struct {
 	Key  engine.Key // of its incident, or ""
 }
 
-// Arrivals finds the open incidents that alerts belong to: by service and the sender's key, or by service
-// and dedup key, the incident's own or that of an alert that it grouped; and what their services say, in one
+// Arrivals finds the open incidents that alerts belong to: by service and the incident's key where the alert
+// names that, by service and the sender's key, or by service and dedup key, the incident's own or that of an alert that it grouped; and what their services say, in one
 // round trip. The service is the one that the alert names: rules may send it elsewhere, and its incident is
 // found all the same. A key leads only to an incident that a sender gave it to: Rouse may have given the same
 // key to another trouble. The time is the database's.
 func (s Store) Arrivals(ctx context.Context, alerts []engine.Alert, offset time.Duration) (Arrivals, error) {
 	a := Arrivals{Open: make([]int64, 0, len(alerts)), Services: map[engine.ServiceID]engine.Service{}, Policies: map[engine.PolicyID]engine.Policy{}}
-	var keys, services, dedups, onces []string
+	var keys, services, dedups, onces, incidents []string
 	for _, al := range alerts {
 		keys, services, dedups = append(keys, string(al.Key)), append(services, string(al.Service)), append(dedups, al.DedupKey)
-		onces = append(onces, al.Once)
+		onces, incidents = append(onces, al.Once), append(incidents, string(al.Incident))
 	}
 	var b pgx.Batch
 	b.Queue(`select clock_timestamp() + $4::interval, coalesce(
+			(select id from incident i where a.incident <> '' and i.key = a.incident and coalesce(i.origin, i.service) = a.service and i.status <> 'resolved'),
 			(select id from incident i where a.key <> '' and i.key = a.key and i.sender_key and coalesce(i.origin, i.service) = a.service and i.status <> 'resolved'),
 			(select id from incident i where a.dedup <> '' and coalesce(i.origin, i.service) = a.service and i.dedup_key = a.dedup and i.dedup_key <> ''
 				and i.status <> 'resolved'),
@@ -47,8 +48,8 @@ func (s Store) Arrivals(ctx context.Context, alerts []engine.Alert, offset time.
 				where a.dedup <> '' and m.origin = a.service and m.dedup_key = a.dedup and i.status <> 'resolved' order by i.id desc limit 1), 0),
 			(select coalesce(i.key, '') from alert t left join incident i on i.id = t.incident where a.once <> '' and t.once = a.once),
 			(select version from routing)
-		from unnest($1::text[], $2::text[], $3::text[], $5::text[]) with ordinality a (key, service, dedup, once, n) order by n`,
-		keys, services, dedups, offset, onces).
+		from unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::text[]) with ordinality a (key, service, dedup, once, incident, n) order by n`,
+		keys, services, dedups, offset, onces, incidents).
 		Query(func(rows pgx.Rows) error {
 			var id int64
 			var key *string
@@ -119,9 +120,15 @@ type Kin struct {
 	ReturnWithin    time.Duration // how long ago the other may have been resolved; 0: it does not matter
 }
 
-// Kin finds the incident that each belongs to, 0 if there is none, and whether that one is resolved. Whoever
-// asks about a group is alone with it until the transaction ends, so that it is not opened twice.
-func (s Store) Kin(ctx context.Context, kin []Kin, now time.Time) (ids []int64, err error) {
+// Relative is an incident that an alert belongs to.
+type Relative struct {
+	ID   int64 // 0: there is none
+	Back bool  // it was resolved not long ago, and so comes back
+}
+
+// Kin finds the incident that each belongs to. Whoever asks about a group is alone with it until the
+// transaction ends, so that it is not opened twice.
+func (s Store) Kin(ctx context.Context, kin []Kin, now time.Time) (found []Relative, err error) {
 	var origins, services, dedups, groups []string
 	var grouped, returned []time.Duration
 	for _, k := range kin {
@@ -133,23 +140,26 @@ func (s Store) Kin(ctx context.Context, kin []Kin, now time.Time) (ids []int64, 
 	// In one order, so that two who ask about several never wait for each other.
 	b.Queue(`select pg_advisory_xact_lock(h) from (select distinct hashtextextended(k.service || ':' || k.group_key, 1) h
 		from unnest($1::text[], $2::text[]) k (service, group_key) where k.group_key <> '' order by h) l`, services, groups)
-	b.Queue(`select coalesce(
-			(select id from incident i where k.group_key <> '' and i.service = k.service and i.group_key = k.group_key and i.status <> 'resolved'
-				and (k.grouped = '0' or i.opened_at > $7::timestamptz - k.grouped) order by id desc limit 1),
-			(select id from incident i where k.returned > '0' and k.group_key <> '' and i.service = k.service and i.group_key = k.group_key
-				and i.status = 'resolved' and i.ended_at > $7::timestamptz - k.returned order by ended_at desc limit 1),
-			(select id from incident i where k.returned > '0' and k.dedup <> '' and coalesce(i.origin, i.service) = k.origin and i.dedup_key = k.dedup
-				and i.dedup_key <> '' and i.status = 'resolved' and i.ended_at > $7::timestamptz - k.returned order by ended_at desc limit 1), 0)
+	b.Queue(`select coalesce(open, back, 0), open is null and back is not null
 		from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::interval[], $6::interval[]) with ordinality
-			k (origin, service, dedup, group_key, grouped, returned, n) order by n`, origins, services, dedups, groups, grouped, returned, now).
+			k (origin, service, dedup, group_key, grouped, returned, n),
+		lateral (select
+			(select id from incident i where k.group_key <> '' and i.service = k.service and i.group_key = k.group_key and i.status <> 'resolved'
+				and (k.grouped = '0' or i.opened_at > $7::timestamptz - k.grouped) order by id desc limit 1) open,
+			coalesce(
+				(select id from incident i where k.returned > '0' and k.group_key <> '' and i.service = k.service and i.group_key = k.group_key
+					and i.status = 'resolved' and i.ended_at > $7::timestamptz - k.returned order by ended_at desc limit 1),
+				(select id from incident i where k.returned > '0' and k.dedup <> '' and coalesce(i.origin, i.service) = k.origin and i.dedup_key = k.dedup
+					and i.dedup_key <> '' and i.status = 'resolved' and i.ended_at > $7::timestamptz - k.returned order by ended_at desc limit 1)) back) f
+		order by n`, origins, services, dedups, groups, grouped, returned, now).
 		Query(func(rows pgx.Rows) (err error) {
-			ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Relative])
 			return err
 		})
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return nil, fmt.Errorf("looking for groups and for what came back: %w", err)
 	}
-	return ids, nil
+	return found, nil
 }
 
 // Grouped is an alert of an incident that groups them.

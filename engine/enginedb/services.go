@@ -95,7 +95,12 @@ func (s Store) serviceWritten(svc engine.Service, err error) error {
 
 // DeleteService deletes a service and its keys; alerts that name it go to the catch-all from then on.
 func (s Store) DeleteService(ctx context.Context, id engine.ServiceID, version int) error {
-	return s.delete(ctx, "service", string(id), version)
+	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := touchRouting(ctx, tx, "", AnyVersion); err != nil { // its maintenances go with it
+			return fmt.Errorf("deleting service %s: %w", id, err)
+		}
+		return New(tx).delete(ctx, "service", string(id), version)
+	})
 }
 
 // ServicesWithPolicy lists the services that a policy is for.

@@ -364,6 +364,10 @@ func TestSendersChangeAnIncidentThatIsOpen(t *testing.T) {
 	h.want("news", act(engine.Amend, func(a *engine.Alert) { a.Summary = "All pushes fail" }), pager.Amended, "HOT-1")
 	h.wantReasons("HOT-1", engine.ReasonSourceSays, engine.ReasonActivity, engine.ReasonPagedIn, engine.ReasonResponders, engine.ReasonSnoozed,
 		engine.ReasonReleased, engine.ReasonEscalated)
+	h.want("a comment that names the incident", act(engine.Comment, func(a *engine.Alert) { a.DedupKey, a.Incident, a.Note = "HOT-1", "HOT-1", "still" }), pager.Amended, "HOT-1")
+	if r := act(engine.Comment, func(a *engine.Alert) { a.DedupKey, a.Incident, a.Service = "HOT-1", "HOT-1", "other" }); r.Outcome != pager.Noted {
+		t.Errorf("a comment of another service was answered %+v", r)
+	}
 	if r := act(engine.Record, func(a *engine.Alert) { a.DedupKey = "" }); r.Outcome != pager.Noted || r.Key != "" {
 		t.Errorf("a record was answered %+v", r)
 	}

@@ -16,6 +16,7 @@ type arrival struct {
 	ctx    context.Context // of whoever waits for the answer
 	alert  engine.Alert
 	open   int64 // the incident that it belongs to, as far as the database knew; 0: none
+	back   bool  // that one was resolved, and comes back
 	routed engine.Routed
 	result Received
 	alone  bool // it needs a transaction of its own

@@ -50,7 +50,7 @@ func (p *Pager) gather(ctx context.Context, tx pgx.Tx, some []*arrival, digits i
 		return nil, err
 	}
 	for i, in := range some {
-		in.open, r.knownBefore[in] = r.arrivals.Open[i], r.arrivals.Before[i]
+		in.open, in.back, r.knownBefore[in] = r.arrivals.Open[i], false, r.arrivals.Before[i]
 	}
 	if err := r.route(ctx, some); err != nil {
 		return nil, err
@@ -128,9 +128,9 @@ func (r *reception) findKin(ctx context.Context, some []*arrival) error {
 	if kin == nil {
 		return nil
 	}
-	ids, err := r.db.Kin(ctx, kin, r.arrivals.Now)
-	for i, id := range ids {
-		whose[i].open = id
+	found, err := r.db.Kin(ctx, kin, r.arrivals.Now)
+	for i, relative := range found {
+		whose[i].open, whose[i].back = relative.ID, relative.Back
 	}
 	return err
 }
@@ -172,8 +172,7 @@ func (r *reception) prepare(some []*arrival) error {
 	var wanted []engine.Key
 	for _, in := range some {
 		d := r.byID[in.open]
-		resolved := d != nil && d.After.Status == engine.Resolved
-		if in.alert.Action != engine.Trigger || r.knownBefore[in].Told || in.routed.Unpaged || in.open != 0 && !resolved {
+		if in.alert.Action != engine.Trigger || r.knownBefore[in].Told || in.routed.Unpaged || in.open != 0 && (d == nil || !in.back) {
 			continue
 		}
 		o, err := r.opening(in)

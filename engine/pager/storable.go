@@ -63,6 +63,9 @@ func storable(a engine.Alert) engine.Alert {
 	if !ownKey.MatchString(string(a.Key)) {
 		a.Key = ""
 	}
+	if !ownKey.MatchString(string(a.Incident)) {
+		a.Incident = ""
+	}
 	if len(a.Raw) > maxRaw {
 		a.Raw = a.Raw[:maxRaw]
 	}

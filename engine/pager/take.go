@@ -23,7 +23,7 @@ func (r *reception) take(in *arrival) error {
 	if in.open == 0 && a.Key == "" {
 		d = r.openedHere(in)
 	}
-	back := d != nil && d.After.Status == engine.Resolved && r.openings[in] != nil
+	back := d != nil && d.After.Status == engine.Resolved && in.back
 	switch {
 	case a.Action == engine.Record:
 		return r.keep(in, "kept on record")
@@ -257,9 +257,9 @@ func (r *reception) pageMore(d *draft, in *arrival, who string) error {
 func (r *reception) amend(d *draft, in *arrival, who string) error {
 	in.result.Outcome = Amended
 	a := in.alert
-	text := a.Note
-	if text == "" {
-		text = "The source says now: " + a.Summary
+	text := "The source says now: " + a.Summary
+	if a.Note != "" {
+		text += ". " + a.Note
 	}
 	if err := r.step(d, engine.Told{By: who, Text: text}); err != nil {
 		return err
