@@ -72,6 +72,12 @@ func (x *edge) held() (held, asked bool) {
 	return x.asked.held.Until.After(x.now), true
 }
 
+// freed reports whether an escalation waited for a maintenance that turned out to be over.
+func (x *edge) freed() bool {
+	held, asked := x.held()
+	return asked && !held && slices.ContainsFunc(x.before.Escalations, func(e Escalation) bool { return e.State == Waiting && e.WaitFor == ReasonMaintenance })
+}
+
 // due reports whether a moment that is set has come.
 func (x *edge) due(t time.Time) bool { return !t.IsZero() && !x.now.Before(t) }
 

@@ -31,7 +31,7 @@ type edge struct {
 	sends         []Send
 	withdraws     []Withdraw
 	notes         []Note
-	quiet         bool // nothing was due when the event came
+	quiet         bool // nothing was due when the event came, and no maintenance was over
 	faults        []string
 }
 
@@ -90,6 +90,7 @@ func newEdge(inc Incident, ev Event, world Env) *edge {
 	x.quiet = d.IsZero() || d.After(x.now)
 	was := fingerprint(&inc)
 	x.after, x.effects = Step(inc, ev, x.env)
+	x.quiet = x.quiet && !x.freed()
 	if !slices.Equal(was, fingerprint(&inc)) {
 		x.fault("contract", "Step changed the incident it was given")
 	}

@@ -564,6 +564,34 @@ func TestAutoClose_AnAlertAtTheLastMomentKeepsItOpen(t *testing.T) {
 	w.at("2h").ack("ann").wantStatus(Resolved) // an acknowledgement does not
 }
 
+func TestAutoClose_NobodyIsPagedAboutWhatIsOverByNow(t *testing.T) {
+	// Rule 5. Its time is up, and something happens that would page somebody.
+	for name, c := range map[string]struct {
+		given func(*world)
+		ev    Event
+	}{
+		"somebody declines":    {func(*world) {}, Answer{Person: "bob", Decline: true}},
+		"it gets worse":        {func(*world) {}, SeverityChanged{To: Critical, By: "eve"}},
+		"a team is paged in":   {func(*world) {}, PagedIn{By: "eve", Ladder: RouteTo(Target{Roster: "imoc"}, time.Minute, CatchAll{Roster: "imoc"})}},
+		"somebody escalates":   {func(*world) {}, Escalated{}},
+		"it is handed back":    {func(w *world) { w.ack("ann") }, Answer{Person: "ann", Decline: true}},
+		"it is taken away":     {func(w *world) { w.ack("ann") }, Released{}},
+		"its holder's is over": {func(w *world) { w.ack("ann") }, SeverityChanged{To: Critical, By: "eve"}},
+		"Rouse is back":        {func(*world) {}, Resumed{Stopped: time.Second}},
+	} {
+		for _, severity := range []Severity{Major, Minor} {
+			w := closing(t).alert(severity).at("55m").tick()
+			c.given(w)
+			w.seen().at("1h1s").step(c.ev).want()
+			if w.inc.Status != Resolved {
+				t.Errorf("%s: the incident is %s", name, w.inc.Status)
+			}
+		}
+	}
+	flapping(t).at("22m").decline("ann").want().wantStatus(Resolved)
+	flapping(t).at("22m").severity(Critical, "eve").want().wantStatus(Resolved)
+}
+
 func TestAutoClose_WhatSaysNothingOfItStaysOpen(t *testing.T) {
 	night(t).alert(Minor).ack("ann").wantDeadline("").at("1000h").tick().wantStatus(Fixing)
 }

@@ -138,7 +138,32 @@ func randomWorld(rt *rapid.T) *world {
 		w.policy.AckExpiry = map[Severity]time.Duration{Critical: time.Duration(minutes.Draw(rt, "expiry")) * time.Minute, Minor: time.Hour}
 	}
 	w.end.LastResort = rapid.SliceOfN(rapid.SampledFrom(everybody), 0, 2).Draw(rt, "last resort")
+	randomNoise(rt, w)
+	randomMaintenance(rt, w)
 	return w
+}
+
+// randomNoise is how the service keeps quiet, and whom a rule has paged beside.
+func randomNoise(rt *rapid.T, w *world) {
+	some := func(name string, d ...time.Duration) time.Duration { return rapid.SampledFrom(append(d, 0, 0)).Draw(rt, name) }
+	w.service.Noise = Noise{
+		Delay:     map[Severity]time.Duration{Critical: some("delay", time.Minute), Major: some("delay", 3*time.Minute), Minor: some("delay", time.Hour)},
+		AutoClose: some("auto-close", 20*time.Minute, 3*time.Hour),
+	}
+	if rapid.IntRange(0, 3).Draw(rt, "rule") == 0 {
+		w.routing.Rules = []ReadyRule{{Rule{ID: "beside", Page: []rosters.RosterID{rapid.SampledFrom(teams).Draw(rt, "beside")}}, certain(rapid.Bool().Draw(rt, "works"))}}
+	}
+}
+
+// randomMaintenance begins one, changes it or ends it.
+func randomMaintenance(rt *rapid.T, w *world) {
+	until := rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Minute, 2 * time.Hour}).Draw(rt, "maintenance")
+	if w.held, w.holds = (Held{}), nil; until > 0 {
+		w.held = Held{Maintenance: 1, Until: w.now.Add(until), Why: "new disks"}
+	}
+	if rapid.Bool().Draw(rt, "of some") {
+		w.holds = func(inc Incident) bool { return inc.Severity > Critical }
+	}
 }
 
 func randomTarget(rt *rapid.T) Target {
@@ -156,6 +181,9 @@ func randomRosters(rt *rapid.T, w *world) {
 	if rapid.IntRange(0, 4).Draw(rt, "new plan") == 0 {
 		w.person(rapid.SampledFrom(everybody).Draw(rt, "who"), rapid.SampledFrom([]string{"push@0s", "sms@0s voice@1m", "push@0s push@1m push@2m", ""}).Draw(rt, "plan"))
 	}
+	if rapid.IntRange(0, 9).Draw(rt, "other maintenance") == 0 {
+		randomMaintenance(rt, w)
+	}
 }
 
 // randomWait is how long nothing happens: not at all, a little, until the deadline or beyond it.
@@ -171,7 +199,11 @@ func randomWait(rt *rapid.T, w *world) time.Duration {
 func randomEvent(rt *rapid.T, w *world) Event {
 	who := rapid.SampledFrom(everybody).Draw(rt, "who")
 	inc := &w.inc
-	switch kind := rapid.IntRange(0, 19).Draw(rt, "event"); {
+	if inc.Status == Resolved && rapid.Bool().Draw(rt, "back") {
+		return Returned{Severity: rapid.SampledFrom([]Severity{1, 2, 3}).Draw(rt, "severity"), Calm: rapid.SampledFrom([]time.Duration{0, 5 * time.Minute}).Draw(rt, "calm"),
+			Start: Start{Delay: w.service.Noise.Delay[inc.Severity], Held: w.heldBack(*inc)}}
+	}
+	switch kind := rapid.IntRange(0, 26).Draw(rt, "event"); {
 	case kind < 6 && inc.AttemptN > 0:
 		return Reported{Attempt: rapid.IntRange(1, inc.AttemptN).Draw(rt, "attempt"),
 			State: rapid.SampledFrom([]AttemptState{Sent, Delivered, Failed}).Draw(rt, "news")}
@@ -194,6 +226,18 @@ func randomEvent(rt *rapid.T, w *world) Event {
 		return Resumed{Stopped: rapid.SampledFrom([]time.Duration{time.Second, time.Minute, LongStop, 2 * time.Hour, 3 * 24 * time.Hour}).Draw(rt, "stopped")}
 	case kind == 16 && rapid.IntRange(0, 5).Draw(rt, "end") == 0:
 		return Ended{By: string(who)}
+	case kind == 20:
+		return Ended{By: "zabbix", Source: true, Over: "db1", Firing: rapid.IntRange(0, 1).Draw(rt, "firing")}
+	case kind == 21 && rapid.IntRange(0, 2).Draw(rt, "release") == 0:
+		return Released{By: string(who)}
+	case kind == 22:
+		return Snoozed{Person: who, Until: w.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, time.Hour, 5 * time.Hour}).Draw(rt, "snooze"))}
+	case kind == 23:
+		return Escalated{By: string(who)}
+	case kind == 24:
+		return Told{By: string(who), Text: "it grows"}
+	case kind == 25:
+		return Alerted{Severity: inc.Severity, Group: Group{Joined: "db2", All: 2, Firing: rapid.IntRange(1, 2).Draw(rt, "firing")}}
 	default:
 		return Tick{}
 	}

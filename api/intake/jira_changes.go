@@ -14,10 +14,21 @@ func (i *jiraIssue) created() []engine.Alert {
 		return []engine.Alert{i.noted(engine.Record, "The issue was created in a status in which it is over.")}
 	}
 	alerts := []engine.Alert{i.alert(engine.Trigger)}
-	if i.settings.ackCreated && i.fields["assignee"] != nil {
+	if i.fields["assignee"] != nil && (i.settings.ackCreated || i.takenByCreator()) {
 		alerts = append(alerts, i.acknowledgedBy(i.fields["assignee"]))
 	}
 	return alerts
+}
+
+// takenByCreator tells whether whoever created the issue is who it is assigned to: a person, then, and not
+// Jira by itself.
+func (i *jiraIssue) takenByCreator() bool {
+	account := func(v any) string {
+		object, _ := v.(map[string]any)
+		return fieldsOf(object).text("accountid", "key", "name")
+	}
+	creator := account(i.top["user"])
+	return creator != "" && creator == account(i.fields["assignee"])
 }
 
 // state is an issue as it is, without word of what happened to it.

@@ -23,8 +23,9 @@ import (
 //	                           itself counts as done
 //	people                     {"5b10ac8d82e05b22cc7d4ef5": "ann"}: the handle of a person of Jira, by account id, mail
 //	                           address or name
-//	acknowledge_when_created   false: an issue that is assigned to somebody as it is created pages all the same.
-//	                           For projects where Jira assigns issues by itself; true by default
+//	acknowledge_when_created   true: an issue that is assigned to somebody as it is created is acknowledged by
+//	                           that. By default only one whose creator took it is: Jira assigns by itself,
+//	                           too, and a machine acknowledges nothing
 type jiraSettings struct {
 	severityField, serviceField string                      // folded by foldName
 	severities                  map[string]engine.Severity  // by folded word
@@ -80,7 +81,7 @@ func readJiraSettings(settings json.RawMessage) (jiraSettings, error) {
 	for _, status := range f.list("done") {
 		s.done[foldName(status)] = true
 	}
-	s.ackCreated = f.truth("acknowledge_when_created", true)
+	s.ackCreated = f.truth("acknowledge_when_created", false)
 	return s, f.err()
 }
 

@@ -214,9 +214,11 @@ func TestJiraEvents(t *testing.T) {
 		want                 []string
 	}{
 		{"created", jiraEvent("jira:issue_created", sev2, ""), ``, []string{`trigger /HOT-1 2 by Eve`}},
-		{"created and assigned", jiraEvent("jira:issue_created", sev1+","+byAnn, ""), ``,
+		{"created and taken", strings.Replace(jiraEvent("jira:issue_created", sev1+","+byAnn, ""), `{"displayName":"Eve"}`, `{"accountId":"5b1","displayName":"Ann"}`, 1), ``,
+			[]string{`trigger /HOT-1 1 by Ann`, `acknowledge /HOT-1 1 by ann@x.example "Assigned to Ann"`}},
+		{"created and assigned", jiraEvent("jira:issue_created", sev1+","+byAnn, ""), `{"acknowledge_when_created":true}`,
 			[]string{`trigger /HOT-1 1 by Eve`, `acknowledge /HOT-1 1 by ann@x.example "Assigned to Ann"`}},
-		{"assigned by Jira itself", jiraEvent("jira:issue_created", sev1+","+byAnn, ""), `{"acknowledge_when_created":false}`, []string{`trigger /HOT-1 1 by Eve`}},
+		{"assigned by Jira itself", jiraEvent("jira:issue_created", sev1+","+byAnn, ""), ``, []string{`trigger /HOT-1 1 by Eve`}},
 		{"created as done", jiraEvent("jira:issue_created", sev1+","+isDone, ""), ``,
 			[]string{`record /HOT-1 1 by Eve "The issue was created in a status in which it is over."`}},
 		{"deleted", jiraEvent("jira:issue_deleted", sev2, ""), ``, []string{`resolve /HOT-1 2 by Eve "The issue was deleted."`}},
@@ -297,7 +299,7 @@ func TestJiraEvents(t *testing.T) {
 		{"a comment that was deleted", jiraEvent("comment_deleted", sev2, `"comment":{"id":"3","body":"x"}`), ``, []string{`record /HOT-1 2 by Eve`}},
 
 		{"issue data of an automation rule", `{"key":"HOT-1","self":"https://x.example/rest/api/2/issue/1","fields":{"summary":"Down",` + sev1 + `}}`, ``, []string{`trigger /HOT-1 1`}},
-		{"issue data of a rule, wrapped", `{"issue":{"key":"HOT-1","fields":{"summary":"Down",` + sev1 + `,` + byAnn + `}}}`, ``,
+		{"issue data of a rule, wrapped", `{"issue":{"key":"HOT-1","fields":{"summary":"Down",` + sev1 + `,` + byAnn + `}}}`, `{"acknowledge_when_created":true}`,
 			[]string{`trigger /HOT-1 1`, `acknowledge /HOT-1 1 by ann@x.example "Assigned to Ann"`}},
 		{"issue data when it is done", `{"key":"HOT-1","fields":{"summary":"Down",` + isDone + `}}`, ``, []string{`resolve /HOT-1 2 "Resolved"`}},
 
@@ -507,7 +509,7 @@ func TestJiraSigned(t *testing.T) {
 }
 
 func TestJiraAnswers(t *testing.T) {
-	body := jiraEvent("jira:issue_created", sev1+","+byAnn, "")
+	body := strings.Replace(jiraEvent("jira:issue_created", sev1+","+byAnn, ""), `{"displayName":"Eve"}`, `{"accountId":"5b1"}`, 1)
 	d := newDesk(nil)
 	w := d.jira("/v1/jira", "bitbucket", "", body, http.Header{"X-Atlassian-Webhook-Identifier": {"w-9"}, "X-Atlassian-Webhook-Retry": {"2"}, "X-Atlassian-Webhook-Flow": {"Secondary"}})
 	if got := decodeInto[answers](t, w); w.Code != 202 || len(got.Alerts) != 2 || got.Alerts[0] != (received{"HOT-1", pager.Opened, "HOT-1", ""}) {

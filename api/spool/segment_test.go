@@ -370,8 +370,43 @@ func TestSegmentsAreCutAndRemovedOneByOne(t *testing.T) {
 	}
 }
 
-// Whatever lies in the folder: nothing panics, what can be read is replayed, and the folder is usable.
+// Whatever a file has: what is found in it are records, in their order, and each good one that was put there
+// behind whatever else.
 func FuzzSegment(f *testing.F) {
+	_, whole := written(f, recordsOf(0, 3)...)
+	good := whole[len(segmentHead):endsOf(whole)[0]]
+	f.Add(whole)
+	f.Add(whole[:len(whole)/2])
+	f.Add(append(slices.Clone(marker), "\xff\xff\xff\xff"...))
+	f.Add(bytes.Repeat(marker, 2000))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		data = slices.Concat(data, good)
+		size, count, last := int64(len(data)), 0, []byte(nil)
+		for from := int64(0); from < size; count++ {
+			text, at := nextRecord(bytes.NewReader(data), from, size)
+			if at < from || at > size || text == nil != (at == size) {
+				t.Fatalf("from %d on: %d bytes at %d of %d", from, len(text), at, size)
+			}
+			if text == nil {
+				break
+			}
+			last, from = text, at+recordHead+int64(len(text))
+			if from > size {
+				t.Fatalf("a record ends at %d of %d", from, size)
+			}
+		}
+		if !bytes.Equal(last, good[recordHead:]) {
+			t.Errorf("the last record is %q", last)
+		}
+		if s := surveyOf(bytes.NewReader(data), size); s.count != count || s.end != size {
+			t.Errorf("%d records were read, and %+v found", count, s)
+		}
+	})
+}
+
+// Whatever lies in the folder: nothing panics, what can be read is replayed, and the folder is usable. With
+// -fuzzminimizetime 1x, as goroutines make every run a new one.
+func FuzzFolder(f *testing.F) {
 	_, whole := written(f, recordsOf(0, 3)...)
 	f.Add(whole, 0, byte(0))
 	f.Add(whole, len(whole)/2, byte(7))

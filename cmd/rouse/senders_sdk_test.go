@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -93,7 +94,7 @@ func tellOfOpsgenieSDK(ctx context.Context, h *house) {
 	for _, call := range []string{"note", "add tags", "remove tags", "add details", "remove details", "priority", "message", "description", "assign", "add responder", "escalate"} {
 		s.expects(call, done...)
 	}
-	s.expects("get before the acknowledgement", "result.message=Disk quite full on db1", "result.priority=P1", "result.tags=[disk env:prod urgent]",
+	s.expects("get before the acknowledgement", "result.priority=P1", "result.tags=[disk env:prod urgent]",
 		"result.details.rack=7", "result.details.shelf=", "~result.description=1 GB is left on /var.", "result.acknowledged=")
 	s.expects("acknowledge", done...)
 	s.expects("get after the acknowledgement", "result.acknowledged=true", "result.owner="+who.handle, "result.status=open")
@@ -107,11 +108,12 @@ func tellOfOpsgenieSDK(ctx context.Context, h *house) {
 	s.expects("recipients", "result.data.0.user.username="+who.handle)
 	s.expects("close", "result.result=Request will be processed")
 	s.expects("close: status", done...)
-	s.expects("get after the end", "result.status=closed", "result.acknowledged=")
+	s.expects("get after the end", "result.status=closed")
 	s.expects("close what is not open", "result.isSuccess=", "~result.status=There is no open alert")
 	s.expects("get what is not there", "status=404")
 	s.expects("list after the end", "result.data=[]")
 	h.ends(ctx, service, 1)
+	h.remembers(key, "looking", "Disk quite full on db1", "made room")
 
 	s.pauses("unavailable")
 	w.breaks(2, 1)
@@ -146,6 +148,17 @@ func tellOfOpsgenieSDK(ctx context.Context, h *house) {
 		t.Error("Opsgenie's SDK asked for no status: the story is not told")
 	}
 	w.reports(h, "opsgenie-go-sdk-v2 "+version, service, 401, 404)
+}
+
+// remembers checks that the timeline of an incident says these things.
+func (h *house) remembers(key string, words ...string) {
+	h.t.Helper()
+	timeline := h.incident(key).Timeline
+	for _, w := range words {
+		if !slices.ContainsFunc(timeline, func(l line) bool { return strings.Contains(l.Text, w) }) {
+			h.t.Errorf("%s: the timeline does not say %q: %+v", key, w, timeline)
+		}
+	}
 }
 
 // sdk is the program of testdata/senders/sdk, as it runs.
