@@ -125,3 +125,23 @@ func TestWhoWouldBePagedIsAsked(t *testing.T) {
 		t.Error(got.said())
 	}
 }
+
+func TestAGroupedIncidentListsItsAlerts(t *testing.T) {
+	d := newDesk(t)
+	d.withPager()
+	d.must(200, "PUT", "/v1/services/bitbucket", `{"policy": "bitbucket", "noise": {"grouping": {"by": ["cluster"]}}}`)
+	for _, body := range []string{`{"summary": "disk full on db1", "severity": 1, "dedup_key": "db1", "labels": {"cluster": "prod"}}`,
+		`{"summary": "disk full on db2", "severity": 2, "dedup_key": "db2", "labels": {"cluster": "prod"}}`, `{"dedup_key": "db1", "action": "resolve"}`} {
+		if got := d.as("bitbucket", "POST", "/v1/alerts", body); got.status != 202 {
+			t.Fatal(got.said())
+		}
+	}
+	list := d.must(200, "GET", "/v1/incidents/HOT-1", "").value(t)["grouped"].([]any)
+	if len(list) != 2 {
+		t.Fatalf("got %v", list)
+	}
+	first, second := list[0].(map[string]any), list[1].(map[string]any)
+	if first["dedup_key"] != "db2" || first["firing"] != true || second["summary"] != "disk full on db1" || second["firing"] != false || second["count"] != 1.0 {
+		t.Errorf("got %v", list)
+	}
+}

@@ -302,7 +302,7 @@ func (x *edge) waits(e *Escalation) {
 		}
 	case Stopped:
 		none(e.WaitUntil, e.LevelUntil, e.AckUntil, e.AskUntil)
-		if x.after.Status != Resolved {
+		if was := x.before.Escalation(e.No); x.after.Status != Resolved && (was == nil || was.State != Stopped) { // else it came back without them
 			x.fault("rule 2", "escalation %d is stopped, the incident is not resolved", e.No)
 		}
 	default:
@@ -1229,6 +1229,9 @@ func (x *edge) twice() {
 		if o := x.before.Judge(a).Outcome; o == OutcomeTaken || o == OutcomeNothing || a.Page == 0 {
 			return // a tick was overdue, and the second answer meets what it did
 		}
+	}
+	if s, ok := x.ev.(Snoozed); ok && !x.quiet && !x.snoozes(s) {
+		return // likewise
 	}
 	if !same(&again, &x.after) {
 		x.fault("contract", "%s told twice changes something the second time", describe(x.ev))

@@ -145,7 +145,9 @@ func randomWorld(rt *rapid.T) *world {
 
 // randomNoise is how the service keeps quiet, and whom a rule has paged beside.
 func randomNoise(rt *rapid.T, w *world) {
-	some := func(name string, d ...time.Duration) time.Duration { return rapid.SampledFrom(append(d, 0, 0)).Draw(rt, name) }
+	some := func(name string, d ...time.Duration) time.Duration {
+		return rapid.SampledFrom(append(d, 0, 0)).Draw(rt, name)
+	}
 	w.service.Noise = Noise{
 		Delay:     map[Severity]time.Duration{Critical: some("delay", time.Minute), Major: some("delay", 3*time.Minute), Minor: some("delay", time.Hour)},
 		AutoClose: some("auto-close", 20*time.Minute, 3*time.Hour),

@@ -73,6 +73,7 @@ func TestKumaStates(t *testing.T) {
 		{"a certificate", `{"heartbeat":null,"monitor":null,"msg":"[Web][https://a/] server certificate a will expire in 14 days"}`, engine.Trigger, 3,
 			"kuma/notice/" + hash([]byte("[Web][https://a/] server certificate a will expire in 14 days")), "[Web][https://a/] server certificate a will expire in 14 days"},
 		{"a heartbeat that cannot be read", `{"heartbeat":"{stat","monitor":{"id":5,"name":"Web"},"msg":"m"}`, engine.Trigger, 2, "kuma/5", "Web is down"},
+		{"a heartbeat that is none", `{"heartbeat":[0],"monitor":{"id":5,"name":"Web"},"msg":"m"}`, engine.Trigger, 2, "kuma/5", "Web is down"},
 		{"no heartbeat in a form", "msg=m&heartbeat=null&monitor=null", engine.Trigger, 3, "kuma/notice/" + hash([]byte("m")), "m"},
 		{"no monitor", `{"heartbeat":{"monitorID":7,"status":1},"msg":"up"}`, engine.Resolve, 2, "kuma/7", "up"},
 		{"a monitor without a number", `{"heartbeat":{"status":0},"monitor":{"name":"Web"},"msg":"m"}`, engine.Trigger, 2, "kuma/name/Web", "Web is down"},

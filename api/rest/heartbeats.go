@@ -42,7 +42,9 @@ func runsOut(runs map[string]engine.HeartbeatRun) (out []HeartbeatRun) {
 	for id, r := range runs {
 		out = append(out, HeartbeatRun{ID: id, StartedAt: r.StartedAt.UTC(), Late: r.Late})
 	}
-	slices.SortFunc(out, func(a, b HeartbeatRun) int { return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b HeartbeatRun) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), strings.Compare(a.ID, b.ID))
+	})
 	return out
 }
 

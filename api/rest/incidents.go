@@ -47,20 +47,35 @@ func (h handlers) GetIncident(ctx context.Context, r GetIncidentRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	return GetIncident200JSONResponse(incidentOut(inc, lines)), nil
+	out := incidentOut(inc, lines)
+	if inc.Group != "" {
+		grouped, err := h.incidents.GroupedIn(ctx, inc.ID, maxGrouped)
+		if err != nil {
+			return nil, err
+		}
+		out.Grouped = mapped(grouped, groupedOut)
+	}
+	return GetIncident200JSONResponse(out), nil
+}
+
+const maxGrouped = 500 // alerts of one incident that are listed
+
+func groupedOut(g enginedb.Part) GroupedAlert {
+	return GroupedAlert{DedupKey: g.DedupKey, Summary: g.Summary, Severity: int(g.Severity), Firing: g.Firing, Count: g.Count, FirstAt: g.FirstAt.UTC(), LastAt: g.LastAt.UTC()}
 }
 
 func incidentOut(inc engine.Incident, lines []enginedb.Line) Incident {
 	return Incident{Key: string(inc.Key), Service: string(inc.Service), Severity: int(inc.Severity), Summary: inc.Summary, Status: string(inc.Status),
 		DedupKey: inc.DedupKey, Manager: string(inc.Manager), Alerts: inc.AlertN,
 		OpenedAt: inc.OpenedAt.UTC(), AlertedAt: inc.AlertedAt.UTC(), AcknowledgedAt: inc.AckedAt.UTC(), ResolvedAt: inc.EndedAt.UTC(), NextAt: inc.Deadline().UTC(),
+		Returns: inc.ReturnN, CalmUntil: inc.CalmUntil.UTC(),
 		Escalations: mapped(inc.Escalations, escalationOut), Timeline: mapped(lines, lineOut)}
 }
 
 func escalationOut(e engine.Escalation) Escalation {
 	return Escalation{No: e.No, Role: e.Role, By: e.By, Why: e.Why, Ladder: e.Ladder.Name, State: string(e.State),
 		Level: e.Level + 1, Round: e.Round, Holder: string(e.Holder),
-		NextLevelAt: e.LevelUntil.UTC(), OpensAt: e.WaitUntil.UTC(), AcknowledgedUntil: e.AckUntil.UTC(), AskedUntil: e.AskUntil.UTC(),
+		NextLevelAt: e.LevelUntil.UTC(), OpensAt: e.WaitUntil.UTC(), WaitsFor: string(e.WaitFor), AcknowledgedUntil: e.AckUntil.UTC(), AskedUntil: e.AskUntil.UTC(),
 		Declined: mapped(e.Declined, func(p rosters.PersonID) string { return string(p) }),
 		Levels: mapped(e.Ladder.Levels, func(l engine.Level) LadderLevel {
 			return LadderLevel{Targets: mapped(l.Targets, targetOut), Wait: Duration(l.Wait), CatchAll: l.CatchAll}

@@ -215,7 +215,7 @@ type Escalation struct {
 	// No 1 is the manager's.
 	No int `json:"no"`
 
-	// OpensAt When working hours open.
+	// OpensAt When working hours open, the delay is over, or the maintenance.
 	OpensAt time.Time `json:"opens_at,omitempty,omitzero"`
 	Pages   []Page    `json:"pages"`
 	Role    string    `json:"role"`
@@ -223,9 +223,12 @@ type Escalation struct {
 	// Round How often the ladder began, from 1.
 	Round int `json:"round"`
 
-	// State waiting (for working hours), climbing, acknowledged, asking (its holder whether it is still in hand) or stopped.
+	// State waiting (see waits_for), climbing, acknowledged, asking (its holder whether it is still in hand) or stopped.
 	State string `json:"state"`
-	Why   string `json:"why,omitempty,omitzero"`
+
+	// WaitsFor outside working hours, delayed or maintenance.
+	WaitsFor string `json:"waits_for,omitempty,omitzero"`
+	Why      string `json:"why,omitempty,omitzero"`
 }
 
 // Feed defines model for Feed.
@@ -321,6 +324,20 @@ type Gaps struct {
 	From  time.Time `json:"from"`
 	Items []Gap     `json:"items"`
 	To    time.Time `json:"to"`
+}
+
+// GroupedAlert defines model for GroupedAlert.
+type GroupedAlert struct {
+	// Count How often it was reported.
+	Count    int    `json:"count"`
+	DedupKey string `json:"dedup_key"`
+
+	// Firing It is not over.
+	Firing   bool      `json:"firing"`
+	FirstAt  time.Time `json:"first_at"`
+	LastAt   time.Time `json:"last_at"`
+	Severity int       `json:"severity"`
+	Summary  string    `json:"summary"`
 }
 
 // Handoff Who is told, in ordinary words that wake nobody, when others come on call: whoever comes on, and whoever goes off, with the incidents that are open. It is told by day, 08:00 to 20:00 in the person's zone. If it is missing, both are told when it happens.
@@ -478,10 +495,16 @@ type Incident struct {
 	AlertedAt time.Time `json:"alerted_at"`
 
 	// Alerts How often it was reported.
-	Alerts      int          `json:"alerts"`
+	Alerts int `json:"alerts"`
+
+	// CalmUntil It flaps, and its source says that it is over: when that is believed.
+	CalmUntil   time.Time    `json:"calm_until,omitempty,omitzero"`
 	DedupKey    string       `json:"dedup_key,omitempty,omitzero"`
 	Escalations []Escalation `json:"escalations"`
-	Key         string       `json:"key"`
+
+	// Grouped The alerts of an incident that groups them, those that are not over first; 500 at most.
+	Grouped []GroupedAlert `json:"grouped,omitempty,omitzero"`
+	Key     string         `json:"key"`
 
 	// Manager Who acknowledged the manager's escalation.
 	Manager string `json:"manager,omitempty,omitzero"`
@@ -490,8 +513,11 @@ type Incident struct {
 	NextAt     time.Time `json:"next_at,omitempty,omitzero"`
 	OpenedAt   time.Time `json:"opened_at"`
 	ResolvedAt time.Time `json:"resolved_at,omitempty,omitzero"`
-	Service    string    `json:"service,omitempty,omitzero"`
-	Severity   int       `json:"severity"`
+
+	// Returns How often it came back after it was resolved.
+	Returns  int    `json:"returns,omitempty,omitzero"`
+	Service  string `json:"service,omitempty,omitzero"`
+	Severity int    `json:"severity"`
 
 	// Status new, fixing or resolved.
 	Status   string         `json:"status"`

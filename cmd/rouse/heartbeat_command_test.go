@@ -302,9 +302,24 @@ func TestE2EAJobHasTheProgramsInputOutputAndSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := newListener(t)
+	ended := func(job *exec.Cmd) error {
+		t.Helper()
+		done := make(chan error, 1)
+		go func() { done <- job.Wait() }()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(soon):
+			_ = job.Cancel()
+			t.Error("the job did not end")
+			return <-done
+		}
+	}
 	start := func(script, stdin string) (*exec.Cmd, *bytes.Buffer) {
 		t.Helper()
-		job := exec.Command(rouse, "heartbeat", "backup", "--", "sh", "-c", script)
+		job := exec.CommandContext(t.Context(), rouse, "heartbeat", "backup", "--", "sh", "-c", script)
+		job.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		job.Cancel = func() error { return syscall.Kill(-job.Process.Pid, syscall.SIGKILL) } // with what it started
 		var out bytes.Buffer
 		job.Env, job.Stdin, job.Stdout, job.Stderr = []string{"PATH=" + os.Getenv("PATH"), "ROUSE_URL=" + l.URL, "ROUSE_KEY=rouse_key"}, strings.NewReader(stdin), &out, &out
 		if err := job.Start(); err != nil {
@@ -313,7 +328,7 @@ func TestE2EAJobHasTheProgramsInputOutputAndSignals(t *testing.T) {
 		return job, &out
 	}
 	job, out := start(`read line; echo "got $line"; exit 5`, "a line\n")
-	if err := job.Wait(); job.ProcessState.ExitCode() != 5 || out.String() != "got a line\n" {
+	if err := ended(job); job.ProcessState.ExitCode() != 5 || out.String() != "got a line\n" {
 		t.Errorf("%v, %q", err, out)
 	}
 	l.wants(t, "started a", "failed a 5")
@@ -327,7 +342,7 @@ func TestE2EAJobHasTheProgramsInputOutputAndSignals(t *testing.T) {
 		if err := job.Process.Signal(signal); err != nil {
 			t.Fatal(err)
 		}
-		if err := job.Wait(); err != nil || out.String() != "caught\n" {
+		if err := ended(job); err != nil || out.String() != "caught\n" {
 			t.Errorf("%s: %v, %q", signal, err, out)
 		}
 		l.wants(t, "started a", "succeeded a 0")
@@ -340,7 +355,7 @@ func TestE2EAJobHasTheProgramsInputOutputAndSignals(t *testing.T) {
 		t.Fatal("the job never began")
 	}
 	_ = job.Process.Signal(syscall.SIGTERM)
-	if err := job.Wait(); job.ProcessState.ExitCode() != 143 || out.String() != "" {
+	if err := ended(job); job.ProcessState.ExitCode() != 143 || out.String() != "" {
 		t.Errorf("%v, %q", err, out)
 	}
 	l.wants(t, "started a", "failed a signal: terminated")

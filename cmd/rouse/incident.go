@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,7 +16,16 @@ type incident struct {
 	AcknowledgedAt time.Time `json:"acknowledged_at"`
 	ResolvedAt     time.Time `json:"resolved_at"`
 	NextAt         time.Time `json:"next_at"`
-	Escalations    []struct {
+	Returns        int       `json:"returns"`
+	Grouped        []struct {
+		Summary  string    `json:"summary"`
+		Severity int       `json:"severity"`
+		Firing   bool      `json:"firing"`
+		Count    int       `json:"count"`
+		FirstAt  time.Time `json:"first_at"`
+		LastAt   time.Time `json:"last_at"`
+	} `json:"grouped"`
+	Escalations []struct {
 		No     int    `json:"no"`
 		Role   string `json:"role"`
 		State  string `json:"state"`
@@ -44,7 +54,11 @@ func (c *cli) showIncident(ctx context.Context, key string, r reader, asJSON boo
 	if asJSON {
 		return c.printJSON(raw)
 	}
-	for i, part := range []table{in.head(r), in.escalations(), in.timeline(r)} {
+	parts := []table{in.head(r), in.escalations(), in.timeline(r)}
+	if len(in.Grouped) > 0 {
+		parts = slices.Insert(parts, 1, in.grouped(r))
+	}
+	for i, part := range parts {
 		if i > 0 {
 			fmt.Fprintln(c.stdout)
 		}
@@ -60,6 +74,9 @@ func (in incident) head(r reader) (t table) {
 	t.add("", "service", orDash(in.Service))
 	t.add("", "manager", orDash(in.Manager))
 	t.add("", "alerts", fmt.Sprint(in.Alerts))
+	if in.Returns > 0 {
+		t.add("", "came back", fmt.Sprintf("%d times", in.Returns))
+	}
 	for _, moment := range []struct {
 		name string
 		at   time.Time
@@ -67,6 +84,19 @@ func (in incident) head(r reader) (t table) {
 		if !moment.at.IsZero() {
 			t.add("", moment.name, r.show(moment.at))
 		}
+	}
+	return t
+}
+
+// grouped lists the alerts of an incident that groups them.
+func (in incident) grouped(r reader) (t table) {
+	t.add(bold, "ALERT", "SEVERITY", "STATE", "COUNT", "FIRST", "LAST")
+	for _, a := range in.Grouped {
+		paint, state := colour(""), "over"
+		if a.Firing {
+			paint, state = yellow, "firing"
+		}
+		t.add(paint, oneLine(a.Summary), fmt.Sprint(a.Severity), state, fmt.Sprint(a.Count), r.show(a.FirstAt), r.show(a.LastAt))
 	}
 	return t
 }

@@ -227,7 +227,7 @@ func startAlertmanager(ctx context.Context, t *testing.T, file string, receivers
 		t.Fatal(err)
 	}
 	a.url = "http://" + address
-	runs(ctx, t, dir, exec.CommandContext(ctx, file, "--config.file="+fill(t, dir, "alertmanager.yml", values), "--storage.path="+dir,
+	runs(t, dir, exec.CommandContext(ctx, file, "--config.file="+fill(t, dir, "alertmanager.yml", values), "--storage.path="+dir,
 		"--web.listen-address="+address, "--cluster.listen-address=", "--log.level=debug"))
 	if !eventually(func() bool {
 		res, err := a.client.Get(a.url + "/-/ready")
@@ -243,7 +243,7 @@ func startAlertmanager(ctx context.Context, t *testing.T, file string, receivers
 }
 
 // runs starts a sender, ends it with the test, and shows the end of what it wrote if the test failed.
-func runs(ctx context.Context, t *testing.T, dir string, cmd *exec.Cmd) {
+func runs(t *testing.T, dir string, cmd *exec.Cmd) {
 	t.Helper()
 	log, err := os.Create(filepath.Join(dir, "sender.log"))
 	if err != nil {

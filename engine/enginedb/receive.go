@@ -196,6 +196,29 @@ func (s Store) Join(ctx context.Context, m Grouped, now time.Time) (g engine.Gro
 	return g, fresh, nil
 }
 
+// Part is an alert of an incident that groups them, as it stands.
+type Part struct {
+	DedupKey string
+	Summary  string
+	Severity engine.Severity
+	Firing   bool
+	Count    int
+	FirstAt  time.Time
+	LastAt   time.Time
+}
+
+// GroupedIn lists the alerts of an incident that groups them: those that are not over first, and of each the
+// last ones first, at most limit.
+func (s Store) GroupedIn(ctx context.Context, incident int64, limit int) ([]Part, error) {
+	rows, _ := s.db.Query(ctx, `select dedup_key, summary, severity, firing, n, first_at, last_at from grouped where incident = $1
+		order by firing desc, last_at desc, dedup_key limit $2`, incident, limit)
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Part])
+	if err != nil {
+		return nil, fmt.Errorf("listing the alerts of incident %d: %w", incident, err)
+	}
+	return found, nil
+}
+
 // Number is what a new incident is called, inside and outside.
 type Number struct {
 	ID  int64
