@@ -280,10 +280,10 @@ func TestDetailsOfAnAlertOfOpsgenie(t *testing.T) {
 	d := newDesk(nil)
 	message := strings.Repeat("long ", 200)
 	d.genie("POST", "/v2/alerts", `{"message": "`+message+`", "description": "What\nhappened", "details": {"Runbook": "https://wiki.example/disk", "free": "3GB"},
-		"entity": "db1", "source": "zabbix", "tags": ["a", "b"], "actions": ["Restart", "Ping"], "visibleTo": [{"type": "team", "name": "net"}]}`)
+		"entity": "db1", "source": "zabbix", "tags": ["a", "b"], "actions": ["Restart", "Ping"], "visibleTo": [{"type": "team", "name": "net"}], "note": "seen\nbefore"}`)
 	a := d.got[0]
 	want := "What\nhappened\n\nRunbook: https://wiki.example/disk\nfree: 3GB\n\n" + strings.TrimSpace(message) +
-		"\nEntity: db1\nSource: zabbix\nTags: a, b\nActions: Restart, Ping\nVisible to: team net"
+		"\nEntity: db1\nSource: zabbix\nNote: seen before\nTags: a, b\nActions: Restart, Ping\nVisible to: team net"
 	if a.Details != want {
 		t.Errorf("got\n%s\nwant\n%s", a.Details, want)
 	}

@@ -331,6 +331,7 @@ func (q *opsgenieWrite) beside() (lines []string) {
 	line("Entity", q.text("entity"))
 	line("Source", q.text("source"))
 	line("User", q.text("user"))
+	line("Note", q.text("note"))
 	line("Tags", strings.Join(opsgenieTexts(q.fields["tags"]), ", "))
 	line("Actions", strings.Join(opsgenieTexts(q.fields["actions"]), ", "))
 	line("Responders", whom(q.responders()))

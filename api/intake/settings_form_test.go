@@ -74,7 +74,7 @@ func TestSettingsAreLimited(t *testing.T) {
 // Settings that a newer version saved are used as far as they are understood.
 func TestSettingsThatAreNotUnderstood(t *testing.T) {
 	s, err := readJiraSettings(json.RawMessage(`{"severity_field":"labels","from_the_future":1,"services":{"X":"x","Y":7}}`))
-	if err == nil || s.severityField != "labels" || s.services["x"] != "x" || len(s.services) != 1 || s.serviceField != "components" || !s.ackCreated {
+	if err == nil || s.severityField != "labels" || s.services["x"] != "x" || len(s.services) != 1 || s.serviceField != "components" || s.ackCreated {
 		t.Errorf("%v %+v", err, s)
 	}
 }

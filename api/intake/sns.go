@@ -135,7 +135,7 @@ type snsSettings struct {
 	insufficientData engine.Action
 }
 
-var topicARN = regexp.MustCompile(`^arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,30}:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$`)
+var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$`)
 
 func checkSNS(settings json.RawMessage) error {
 	_, err := readSNSSettings(settings)

@@ -18,10 +18,10 @@ import (
 
 // What is kept of an alert. What is longer is cut, and stands whole in its Raw as far as that goes.
 const (
-	maxSummary = 500       // runes
-	maxDetails = 64 << 10  // bytes
-	maxRaw     = 256 << 10 // bytes
-	maxDedup   = 512       // bytes: more is hashed, an index entry has room for 2.7 kB
+	maxSummary = 500      // runes
+	maxDetails = 64 << 10 // bytes
+	maxRaw     = maxBody  // bytes
+	maxDedup   = 512      // bytes: more is hashed, an index entry has room for 2.7 kB
 	maxLinks   = 20
 	maxHref    = 2000 // bytes
 	maxDepth   = 32   // of brackets within brackets

@@ -318,9 +318,12 @@ func TestASourceAcknowledgesOnlyForAPerson(t *testing.T) {
 	if err != nil || r.Outcome != pager.Noted || h.incident("HOT-1").Status != engine.New {
 		t.Errorf("a machine's acknowledgement did %+v, %v", r, err)
 	}
-	ack.By = "ann"
+	ack.By, ack.Note = "ann", "on it"
 	if r, err := h.Receive(t.Context(), ack); err != nil || r.Outcome != pager.Answered || h.incident("HOT-1").Manager != "ann" {
 		t.Errorf("Ann's acknowledgement in the sender's system did %+v, %v", r, err)
+	}
+	if said := ask[int](h, `select count(*) from timeline where text = 'ann: on it'`); said != 1 {
+		t.Errorf("what Ann said stands %d times in the timeline", said)
 	}
 }
 

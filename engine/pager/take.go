@@ -162,7 +162,10 @@ func (r *reception) join(d *draft, in *arrival) error {
 		ev.Firing = g.Firing
 		return r.step(d, ev)
 	case engine.Acknowledge, engine.Snooze:
-		return r.answeredAtSource(d, in, by, known)
+		if err := r.answeredAtSource(d, in, by, known); err != nil || a.Note == "" {
+			return err
+		}
+		return r.step(d, engine.Told{By: who, Text: who + ": " + a.Note})
 	case engine.Unacknowledge:
 		in.result.Outcome = Amended
 		return r.step(d, engine.Released{By: who, Why: a.Note})

@@ -3,6 +3,7 @@ package rosterdb
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,14 +11,23 @@ import (
 )
 
 // Called finds whom other systems mean by a name: the person with that handle, else the only one with that
-// name, else the one whose handle stands before the @ of a mail address. Who is not found, or could be
-// several, is not in the map.
+// name, else the one whose handle stands before the @ of a mail address. Of "Ann Example (ann)", as Zabbix
+// writes, it is who stands in the brackets, else before them. Who is not found, or could be several, is not in
+// the map.
 func (s Store) Called(ctx context.Context, names []string) (map[string]rosters.PersonID, error) {
-	rows, _ := s.db.Query(ctx, `select n.name, p.id, case when p.id = lower(n.name) then 1 when lower(p.name) = lower(n.name) then 2 else 3 end
-		from unnest($1::text[]) n (name)
-		join person p on p.id = lower(n.name) or lower(p.name) = lower(n.name) or strpos(n.name, '@') > 1 and p.id = split_part(lower(n.name), '@', 1)
-		where n.name <> ''
-		order by 1, 3, 2`, names)
+	var whole, spelled []string
+	var later []int // behind what was tried before
+	for _, name := range names {
+		for i, part := range spellings(name) {
+			whole, spelled, later = append(whole, name), append(spelled, part), append(later, 3*i)
+		}
+	}
+	rows, _ := s.db.Query(ctx, `select n.name, p.id, n.later + case when p.id = lower(n.spelled) then 1 when lower(p.name) = lower(n.spelled) then 2 else 3 end
+		from unnest($1::text[], $2::text[], $3::int[]) n (name, spelled, later)
+		join person p on p.id = lower(n.spelled) or lower(p.name) = lower(n.spelled)
+			or strpos(n.spelled, '@') > 1 and p.id = split_part(lower(n.spelled), '@', 1)
+		where n.spelled <> ''
+		order by 1, 3, 2`, whole, spelled, later)
 	found, best, twice := map[string]rosters.PersonID{}, map[string]int{}, map[string]bool{}
 	var name string
 	var id rosters.PersonID
@@ -38,6 +48,15 @@ func (s Store) Called(ctx context.Context, names []string) (map[string]rosters.P
 		delete(found, name)
 	}
 	return found, nil
+}
+
+// spellings are what a name may mean, the likeliest first: itself, and of "Ann Example (ann)" its parts.
+func spellings(name string) []string {
+	before, alias, ok := strings.Cut(strings.TrimSuffix(name, ")"), "(")
+	if !ok || !strings.HasSuffix(name, ")") {
+		return []string{name}
+	}
+	return []string{name, strings.TrimSpace(alias), strings.TrimSpace(before)}
 }
 
 // HasRoster reports whether there is a roster of that slug.
