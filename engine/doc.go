@@ -133,6 +133,7 @@
 //   - Whoever was paged on the level and is not on it any more keeps an open page, whose plan goes on where
 //     it was; so do the pages of earlier levels.
 //   - Working hours and the rest between two rounds are not put off: what they waited for has come.
+//   - Heartbeats are told of shorter gaps, too, and apart from incidents: see Heartbeat.
 //
 // Teams: a team that is being paged in the same role already is not paged twice. Once it acknowledged, it
 // can be paged in again, for more of them.

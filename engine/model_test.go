@@ -110,10 +110,11 @@ func smallWorlds() []small {
 	}, {
 		name: "what closes by itself", policy: "ann wait=5m", severities: []Severity{1}, news: []AttemptState{Failed}, expiry: 4 * minute,
 		onCall: answers{"imoc": {{}}}, plans: plans{"ann": {"push@0s"}},
-		starts: []wait{{}, {delay: 3 * minute}}, returns: []time.Duration{0}, closes: 12 * minute,
+		starts: []wait{{}, {delay: 3 * minute}}, returns: []time.Duration{0, 7 * minute}, closes: 12 * minute, senders: true,
+		brief: true,
 	}, {
 		name: "what senders ask for", policy: "ann wait=5m | second wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, expiry: 4 * minute,
-		onCall: answers{"second": {{"bob"}, {}}, "imoc": {{}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
+		onCall: answers{"second": {{"bob"}, {}}, "imoc": {{}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s voice@2m"}},
 		senders: true, snoozes: []time.Duration{minute, time.Hour},
 	}, {
 		name: "two escalations and every receipt", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1, 2}, expiry: 2 * minute,

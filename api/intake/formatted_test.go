@@ -153,8 +153,8 @@ func TestOnCallAnswers(t *testing.T) {
 				t.Errorf("%s, key %s: %d %s", name, key, w.Code, w.Body)
 			}
 		}
-		late := newDesk(func(context.Context, engine.Alert) error { return errors.New("no") })
 		for key, want := range map[string]string{"key-of-shop": "could not store", "no database": "cannot do this just now"} {
+			late := newDesk(func(context.Context, engine.Alert) error { return errors.New("no") })
 			if key == "no database" {
 				late.h.keys = fakeKeys{fail: errors.New(key)}
 			}

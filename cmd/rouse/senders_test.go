@@ -98,6 +98,7 @@ func (h *house) opens(ctx context.Context, service string, n, severity int, summ
 	if len(all) != n || inc.Severity != severity || !strings.Contains(inc.Summary, summary) || inc.Service != service || inc.Status != "new" {
 		h.t.Errorf("%s: instead of incident %d of severity %d about %q there is %+v", service, n, severity, summary, all)
 	}
+	h.secret(inc.Summary, "a summary")
 	who.isTexted(inc.Key)
 	return inc
 }
@@ -110,14 +111,24 @@ func (h *house) ends(ctx context.Context, service string, n int) {
 	})
 }
 
+// remembers waits until the timeline of an incident says these things.
+func (h *house) remembers(key string, words ...string) {
+	h.t.Helper()
+	for _, w := range words {
+		h.becomes(key, fmt.Sprintf("one whose timeline says %q", w), func(inc told) bool {
+			return slices.ContainsFunc(inc.Timeline, func(l line) bool { return strings.Contains(l.Text, w) })
+		})
+	}
+}
+
 // has says what became of a service's incidents.
 func (h *house) has(service string) string {
 	h.t.Helper()
 	var words []string
 	for _, inc := range h.of(service) {
-		words = append(words, fmt.Sprintf("%s SEV%d %s (%d alerts)", inc.Key, inc.Severity, inc.Status, inc.Alerts))
+		words = append(words, fmt.Sprintf("%s SEV%d %s, told of %d×", inc.Key, inc.Severity, inc.Status, inc.Alerts))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(words, "; ")
 }
 
 // wire is the address that a sender knows. What comes is handed on to a house as it is, and so is the answer; it

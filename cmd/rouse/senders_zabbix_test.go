@@ -181,6 +181,7 @@ func (z *zabbix) viaOpsgenie(h *house) {
 	h.isNobodys(inc.Key)
 	z.notifies(script, zabbixEvent{id: "4711", subject: "Updated problem", message: "on it", value: "1", update: "1", action: "acknowledged", user: who.name + " (" + who.handle + ")"})
 	h.isManagedBy(inc.Key, who)
+	h.remembers(inc.Key, "on it")
 	z.notifies(script, zabbixRecovery)
 	h.ends(z.ctx, service, 1)
 	if err := script(zabbixRecovery); err == nil || !strings.Contains(err.Error(), "There is no open alert") {
