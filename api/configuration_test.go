@@ -145,7 +145,7 @@ const house = `{
 func TestAConfigurationGoesRoundTrip(t *testing.T) {
 	d := newEmptyDesk(t)
 	empty := d.must(200, "GET", theConfiguration, "")
-	if want := `{"people":[],"policies":[],"rosters":[],"services":[],"teams":[]}`; strings.TrimSpace(empty.body) != want {
+	if want := `{"people":[],"policies":[],"rosters":[],"rules":[],"services":[],"severities":[],"teams":[]}`; strings.TrimSpace(empty.body) != want {
 		t.Errorf("an empty house is %s", empty.body)
 	}
 	made := d.must(200, "PUT", theConfiguration, house, "If-Match: "+empty.header.Get("ETag"))
@@ -293,7 +293,7 @@ func TestAllThatIsWrongWithAConfigurationIsTold(t *testing.T) {
 	const rotation = `{"id": "x", "zone": "UTC", "start": "2026-01-05T09:00:00", "rule": "FREQ=DAILY", "participants": ["ann"]}`
 	for _, c := range []struct{ what, document, want string }{
 		{"form", `{"people": [{"handle": "ann", "phone": "1"}, {"handle": "Bob"}], "rosters": [{"slug": "a", "rotations": [` + rotation + `, {"id": "y", "zone": 7, "rule": "FREQ=DAILY", "participants": []}]}], "keys": []}`,
-			`422 /problems/validation "/keys is not a field here; there is people, policies, rosters, services, teams, and 4 more." [/keys is not a field here; there is people, policies, rosters, services, teams] ` +
+			`422 /problems/validation "/keys is not a field here; there is people, policies, rosters, rules, services, severities, teams, and 4 more." [/keys is not a field here; there is people, policies, rosters, rules, services, severities, teams] ` +
 				`[/people/0/phone is not a field here; there is contacts, handle, language, name, zone] [/people/1/handle (Bob) must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen] ` +
 				`[/rosters/0/rotations/1/zone must be a text, not a number] [/rosters/0/rotations/1/start is missing]`},
 		{"values", `{"people": [{"handle": "ann", "zone": "Mars/Olympus"}, {"handle": "bob"}, {"handle": "carla"}, {"handle": "bob"}, {"name": "nobody"}],

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -144,4 +146,45 @@ func TestAGroupedIncidentListsItsAlerts(t *testing.T) {
 	if first["dedup_key"] != "db2" || first["firing"] != true || second["summary"] != "disk full on db1" || second["firing"] != false || second["count"] != 1.0 {
 		t.Errorf("got %v", list)
 	}
+}
+
+func TestRulesAndWordsArePartOfTheConfiguration(t *testing.T) {
+	d := newDesk(t)
+	d.must(201, "POST", "/v1/teams", `{"slug": "dba", "members": [{"person": "ann", "role": "owner"}]}`)
+	d.must(201, "POST", "/v1/services", `{"slug": "database", "team": "dba"}`)
+	d.must(200, "PUT", "/v1/rules", `{"items": [{"id": "databases", "when": "labels.tier == \"db\"", "service": "database"}]}`)
+	d.must(200, "PUT", "/v1/teams/dba/rules", `{"items": [{"id": "night", "when": "now.clock(\"UTC\") < \"06:00\"", "severity": 3}]}`)
+	d.must(200, "PUT", "/v1/severities", `{"items": [{"source": "zabbix", "word": "Disaster", "severity": 1}, {"word": "P5", "severity": 0}]}`)
+	before := d.must(200, "GET", "/v1/configuration", "").value(t)
+	rules, words := before["rules"].([]any), before["severities"].([]any)
+	if len(rules) != 2 || rules[1].(map[string]any)["team"] != "dba" || len(words) != 2 {
+		t.Fatalf("the document has %v, %v", rules, words)
+	}
+	if changes := d.must(200, "PUT", "/v1/configuration?dry_run=true", d.text(before)).value(t)["result"].(map[string]any)["changes"].([]any); len(changes) != 0 {
+		t.Errorf("what was read changes %v", changes)
+	}
+	before["rules"], before["severities"] = rules[:1], []any{map[string]any{"word": "P-5", "severity": 3}}
+	changes := d.must(200, "PUT", "/v1/configuration", d.text(before)).value(t)["changes"].([]any)
+	var got []string
+	for _, c := range changes {
+		c := c.(map[string]any)
+		got = append(got, fmt.Sprint(c["action"], " ", c["kind"], " ", c["id"]))
+	}
+	if want := "[change word p5 delete word zabbix disaster delete rules dba]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
+	}
+	before["rules"] = []any{map[string]any{"items": []any{map[string]any{"id": "x", "when": "nonsense", "service": "nowhere"}}}}
+	if got := d.must(422, "PUT", "/v1/configuration", d.text(before)).said(); !strings.Contains(got, "/rules/0/items/0/when") || !strings.Contains(got, "/rules/0/items/0/service") {
+		t.Error(got)
+	}
+}
+
+// text is a value as JSON.
+func (d *desk) text(v any) string {
+	d.t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(b)
 }

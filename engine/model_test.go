@@ -117,6 +117,10 @@ func smallWorlds() []small {
 		onCall: answers{"second": {{"bob"}, {}}, "imoc": {{}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s voice@2m"}},
 		senders: true, snoozes: []time.Duration{minute, time.Hour},
 	}, {
+		name: "a team, and what comes back", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1}, expiry: 2 * minute, news: []AttemptState{Failed},
+		onCall: answers{"dba": {{"bob"}, {"ann"}}, "imoc": {{}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
+		returns: []time.Duration{0}, senders: true, snoozes: []time.Duration{5 * minute},
+	}, {
 		name: "two escalations and every receipt", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1, 2}, expiry: 2 * minute,
 		onCall: answers{"dba": {{"bob"}, {"ann"}}, "imoc": {{}}},
 		plans:  plans{"ann": {"push@0s"}, "bob": {"push@0s"}},

@@ -44,9 +44,9 @@ type configuration struct {
 
 // readConfiguration reads it in order: the database's own may be that of a language.
 func (h handlers) readConfiguration(ctx context.Context, at time.Time) (configuration, error) {
-	c := configuration{Configuration: Configuration{Teams: []Team{}, People: []Person{}, Rosters: []Roster{}, Policies: []Policy{}, Services: []Service{}},
+	c := configuration{Configuration: Configuration{Teams: []Team{}, People: []Person{}, Rosters: []Roster{}, Policies: []Policy{}, Services: []Service{}, Rules: []RuleList{}, Severities: []Word{}},
 		versions: map[string]int{}, at: at, duties: map[rosters.RosterID]rosterdb.Roster{}}
-	for _, read := range []func(context.Context, *configuration) error{h.readTeams, h.readPeople, h.readRosters, h.readPolicies, h.readServices} {
+	for _, read := range []func(context.Context, *configuration) error{h.readTeams, h.readPeople, h.readRosters, h.readPolicies, h.readServices, h.readRules, h.readWords} {
 		if err := read(ctx, &c); err != nil {
 			return c, err
 		}

@@ -154,7 +154,7 @@ func (s *section[T]) change(d *draft, todo step, is, was T, exists bool) {
 }
 
 // sectionOf is what the things of a kind stand in.
-var sectionOf = map[string]string{"team": "teams", "person": "people", "roster": "rosters", "policy": "policies", "service": "services"}
+var sectionOf = map[string]string{"team": "teams", "person": "people", "roster": "rosters", "policy": "policies", "service": "services", "rules": "rules", "word": "severities"}
 
 // refer refuses a name of something that there will not be.
 func (d *draft) refer(from, kind, name string, path []any) {

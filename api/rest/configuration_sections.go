@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"rouse/engine"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -38,6 +39,18 @@ func (h handlers) sections(sent Configuration, stored configuration) []anySectio
 			whole: func(s Service) Service { return configuredService(wholeService(s), rosters.TeamID(s.Team)) },
 			valid: func(s Service) error { return validService(wholeService(s)) },
 			names: serviceNames, write: h.writeService, remove: h.removeService},
+		&section[RuleList]{kind: "rules", list: "rules", key: "team", sent: sent.Rules, stored: stored.Rules, versions: stored.versions,
+			name: func(l RuleList) string { return orElse(string(l.Team), allAlerts) },
+			whole: func(l RuleList) RuleList {
+				return RuleList{Team: l.Team, Items: mapped(mapped(l.Items, l.rule), ruleOut)}
+			},
+			valid: validRules, names: ruleNames, write: h.writeRules, remove: h.removeRules},
+		&section[Word]{kind: "word", list: "severities", key: "word", sent: sent.Severities, stored: stored.Severities, versions: stored.versions,
+			name: wordName,
+			whole: func(w Word) Word {
+				return Word{Source: engine.FoldWord(w.Source), Word: engine.FoldWord(w.Word), Severity: w.Severity}
+			},
+			valid: validWord, names: func(Word, refer) {}, write: h.writeWord, remove: h.removeWord},
 	}
 }
 

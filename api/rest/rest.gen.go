@@ -59,11 +59,17 @@ type Changed struct {
 // document is the whole: what may be missing is then as it says there, and what names no team belongs to none.
 // All rosters together have 10,000 rotations at most.
 type Configuration struct {
-	People   []Person  `json:"people,omitzero"`
-	Policies []Policy  `json:"policies,omitzero"`
-	Rosters  []Roster  `json:"rosters,omitzero"`
-	Services []Service `json:"services,omitzero"`
-	Teams    []Team    `json:"teams,omitzero"`
+	People   []Person `json:"people,omitzero"`
+	Policies []Policy `json:"policies,omitzero"`
+	Rosters  []Roster `json:"rosters,omitzero"`
+
+	// Rules The routing rules for all alerts, and those of teams.
+	Rules    []RuleList `json:"rules,omitzero"`
+	Services []Service  `json:"services,omitzero"`
+
+	// Severities What senders' words for severities mean.
+	Severities []Word `json:"severities,omitzero"`
+	Teams      []Team `json:"teams,omitzero"`
 }
 
 // Contact defines model for Contact.
@@ -1252,6 +1258,14 @@ type Rule struct {
 	//
 	// Example: labels.cluster == "prod" && now.weekday("Europe/Berlin") in ["sat", "sun"]
 	When string `json:"when"`
+}
+
+// RuleList defines model for RuleList.
+type RuleList struct {
+	Items []Rule `json:"items"`
+
+	// Team Whose rules these are; for all alerts, if it is missing.
+	Team TeamName `json:"team,omitempty,omitzero"`
 }
 
 // Rules defines model for Rules.

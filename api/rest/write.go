@@ -198,7 +198,7 @@ const patience = 10 * time.Second
 
 // beside are the parts of routes to what is no part of the configuration: shifts are taken and swapped while
 // that is being changed as a whole.
-var beside = []string{"}/overrides", "}/swaps", "}/feeds", "}/keys", "}/heartbeats", "}/maintenance", "/rules", "/severities"}
+var beside = []string{"}/overrides", "}/swaps", "}/feeds", "}/keys", "}/heartbeats", "}/maintenance"}
 
 func isBeside(path string) bool {
 	return slices.ContainsFunc(beside, func(part string) bool { return strings.Contains(path, part) })

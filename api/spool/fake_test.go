@@ -176,7 +176,7 @@ type node struct {
 func newNode(t testing.TB, change ...func(*Config)) *node {
 	t.Helper()
 	n := &node{t: t, db: &database{}, log: &journal{}, waits: 2 * time.Second}
-	c := Config{Dir: t.TempDir(), Limit: DefaultLimit, Next: n.db, Patience: 50 * time.Millisecond, Probe: time.Millisecond,
+	c := Config{Dir: t.TempDir(), Limit: DefaultLimit, Next: n.db, Patience: 200 * time.Millisecond, Probe: time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(n.log, nil))}
 	for _, f := range change {
 		f(&c)
@@ -249,7 +249,7 @@ func (n *node) refuses(a engine.Alert, because error) {
 	if !errors.Is(err, because) || got != (pager.Received{}) {
 		n.t.Fatalf("%s: got %+v, %v; want %v", a.Summary, got, err, because)
 	}
-	if took := time.Since(began); took > n.waits+100*time.Millisecond {
+	if took := time.Since(began); took > n.waits+500*time.Millisecond {
 		n.t.Errorf("the sender waited %s for its refusal", took)
 	}
 }

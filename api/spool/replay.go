@@ -62,11 +62,12 @@ type replay struct {
 	bytes   int64   // in it
 	running int
 	results chan result
-	stored  int       // so far
-	probe   time.Time // while the database is away: when it is asked again
-	probes  int       // made so far
-	rest    time.Time // when those that come may be held back again
-	closeBy time.Time // while they are: until when, at the most
+	stored  int           // so far
+	probe   time.Time     // while the database is away: when it is asked again
+	probes  int           // made so far
+	rest    time.Time     // when those that come may be held back again
+	restFor time.Duration // how long the last rest was; longer each time, as the database is slow
+	closeBy time.Time     // while they are: until when, at the most
 	reader  *os.File
 	of      *segment // what reader reads
 }
@@ -197,11 +198,14 @@ func (r *replay) face(now time.Time) {
 		// Nobody was told that what is being written is kept, so that nothing is overtaken.
 		s.turn(direct)
 	case s.phase == catching && s.waiting+s.under <= fewLeft && !now.Before(r.rest):
-		r.closeBy = now.Add(maxHold)
+		r.closeBy = now.Add(holdClosing)
 		s.turn(closing)
 	case s.phase == closing && !now.Before(r.closeBy):
-		r.rest = now.Add(maxHold)
+		r.restFor = min(max(2*r.restFor, holdClosing), maxPause)
+		r.rest = now.Add(r.restFor)
 		s.turn(catching)
+	case s.phase == direct:
+		r.restFor = 0
 	}
 }
 
@@ -246,12 +250,11 @@ func (r *replay) ready(now time.Time, early bool) (ready []*item) {
 		if it.done {
 			continue
 		}
-		free := !it.running && (early || !now.Before(it.notBefore))
+		behindOther := slices.ContainsFunc(it.names, func(name string) bool { return taken[name] })
 		for _, name := range it.names {
-			free = free && !taken[name]
 			taken[name] = true
 		}
-		if free {
+		if !behindOther && !it.running && (early || !now.Before(it.notBefore)) {
 			ready = append(ready, it)
 		}
 	}
@@ -409,32 +412,26 @@ func (r *replay) loadOne() bool {
 	size, count := g.size, g.count
 	s.mu.Unlock()
 
-	from := g.off
 	text, at := r.read(g, size)
 	it := &item{seg: g, size: int64(len(text))}
 	readable := text != nil && json.Unmarshal(text, &it.record) == nil
-	if readable {
-		it.names = namesOf(it.Alert)
-	}
-	var lost *item
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if at > g.off || text != nil && !readable {
+		lost := s.damage(g, g.off, at)
+		s.add(1, lost.Received)
+		r.push(lost)
+	}
 	g.off = at
 	if text != nil {
 		g.off += recordHead + int64(len(text))
 		g.read++
 	}
-	if at > from || text != nil && !readable {
-		lost = s.damage(g, from, at)
-	}
-	if lost != nil {
-		s.add(1, lost.Received)
-		r.push(lost)
-	}
-	switch {
-	case readable:
+	if readable {
+		it.names = namesOf(it.Alert)
 		r.push(it)
-	case text != nil:
+	} else if text != nil {
 		s.waiting--
 	}
 	if missing := count - g.read; g.off >= size && missing > 0 { // there is word of them
@@ -473,8 +470,10 @@ func namesOf(a engine.Alert) (names []string) {
 	if a.DedupKey != "" {
 		names = append(names, "dedup "+a.DedupKey)
 	}
-	if a.Key != "" {
-		names = append(names, "key "+string(a.Key))
+	for _, key := range []engine.Key{a.Key, a.Incident} {
+		if key != "" {
+			names = append(names, "key "+string(key))
+		}
 	}
 	return names
 }

@@ -81,9 +81,12 @@ type Config struct {
 // DefaultLimit is what a spool holds unless somebody says otherwise, in bytes.
 const DefaultLimit = 100 << 20
 
-// maxHold is how long an alert is held back, so that the replay may catch up, before it is appended
-// nevertheless.
-const maxHold = 250 * time.Millisecond
+// How long an alert is held back so that the replay may catch up, before it is appended nevertheless: a
+// request may bring many of them, one after the other.
+const (
+	holdCatching = 100 * time.Millisecond
+	holdClosing  = 250 * time.Millisecond
+)
 
 // Errors that callers tell apart.
 var (
@@ -206,12 +209,13 @@ func (s *Spool) straight(ctx context.Context) bool {
 		case away:
 			return false
 		}
-		if hold == nil {
-			hold = time.After(maxHold)
-		}
 		var tickets <-chan struct{}
+		limit := holdClosing
 		if now == catching {
-			tickets = s.tickets
+			tickets, limit = s.tickets, holdCatching
+		}
+		if hold == nil {
+			hold = time.After(limit)
 		}
 		select {
 		case <-turned:

@@ -121,7 +121,7 @@ func TestMistakesInAFileAreToldWithTheirLines(t *testing.T) {
 	for _, c := range []struct{ what, text, want string }{
 		{"nothing", "", "standard input:1: is empty; `rouse export` writes what there is"},
 		{"nothing but a remark", "# later\n", "standard input:1: is empty; `rouse export` writes what there is"},
-		{"a list", "- people\n", "standard input:1: must have sections: teams, people, rosters, policies, services"},
+		{"a list", "- people\n", "standard input:1: must have sections: teams, people, rosters, policies, services, rules, severities"},
 		{"no YAML", "people: [\n", "standard input:1: is not YAML: did not find expected node content"},
 		{"tabs", "people:\n\t- handle: ann\n", "standard input:2: is not YAML: found character that cannot start any token"},
 		{"two documents", "people: []\n---\npeople: []\n", "standard input:2: begins a second document; put it into a file of its own, and name both with -f"},
@@ -154,7 +154,7 @@ colours: []
   standard input:14: rosters/0/rotations/0/participants must be a list
   standard input:15: rosters/0/rotations/1/rank must be a whole number, not "12345678901234567890"
   standard input:15: rosters/0/rotations/1 has a field whose name is no text
-  standard input:16: colours is not a field here; there is teams, people, rosters, policies, services`},
+  standard input:16: colours is not a field here; there is teams, people, rosters, policies, services, rules, severities`},
 	} {
 		_, err := readConfiguration([]string{"-"}, strings.NewReader(c.text))
 		if err == nil || err.Error() != c.want {

@@ -11,7 +11,7 @@ import (
 )
 
 // configurationHead stands above what is exported. There is no date in it: what did not change is the same file.
-const configurationHead = `# The configuration of %s: teams, people, rosters, policies and services.
+const configurationHead = `# The configuration of %s: teams, people, rosters, policies, services, rules and severities.
 # Phone numbers and push topics stand in it: keep it where only those see it who may.
 #
 #   rouse plan -f rouse.yaml      what a change of this file would do; nothing is saved

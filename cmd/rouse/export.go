@@ -26,7 +26,7 @@ func (c *cli) exportCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Write teams, people, rosters, policies and services as one file",
+		Short: "Write teams, people, rosters, policies, services and rules as one file",
 		Long: `Export writes the whole configuration to standard output, in an order that keeps the differences between
 two exports small. Changed in an editor it goes back by rouse plan and rouse apply.
 

@@ -45,8 +45,10 @@ type receiver struct {
 
 // tellOfAlertmanager: alerts open incidents in every dialect, page, are joined by their like and end; whatever
 // happens on the way, each trouble is one incident.
-func tellOfAlertmanager(ctx context.Context, t *testing.T) {
+func tellOfAlertmanager(t *testing.T) {
+	story(t)
 	file := alertmanagerFile(t)
+	ctx := limit(t)
 	h := newHouse(t, wish{})
 	receivers := []*receiver{
 		{name: "webhook-bearer", about: "webhook with a bearer token", every: true, title: "%s"},

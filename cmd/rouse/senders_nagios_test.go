@@ -17,7 +17,8 @@ import (
 var nagios4 = []string{"nagios4", "/usr/sbin/nagios4", "nagios", "/usr/sbin/nagios", "/usr/local/nagios/bin/nagios"}
 
 // tellOfNagios: a service and a host of Nagios' own go wrong and right again; its notifications are `rouse send`.
-func tellOfNagios(ctx context.Context, t *testing.T) {
+func tellOfNagios(t *testing.T) {
+	story(t)
 	var file string
 	for _, name := range nagios4 {
 		if found, err := exec.LookPath(name); err == nil && file == "" {
@@ -28,6 +29,7 @@ func tellOfNagios(ctx context.Context, t *testing.T) {
 		t.Skip("there is no Nagios: apt-get install --no-install-recommends nagios4-core")
 	}
 	const service = "nagios"
+	ctx := limit(t)
 	h := newHouse(t, wish{})
 	who, w := h.watched(service), h.wire()
 	_, key := h.key("/v1/services/"+service+"/keys", object{"name": "nagios"})

@@ -61,7 +61,9 @@ func sends(ctx context.Context, t *testing.T, method, url string, body []byte, h
 
 // tellOfUptimeKuma sends what Kuma's notifications Webhook and PagerDuty send (server/notification-providers of
 // github.com/louislam/uptime-kuma). Kuma itself never sends again.
-func tellOfUptimeKuma(ctx context.Context, t *testing.T) {
+func tellOfUptimeKuma(t *testing.T) {
+	story(t)
+	ctx := limit(t)
 	h := newHouse(t, wish{})
 	down, up, test := captured(t, "kuma-down.json"), captured(t, "kuma-up.json"), captured(t, "kuma-test.json")
 	const summary = "Shop is down: connect ECONNREFUSED 192.0.2.9:443"
@@ -133,7 +135,9 @@ func tellOfUptimeKuma(ctx context.Context, t *testing.T) {
 
 // tellOfGrafana sends what Grafana's contact point Webhook sends (receivers/webhook of github.com/grafana/alerting).
 // What fails comes again when the group is flushed next.
-func tellOfGrafana(ctx context.Context, t *testing.T) {
+func tellOfGrafana(t *testing.T) {
+	story(t)
+	ctx := limit(t)
 	const secret = "grafana-signs-with-this"
 	h := newHouse(t, wish{environ: []string{"ROUSE_SECRET_KEY=" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))}})
 	h.secret(secret, "what Grafana signs with")

@@ -14,7 +14,9 @@ import (
 // tellOfZabbix follows Zabbix' media types PagerDuty and Opsgenie (templates/media of github.com/zabbix/zabbix),
 // whose scripts run in Zabbix alone: what they send, what they want to be answered, and how often Zabbix runs one
 // that fails.
-func tellOfZabbix(ctx context.Context, t *testing.T) {
+func tellOfZabbix(t *testing.T) {
+	story(t)
+	ctx := limit(t)
 	h := newHouse(t, wish{})
 	z := &zabbix{ctx: ctx, t: t, client: http.Client{Timeout: soon}}
 	z.viaPagerDuty(h)

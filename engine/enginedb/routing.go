@@ -323,3 +323,27 @@ type Arrived struct {
 	At       time.Time
 	Incident engine.Key // "": none
 }
+
+// SetWord says what a word of a source means, both folded; a source of "" is every source.
+func (s Store) SetWord(ctx context.Context, source, word string, m engine.Meaning) error {
+	return s.changeWord(ctx, `insert into word (source, word, meaning) values ($1, $2, $3) on conflict (source, word) do update set meaning = excluded.meaning`, source, word, m)
+}
+
+// DropWord forgets what a word of a source means.
+func (s Store) DropWord(ctx context.Context, source, word string) error {
+	return s.changeWord(ctx, `delete from word where source = $1 and word = $2`, source, word)
+}
+
+func (s Store) changeWord(ctx context.Context, sql string, args ...any) error {
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := touchRouting(ctx, tx, "words", AnyVersion); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, sql, args...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("changing a word for severities: %w", err)
+	}
+	return nil
+}

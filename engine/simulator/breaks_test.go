@@ -46,6 +46,11 @@ func TestEveryBreakIsNoticed(t *testing.T) {
 		{"open pages are not loaded", breaks{leavesOutPages: true}, []string{"deadline", "peace"}, 0},
 		{"after a look nobody asks whether a message is wanted", breaks{trustsItsLook: true}, []string{"silence", "leases"}, 260},
 
+		{"delays are none", breaks{delaysNothing: true}, []string{"held back"}, 0},
+		{"what comes back is new", breaks{bringsNothingBack: true}, []string{"comes back"}, 0},
+		{"a maintenance is asked for once", breaks{asksForMaintenanceOnce: true}, []string{"held back"}, 0},
+		{"a maintenance is changed, and who waits for it is not looked at", breaks{asksNobodyAnew: true}, []string{"held back"}, 0},
+
 		{"nobody is told of a stop", breaks{tellsNoStop: true}, []string{"after a stop"}, 0},
 		{"who was told of a stop is told again", breaks{tellsStopsAgain: true}, []string{"after a stop"}, 0},
 		{"only what is overdue is told of a stop", breaks{tellsTheOverdue: true}, []string{"after a stop"}, 0},

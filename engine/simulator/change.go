@@ -60,6 +60,7 @@ type step struct {
 	event         engine.Event
 	before, after engine.Incident
 	effects       []engine.Effect
+	maintenance   engine.Held // as it was
 }
 
 // notes reports whether the timeline has something to say of it.
@@ -159,13 +160,17 @@ func (s *sim) decide(c *change) {
 }
 
 func (s *sim) step(c *change, ev engine.Event) {
-	st := step{change: c, event: ev, before: c.after}
+	st := step{change: c, event: ev, before: c.after, maintenance: c.row.service.heldAt(c.now)}
 	if _, ok := ev.(engine.Resumed); ok && s.broken.ticksAfterStops {
 		ev = engine.Tick{}
 	} else if ok && s.broken.putsNothingOff {
 		ev = engine.Resumed{}
 	}
-	st.after, st.effects = engine.Step(c.after, ev, s.env(c.now))
+	env := s.env(c.now)
+	if !s.broken.asksForMaintenanceOnce {
+		env.Held = func(engine.Incident) engine.Held { return st.maintenance }
+	}
+	st.after, st.effects = engine.Step(c.after, ev, env)
 	c.after, c.steps = st.after, append(c.steps, st)
 	s.tellDecision(&st)
 }

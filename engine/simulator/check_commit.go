@@ -36,6 +36,8 @@ func (s *sim) checkStep(c *step) {
 	for i := range c.after.Escalations {
 		e := &c.after.Escalations[i]
 		was := c.before.Escalation(e.No)
+		s.checkBegins(c, was, e)
+		s.checkHeldBack(c, was, e)
 		s.checkClimb(c, was, e)
 		s.checkPaged(c, was, e)
 		s.checkDeclined(c, was, e)
@@ -46,10 +48,12 @@ func (s *sim) checkStep(c *step) {
 
 // checkOne: one trouble has one open incident, and an alert that joins it pages nobody if it is no worse.
 func (s *sim) checkOne(c *step) {
-	if _, alerted := c.event.(engine.Alerted); !alerted {
+	_, returned := c.event.(engine.Returned)
+	if _, alerted := c.event.(engine.Alerted); !alerted && !returned {
 		return
 	}
-	quiet := c.before.Deadline().After(c.now) && !c.row.book.forced
+	s.checkBack(c)
+	quiet := c.before.Deadline().After(c.now) && !c.row.book.forced && !returned && !c.freed()
 	if !c.opens && quiet && c.after.Severity == c.before.Severity && c.after.PageN > c.before.PageN {
 		s.fail("one incident", "%s is reported again, and pages somebody by that", c.row.inc.Key)
 	}
@@ -79,7 +83,7 @@ func (s *sim) checkAlive(c *change, e *engine.Escalation) {
 	switch e.State {
 	case engine.Waiting:
 		until = e.WaitUntil
-		if c.after.Severity != engine.Minor || e.Urgent {
+		if e.WaitFor == engine.ReasonOutsideHours && (c.after.Severity != engine.Minor || e.Urgent) {
 			s.fail("working hours", "escalation %d waits for them at severity %d", e.No, c.after.Severity)
 		}
 	case engine.Asking:
@@ -89,7 +93,7 @@ func (s *sim) checkAlive(c *change, e *engine.Escalation) {
 			return
 		}
 	case engine.Stopped:
-		if c.after.Status != engine.Resolved {
+		if was := c.before.Escalation(e.No); c.after.Status != engine.Resolved && (was == nil || was.State != engine.Stopped) { // else it came back without them
 			s.fail("no dead end", "escalation %d is stopped, and %s is not resolved", e.No, c.after.Key)
 		}
 		return
@@ -113,13 +117,16 @@ func (s *sim) checkHolder(c *step, was, e *engine.Escalation) {
 	if e.Holder == "" || was != nil && was.Holder == e.Holder {
 		return
 	}
-	if a, _ := c.event.(engine.Answer); a.Person != e.Holder || a.Decline {
+	if taker(c.event) != e.Holder {
 		s.fail("an answer of their own", "%s holds escalation %d, after %s", e.Holder, e.No, describe(c.event))
 	}
 	if was != nil && was.State == engine.Acknowledged {
 		s.fail("an answer of their own", "%s takes escalation %d from %s, who holds it", e.Holder, e.No, was.Holder)
 	}
 }
+
+// whyNobody are the reasons for which nobody is paged about an incident that is open.
+var whyNobody = []engine.Reason{engine.ReasonNobody, engine.ReasonOutsideHours, engine.ReasonDelayed, engine.ReasonMaintenance}
 
 // record keeps what was committed, for what is checked later.
 func (s *sim) record(c *change) {
@@ -151,7 +158,7 @@ func (s *sim) record(c *change) {
 	}
 	for _, st := range c.steps {
 		for _, ef := range st.effects {
-			if n, ok := ef.(engine.Note); ok && (n.Reason == engine.ReasonNobody || n.Reason == engine.ReasonOutsideHours) {
+			if n, ok := ef.(engine.Note); ok && slices.Contains(whyNobody, n.Reason) {
 				b.toldWhy = true
 			}
 		}

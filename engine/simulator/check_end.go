@@ -57,6 +57,7 @@ func (s *sim) checkEnd() {
 			continue
 		}
 		s.checkPagedOrWhy(r)
+		s.checkFreed(r)
 		for i := range r.inc.Escalations {
 			s.checkEveryLevel(r, &r.inc.Escalations[i])
 		}

@@ -20,6 +20,10 @@ func (s *sim) checkClimb(c *step, was, e *engine.Escalation) {
 	}
 	switch {
 	case was == nil:
+	case was.State == engine.Stopped: // it came back
+		if _, back := c.event.(engine.Returned); !back || e.Round != was.Round+1 {
+			s.fail("level by level", "escalation %d was stopped, and is %s in round %d after %d", e.No, e.State, e.Round, was.Round)
+		}
 	case was.State == engine.Acknowledged, was.State == engine.Asking: // it resumes from its first level
 		if e.Round != was.Round+1 {
 			s.fail("level by level", "escalation %d resumes in round %d after %d", e.No, e.Round, was.Round)
@@ -27,7 +31,7 @@ func (s *sim) checkClimb(c *step, was, e *engine.Escalation) {
 	case e.Round == was.Round && was.Level < 0 && e.Level < 0:
 		return
 	case e.Round == was.Round:
-		if from = was.Level + 1; c.after.Severity < c.before.Severity || c.anew(was) { // the level may have begun anew
+		if from = was.Level + 1; c.after.Severity < c.before.Severity || c.anew(was) || was.State == engine.Waiting { // the level may have begun anew
 			from = max(was.Level, 0)
 		}
 		if e.Level >= 0 && e.Level < was.Level {
@@ -41,7 +45,7 @@ func (s *sim) checkClimb(c *step, was, e *engine.Escalation) {
 			}
 			s.passedOver(c, was, e, next, len(e.Ladder.Levels))
 		}
-		if c.now.Before(was.RoundAt.Add(engine.LadderRest)) {
+		if rests := was.State == engine.Climbing && was.Level < 0; c.now.Before(was.RoundAt.Add(engine.LadderRest)) && !(rests && c.isUrgent(e)) {
 			s.fail("level by level", "escalation %d begins again %s after it began", e.No, c.now.Sub(was.RoundAt))
 		}
 	default:
@@ -113,7 +117,7 @@ func (s *sim) checkPaged(c *step, was, e *engine.Escalation) {
 	if want := s.pageable(e, e.Level, e.Declined, c.now); !slices.Equal(got, want) {
 		s.fail("right people", "level %d of escalation %d pages %v, and should page %v", e.Level+1, e.No, got, want)
 	}
-	if c.after.Severity == engine.Minor && !e.Urgent && !working(c.now) {
+	if c.after.Severity == engine.Minor && !e.Urgent && !c.isUrgent(e) && !working(c.now) {
 		s.fail("working hours", "%v are paged outside them", got)
 	}
 	c.row.book.visit(e, e.Level, s.now)

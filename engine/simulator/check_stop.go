@@ -97,8 +97,8 @@ func (s *sim) checkResumed(c *step, was, e *engine.Escalation) {
 		wrong("the acknowledgement is not put off by that")
 	case was.State == engine.Acknowledged && e.State != engine.Acknowledged && (was.AckUntil.IsZero() || putOff.After(c.now)):
 		wrong("the acknowledgement had not run out")
-	case was.State == engine.Waiting && e.State == engine.Waiting && !e.WaitUntil.Equal(was.WaitUntil):
-		wrong("working hours are put off")
+	case was.State == engine.Waiting && e.State == engine.Waiting && e.WaitFor == was.WaitFor && was.WaitFor != engine.ReasonMaintenance && !e.WaitUntil.Equal(was.WaitUntil):
+		wrong("what it waits for is put off")
 	}
 	for i := range was.Pages {
 		s.checkPutOff(c, &was.Pages[i], ev.Stopped)

@@ -23,6 +23,9 @@
 //   - right people: who is paged was on call at that moment, could be reached and had not declined; and
 //     nobody who was is left out.
 //   - working hours: severity 3 pages only within them, and nothing else waits for them.
+//   - held back: what begins during a maintenance, or may be over soon, waits for the end of it, and for nothing
+//     else; a maintenance that is changed is asked for anew.
+//   - comes back: what comes back soon after it was resolved opens the same incident again.
 //   - contacts: a page is sent at once, and its next contact is tried when its time has come, or the one
 //     before failed or gave no sign; nobody waits for a level all of whose contacts failed.
 //   - peace: once somebody holds an escalation nobody else is paged by it; a resolved incident pages nobody.

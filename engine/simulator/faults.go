@@ -67,6 +67,12 @@ type breaks struct {
 	leavesOutPages        bool // open pages are not loaded
 	hangsUpNobody         bool // calls that nobody needs ring on
 
+	// What keeps quiet.
+	delaysNothing          bool // incidents begin at once
+	bringsNothingBack      bool // nobody looks whether a trouble was resolved not long ago
+	asksForMaintenanceOnce bool // nobody asks whether the maintenance is what it was
+	asksNobodyAnew         bool // who waits for a maintenance is not looked at when it changes
+
 	trustsItsLook bool // after a look at the providers nobody asks whether a message is wanted
 
 	// Stops.

@@ -83,9 +83,14 @@ func (n *node) receive(a *alert, try int, reply func(outcome)) {
 func (n *node) take(a *alert, then, reply func(outcome)) {
 	s := n.s
 	r := s.openIncident(a)
+	back := false
+	if r == nil {
+		r = s.kin(a)
+		back = r != nil
+	}
 	switch {
 	case r != nil:
-		n.join(r, a, then)
+		n.join(r, a, back, then)
 	case a.action != engine.Trigger: // kept, and nothing else
 		s.kept[a.id] = kept{stored: true}
 		n.after(s.latency(), alertAnswered, func() { reply(committed) })
@@ -109,32 +114,41 @@ func (s *sim) openIncident(a *alert) *incidentRow {
 // open is pager.open.
 func (n *node) open(a *alert, then func(outcome)) {
 	s := n.s
-	svc := &s.world.services[a.service]
-	ladder, why := engine.Route(svc.known, svc.policy, s.world.end)
 	now := s.clock()
-	inc := engine.Incident{ID: int64(len(s.rows) + 1), Key: keyOf(len(s.rows) + 1), Severity: a.severity, Summary: "disk full",
-		Status: engine.New, DedupKey: a.dedup, OpenedAt: now, AlertedAt: now}
-	if svc.known != nil {
-		inc.Service, inc.Hours = svc.known.ID, svc.known.Hours
-	}
-	r := &incidentRow{inc: inc}
-	r.no = len(s.rows)
+	o := s.opening(a, now)
+	inc := o.Incident(o.Alert.Service, now)
+	inc.ID, inc.Key = int64(len(s.rows)+1), keyOf(len(s.rows)+1)
+	r := &incidentRow{inc: inc, no: len(s.rows), service: &s.world.services[a.service]}
 	s.rows = append(s.rows, r)
-	s.grant(&change{node: n, life: n.life, before: inc, opens: true, alert: a.id, happening: happening{row: r,
-		event: engine.Alerted{Severity: a.severity, Ladder: ladder, Routed: why},
-		then:  then, deciding: alertDecided, committing: alertCommitted, ending: alertAnswered}})
+	first := func(c *change) outcome {
+		o := s.opening(a, c.now)
+		ev := o.Event()
+		if s.broken.delaysNothing {
+			ev.Start.Delay = 0
+		}
+		c.event = ev
+		return goOn
+	}
+	s.grant(&change{node: n, life: n.life, before: inc, opens: true, alert: a.id, happening: happening{row: r, first: first,
+		then: then, deciding: alertDecided, committing: alertCommitted, ending: alertAnswered}})
 }
 
-// join is pager.join.
-func (n *node) join(r *incidentRow, a *alert, then func(outcome)) {
+// join is pager.join, and pager.comeBack of what was resolved not long ago.
+func (n *node) join(r *incidentRow, a *alert, back bool, then func(outcome)) {
+	s := n.s
 	ev := engine.Event(engine.Alerted{Severity: a.severity})
 	if a.action == engine.Resolve {
-		ev = engine.Ended{By: "the source"}
+		ev = engine.Ended{By: "the source", Source: true}
 	}
-	n.s.handle(n, happening{row: r, event: ev, then: then, deciding: alertDecided, committing: alertCommitted, ending: alertAnswered,
+	s.handle(n, happening{row: r, event: ev, then: then, deciding: alertDecided, committing: alertCommitted, ending: alertAnswered,
 		first: func(c *change) outcome {
-			if !r.committed || c.after.Status == engine.Resolved { // rolled back or resolved while we waited for the lock
+			resolved := c.after.Status == engine.Resolved
+			if !r.committed || resolved && (!back || s.openIncident(a) != nil) { // rolled back, resolved or opened anew while we waited for the lock
 				return met
+			}
+			if resolved {
+				o := s.opening(a, c.now)
+				c.event = engine.Returned{Severity: a.severity, Calm: o.Calm(), Start: o.Start()}
 			}
 			c.alert = a.id
 			return goOn

@@ -14,7 +14,8 @@ type nonce struct {
 
 // incidentRow is a row of table incident, with the rows of the other tables that belong to it.
 type incidentRow struct {
-	no        int             // from 0, in the order of opening
+	no        int // from 0, in the order of opening
+	service   *service
 	inc       engine.Incident // its columns, and those of its escalations, which have no pages here
 	deadline  time.Time
 	stoppedAt time.Time    // since when nobody kept time for it; zero: somebody does, or it was told

@@ -105,6 +105,7 @@ func (s *sim) begin() {
 	if !s.calm {
 		s.misfortunes()
 	}
+	s.newQuiet()
 	s.at(s.heals, s.heal)
 	s.tell(nil, "%s, nodes: %d, calm: %t", s.world.base.Format("Monday 15:04:05"), len(s.nodes), s.calm)
 }
@@ -115,10 +116,7 @@ func (s *sim) trouble(i int, at time.Duration) {
 	sv, dedup := d.below(len(s.world.services)), "trouble "+string(rune('1'+i))
 	severity := pick(d, engine.Critical, engine.Critical, engine.Major, engine.Minor)
 	report := func(at time.Duration, action engine.Action) {
-		a := &alert{id: len(s.kept), service: sv, dedup: dedup, severity: severity, action: action}
-		s.kept = append(s.kept, kept{})
-		s.alerts = append(s.alerts, a)
-		s.at(at, func() { s.post(a) })
+		s.report(at, &alert{service: sv, dedup: dedup, severity: severity, action: action})
 	}
 	if h := s.halt; h.long > 0 && d.chance(0.3) { // it is over while the system stands still, or as soon as it is back
 		report(d.between(h.at, h.at+h.long+2*time.Second), engine.Resolve)
@@ -135,6 +133,14 @@ func (s *sim) trouble(i int, at time.Duration) {
 		at += d.between(0, pick(d, 20*time.Millisecond, time.Minute, time.Minute))
 		severity = pick(d, severity, engine.Critical, engine.Minor)
 	}
+}
+
+// report has a sender report something.
+func (s *sim) report(at time.Duration, a *alert) {
+	a.id = len(s.kept)
+	s.kept = append(s.kept, kept{})
+	s.alerts = append(s.alerts, a)
+	s.at(at, func() { s.post(a) })
 }
 
 // misfortunes are what befalls more than one step of one node.

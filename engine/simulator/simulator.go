@@ -60,6 +60,9 @@ type Tally struct {
 	Jumps        int // of the database's clock
 	Halts        int // times in which the whole system stood still
 	Resumed      int // incidents that were told of a long stop
+	Delayed      int // escalations that waited for a delay
+	HeldBack     int // escalations that waited for a maintenance
+	Returns      int // incidents that came back
 	KilledBefore [points]int
 }
 
@@ -79,7 +82,7 @@ func (t *Tally) add(o Tally) {
 func (t *Tally) all() []*int {
 	return []*int{&t.Runs, &t.Calm, &t.Steps, &t.Decisions, &t.Incidents, &t.Accepted, &t.Pages, &t.Attempts, &t.Sends, &t.Interrupted,
 		&t.Duplicates, &t.TakenOver, &t.Late, &t.Stale, &t.Forced, &t.Lookups, &t.Answers, &t.Ladders, &t.Kills, &t.Stops, &t.Leaves, &t.Lost,
-		&t.Unlearnt, &t.Outages, &t.Jumps, &t.Bundles, &t.Bundled, &t.Known, &t.Parted, &t.Halts, &t.Resumed}
+		&t.Unlearnt, &t.Outages, &t.Jumps, &t.Bundles, &t.Bundled, &t.Known, &t.Parted, &t.Halts, &t.Resumed, &t.Delayed, &t.HeldBack, &t.Returns}
 }
 
 // Run takes the world of a seed through its night. The same seed gives the same run. If it fails, the

@@ -8,7 +8,7 @@ import (
 )
 
 // world is what a run is about: people with their plans, rosters with their hand-overs, services, and the
-// providers of each channel. Nothing in it changes but with time.
+// providers of each channel. Nothing in it changes but with time, and maintenances.
 type world struct {
 	base      time.Time // when the run begins
 	people    []rosters.PersonID
@@ -39,6 +39,9 @@ type shift struct {
 type service struct {
 	known  *engine.Service // nil: nobody knows it
 	policy *engine.Policy
+
+	held    engine.Held // the maintenance, as it is committed
+	edition int64       // counts them
 }
 
 // The moments that runs begin at: within working hours, outside them, and about their beginning and end.
