@@ -24,6 +24,11 @@ func TestPromise_AnAcceptedAlertPagesSomebodyOrSaysWhy(t *testing.T) {
 				"policy without level": func(w *world) { w.policy.Levels = nil },
 				"nobody on call":       func(w *world) { w.onCall("first").onCall("second").onCall("imoc") },
 				"nobody reachable":     func(w *world) { w.person("ann", "").person("bob", "").person("cat", "") },
+				"a delay":              func(w *world) { w.delay("3m") },
+				"a maintenance":        func(w *world) { w.maintenance("1h") },
+				"a rule that fails":    func(w *world) { w.routing.Rules = []ReadyRule{{Rule{ID: "broken"}, certain(false)}} },
+				"a rule to nowhere":    func(w *world) { w.routing.Rules = []ReadyRule{{Rule{ID: "away", Service: "gone"}, certain(true)}} },
+				"unknown responders":   func(w *world) { w.sent.Responders = []Responder{{Name: "the boss"}} },
 			} {
 				t.Run(fmt.Sprintf("%s, severity %d, %s", what, sev, name), func(t *testing.T) {
 					w := night(t).startAt(at)
@@ -31,7 +36,7 @@ func TestPromise_AnAcceptedAlertPagesSomebodyOrSaysWhy(t *testing.T) {
 					w.alert(sev)
 					why := slices.ContainsFunc(w.effects, func(ef Effect) bool {
 						n, _ := ef.(Note)
-						return n.Reason == ReasonNobody || n.Reason == ReasonOutsideHours
+						return slices.Contains([]Reason{ReasonNobody, ReasonOutsideHours, ReasonDelayed, ReasonMaintenance}, n.Reason)
 					})
 					if len(w.unseen) == 0 && !why {
 						t.Error("nobody is paged, and nothing says why")
@@ -786,7 +791,8 @@ func TestStep_LeavesTheIncidentItWasGivenAlone(t *testing.T) {
 	w.onCall("first", "ann", "bob", "dan", "eve", "fay").alert(Critical).at("1m").tick().decline("ann").decline("bob").decline("dan")
 	events := []Event{Tick{}, Answer{Person: "eve"}, Answer{Person: "eve", Decline: true}, Answer{Person: "fay", Decline: true}, Reported{Attempt: 2, State: Failed},
 		Reported{Attempt: 4, State: Sent}, Ended{}, Alerted{}, SeverityChanged{To: Major}, PagedIn{Ladder: RouteTo(Target{Person: "bob"}, 0, w.end)}, Active{},
-		Resumed{Stopped: time.Hour}}
+		Resumed{Stopped: time.Hour}, Returned{Calm: time.Minute, Start: Start{Delay: time.Minute}}, Ended{Source: true}, Ended{Source: true, Firing: 1}, Released{}, Escalated{},
+		Snoozed{Person: "eve", Until: w.now.Add(time.Hour)}, Told{}}
 	env := w.env()
 	env.Now = w.now.Add(time.Minute)
 	given := fingerprint(&w.inc)

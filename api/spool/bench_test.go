@@ -45,7 +45,7 @@ func BenchmarkSpoolWrite(b *testing.B) {
 
 // BenchmarkStraightThrough is what the spool costs while the database answers.
 func BenchmarkStraightThrough(b *testing.B) {
-	n := newNode(b)
+	n := newNode(b, func(c *Config) { c.Patience = time.Hour })
 	a := trouble(1)
 	a.Once = "once" // the fake keeps one
 	for b.Loop() {

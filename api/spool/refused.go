@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func pages(a engine.Action) bool {
 
 // toStore is the alert that is handed on for an item.
 func (s *Spool) toStore(it *item) engine.Alert {
-	once := it.Alert.Once
+	once := fmt.Sprintf("%x", sha256.Sum256([]byte(it.Alert.Once))) // which may be as long as one may be
 	told := engine.Alert{Action: engine.Trigger, Source: "rouse", At: it.Received, Severity: engine.Critical}
 	switch it.stage {
 	case instead:

@@ -28,7 +28,6 @@ type zabbix struct {
 	ctx    context.Context
 	t      *testing.T
 	client http.Client
-	tries  int
 }
 
 // zabbixEvent is what a media type is given.
@@ -48,7 +47,6 @@ func (z *zabbix) notifies(script func(zabbixEvent) error, e zabbixEvent) {
 	z.t.Helper()
 	var err error
 	for range zabbixAttempts {
-		z.tries++
 		if err = script(e); err == nil {
 			return
 		}
