@@ -118,6 +118,8 @@
 //     once, the source's word that it is over has to hold for as long as the trouble has to come back in;
 //     a person's word counts at once.
 //   - What closes by itself closes so long after its last alert, whoever holds it.
+//   - A group is over when each of its alerts is; one without a dedup key is not before a person says so. Once a
+//     group that was over comes back, only what is told from then on counts.
 //   - A source may take an acknowledgement back and escalate; it acknowledges and snoozes only in the name
 //     of a person (rule 10). What it says besides is no activity.
 //

@@ -27,7 +27,6 @@ func TestPromise_AnAcceptedAlertPagesSomebodyOrSaysWhy(t *testing.T) {
 				"a delay":              func(w *world) { w.delay("3m") },
 				"a maintenance":        func(w *world) { w.maintenance("1h") },
 				"a rule that fails":    func(w *world) { w.routing.Rules = []ReadyRule{{Rule{ID: "broken"}, certain(false)}} },
-				"a rule to nowhere":    func(w *world) { w.routing.Rules = []ReadyRule{{Rule{ID: "away", Service: "gone"}, certain(true)}} },
 				"unknown responders":   func(w *world) { w.sent.Responders = []Responder{{Name: "the boss"}} },
 			} {
 				t.Run(fmt.Sprintf("%s, severity %d, %s", what, sev, name), func(t *testing.T) {

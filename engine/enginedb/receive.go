@@ -126,8 +126,46 @@ type Relative struct {
 	Back bool  // it was resolved not long ago, and so comes back
 }
 
-// Kin finds the incident that each belongs to. Whoever asks about a group is alone with it until the
-// transaction ends, so that it is not opened twice.
+// LockGroups makes the transaction alone with the groups of alerts until it ends, so that none is opened twice.
+// It waits for others no longer than so long, if that is not 0; after that it fails (SQLSTATE 55P03), as
+// everything else in the transaction does that would wait longer.
+func (s Store) LockGroups(ctx context.Context, kin []Kin, within time.Duration) error {
+	var services, groups []string
+	for _, k := range kin {
+		services, groups = append(services, string(k.Service)), append(groups, k.Group)
+	}
+	var b pgx.Batch
+	queuePatience(&b, within)
+	// In one order, so that two who ask about several never wait for each other.
+	b.Queue(`select pg_advisory_xact_lock(h) from (select distinct hashtextextended(k.service || ':' || k.group_key, 1) h
+		from unnest($1::text[], $2::text[]) k (service, group_key) where k.group_key <> '' order by h) l`, services, groups)
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return fmt.Errorf("locking the groups of %d alerts: %w", len(kin), err)
+	}
+	return nil
+}
+
+// HoldRouting keeps rules, words and maintenances as they are until the transaction ends, and says which version
+// they are of. It is to come before incidents are locked, as it does where these are changed. It waits as
+// LockGroups does.
+func (s Store) HoldRouting(ctx context.Context, within time.Duration) (version int64, err error) {
+	var b pgx.Batch
+	queuePatience(&b, within)
+	b.Queue(`select version from routing for share`).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return 0, fmt.Errorf("holding the routing: %w", err)
+	}
+	return version, nil
+}
+
+// queuePatience has the transaction wait for no lock longer than so long, if that is not 0.
+func queuePatience(b *pgx.Batch, within time.Duration) {
+	if within > 0 {
+		b.Queue(`select set_config('lock_timeout', $1, true)`, fmt.Sprint(within.Milliseconds()))
+	}
+}
+
+// Kin finds the incident that each belongs to. What it says of groups holds for whoever has locked them.
 func (s Store) Kin(ctx context.Context, kin []Kin, now time.Time) (found []Relative, err error) {
 	var origins, services, dedups, groups []string
 	var grouped, returned []time.Duration
@@ -137,9 +175,6 @@ func (s Store) Kin(ctx context.Context, kin []Kin, now time.Time) (found []Relat
 		grouped, returned = append(grouped, k.GroupedWithin), append(returned, k.ReturnWithin)
 	}
 	var b pgx.Batch
-	// In one order, so that two who ask about several never wait for each other.
-	b.Queue(`select pg_advisory_xact_lock(h) from (select distinct hashtextextended(k.service || ':' || k.group_key, 1) h
-		from unnest($1::text[], $2::text[]) k (service, group_key) where k.group_key <> '' order by h) l`, services, groups)
 	b.Queue(`select coalesce(open, back, 0), open is null and back is not null
 		from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::interval[], $6::interval[]) with ordinality
 			k (origin, service, dedup, group_key, grouped, returned, n),
@@ -170,12 +205,16 @@ type Grouped struct {
 	Summary  string
 	Severity engine.Severity
 	Over     bool
+	Anew     bool // the incident was over: so is all that it had before
 }
 
 // Join notes that an alert of a group was told, or that it is over, and says how the group stands then; fresh
 // says that it is new to the incident. One that is over, and that the incident never had, is nothing to it.
 func (s Store) Join(ctx context.Context, m Grouped, now time.Time) (g engine.Group, fresh bool, err error) {
 	var b pgx.Batch
+	if m.Anew {
+		b.Queue(`update grouped set firing = false where incident = $1 and firing`, m.Incident)
+	}
 	if m.Over {
 		b.Queue(`update grouped set firing = false where incident = $1 and origin = $2 and dedup_key = $3`, m.Incident, m.Origin, m.DedupKey)
 	} else {

@@ -99,6 +99,9 @@ func (s Store) DeleteService(ctx context.Context, id engine.ServiceID, version i
 		if err := touchRouting(ctx, tx, "", AnyVersion); err != nil { // its maintenances go with it
 			return fmt.Errorf("deleting service %s: %w", id, err)
 		}
+		if err := askAnew(ctx, tx, id); err != nil { // what they hold back pages from then on
+			return fmt.Errorf("deleting service %s: %w", id, err)
+		}
 		return New(tx).delete(ctx, "service", string(id), version)
 	})
 }

@@ -3,6 +3,8 @@ package pager
 import (
 	"context"
 	"time"
+
+	"rouse/engine"
 )
 
 // Margin is how long after its claim a worker still begins to send.
@@ -38,3 +40,19 @@ func (p *Pager) LastLook() int64 { return p.watched.Load() }
 
 // TellMaintenanceNow is one round of TellMaintenance.
 func (p *Pager) TellMaintenanceNow(ctx context.Context) error { return p.tellMaintenance(ctx) }
+
+// ReceiveTogether takes alerts in that came at the same moment, each while its context lasts (nil: for ever),
+// and gives what waits for the answer of each.
+func (p *Pager) ReceiveTogether(ctxs []context.Context, alerts ...engine.Alert) (answers []func() (Received, error)) {
+	var some []*arrival
+	for i, a := range alerts {
+		in := &arrival{ctx: context.Background(), alert: storable(a), done: make(chan struct{})}
+		if ctxs != nil {
+			in.ctx = ctxs[i]
+		}
+		some = append(some, in)
+		answers = append(answers, func() (Received, error) { <-in.done; return in.result, in.err })
+	}
+	go p.receive(some)
+	return answers
+}

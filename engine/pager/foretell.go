@@ -48,7 +48,11 @@ func (p *Pager) Foretell(ctx context.Context, a engine.Alert, at time.Time) (f F
 	if err := r.findPeople(ctx, tx, []*arrival{in}); err != nil {
 		return f, err
 	}
-	if open := r.arrivals.Open[0]; open != 0 {
+	in.open = r.arrivals.Open[0]
+	if err := r.findKin(ctx, []*arrival{in}); err != nil { // its groups are not locked: nobody waits for whoever asks
+		return f, err
+	}
+	if open := in.open; open != 0 && !in.back {
 		if err := tx.QueryRow(ctx, `select key from incident where id = $1`, open).Scan(&f.Joins); err != nil {
 			return f, fmt.Errorf("foretelling: %w", err)
 		}

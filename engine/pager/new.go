@@ -31,6 +31,7 @@ const (
 	sweepers    = 32                      // attempts of one channel that the sweeper sends at the same time
 	together    = 64                      // events that may share a transaction
 	receivers   = 2                       // transactions that take in alerts at the same time
+	sharedWait  = 500 * time.Millisecond  // for what another transaction has, by alerts that share one
 	reporters   = 2                       // transactions that take in receipts at the same time
 	claimers    = 2                       // statements that claim attempts at the same time
 	claimTries  = 3                       // for an attempt whose incident somebody else holds

@@ -54,8 +54,10 @@ func (p *Pager) Receive(ctx context.Context, a engine.Alert) (Received, error) {
 func (p *Pager) receive(some []*arrival) {
 	ctx, cancel := whileWaitedFor(some)
 	defer cancel()
-	err := p.inOneTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
-		return p.receiveIn(ctx, tx, some, digits, false)
+	err := deciding(func() error {
+		return p.inOneTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
+			return p.receiveIn(ctx, tx, some, digits, false)
+		})
 	})
 	for _, in := range some {
 		switch {
@@ -94,10 +96,27 @@ func whileWaitedFor(some []*arrival) (context.Context, context.CancelFunc) {
 func (p *Pager) receiveAlone(in *arrival) {
 	ctx, cancel := context.WithTimeout(in.ctx, receiveWithin)
 	defer cancel()
-	in.err = p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
-		return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)
+	in.err = deciding(func() error {
+		return p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
+			return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)
+		})
 	})
 	close(in.done)
+}
+
+// deciding makes a panic an error about the alert: it must not end the process, and with it the pages of
+// others, each time that its sender tells it again.
+func deciding(f func() error) (err error) {
+	panicked := true
+	failed := recovered(func() error {
+		err = f()
+		panicked = false
+		return nil
+	})
+	if panicked {
+		return fmt.Errorf("%w: %w", errDecision, failed)
+	}
+	return err
 }
 
 // receiveIn takes in alerts in one transaction. One that is alone waits for its incident; of several,

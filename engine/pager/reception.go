@@ -2,6 +2,7 @@ package pager
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type reception struct {
 	told        map[string]*arrival            // alerts of this transaction, by Once
 	knownBefore map[*arrival]enginedb.Repeated // what became of those that were told before
 	byID        map[int64]*draft               // incidents that are locked
-	byName      map[string]*draft              // incidents that were opened here, by service and dedup key, or group
+	byName      map[string]*draft              // incidents that alerts opened, joined or came back to here, by service and dedup key, or group
 }
 
 func newReception(db enginedb.Store) *reception {
@@ -55,6 +56,12 @@ func (p *Pager) gather(ctx context.Context, tx pgx.Tx, some []*arrival, digits i
 	if err := r.route(ctx, some); err != nil {
 		return nil, err
 	}
+	if err := r.holdRouting(ctx, some, alone); err != nil {
+		return nil, err
+	}
+	if err := r.lockGroups(ctx, some, alone); err != nil {
+		return nil, err
+	}
 	if err := r.findKin(ctx, some); err != nil {
 		return nil, err
 	}
@@ -76,31 +83,35 @@ func (p *Pager) gather(ctx context.Context, tx pgx.Tx, some []*arrival, digits i
 	return r, r.prepare(some)
 }
 
-// route finds out where alerts go, and reads the services and policies that rules lead to.
+// route finds out where alerts go, and reads the services and policies that rules lead to. A service that was
+// not known may have a team, whose rules count and lead on.
 func (r *reception) route(ctx context.Context, some []*arrival) error {
-	var services []engine.ServiceID
-	var policies []engine.PolicyID
-	for _, in := range some {
-		in.routed = r.routing.Route(in.alert, r.arrivals.Now, r.service)
-		if id := in.routed.Service; id != "" && r.service(id) == nil && !slices.Contains(services, id) {
-			services = append(services, id)
-		}
-		if id := in.routed.Policy; id != "" && !slices.Contains(policies, id) {
-			policies = append(policies, id)
-		}
-	}
-	if services == nil && policies == nil {
-		return nil
-	}
-	if err := r.db.Also(ctx, &r.arrivals, services, policies); err != nil {
-		return err
-	}
-	for _, in := range some { // what was not known has a team, whose rules count
-		if slices.Contains(services, in.routed.Service) && r.service(in.routed.Service) != nil {
+	for {
+		var services []engine.ServiceID
+		var policies []engine.PolicyID
+		for _, in := range some {
 			in.routed = r.routing.Route(in.alert, r.arrivals.Now, r.service)
+			if id := in.routed.Service; id != "" && r.service(id) == nil && !slices.Contains(services, id) {
+				services = append(services, id)
+			}
+			if id := in.routed.Policy; id != "" && !slices.Contains(policies, id) {
+				policies = append(policies, id)
+			}
 		}
+		if services == nil && policies == nil {
+			return nil
+		}
+		if err := r.db.Also(ctx, &r.arrivals, services, policies); err != nil {
+			return err
+		}
+		var again []*arrival
+		for _, in := range some {
+			if slices.Contains(services, in.routed.Service) && r.service(in.routed.Service) != nil {
+				again = append(again, in)
+			}
+		}
+		some = again
 	}
-	return nil
 }
 
 func (r *reception) service(id engine.ServiceID) *engine.Service {
@@ -110,10 +121,55 @@ func (r *reception) service(id engine.ServiceID) *engine.Service {
 	return nil
 }
 
+// holdRouting keeps the maintenances of services as they are until the transaction ends, if there are any:
+// whoever takes one away has those incidents asked anew that it holds back, and cannot see the ones that are
+// being opened.
+func (r *reception) holdRouting(ctx context.Context, some []*arrival, alone bool) error {
+	if !slices.ContainsFunc(some, func(in *arrival) bool {
+		return in.alert.Action == engine.Trigger && len(r.routing.Windows[in.routed.Service]) > 0
+	}) {
+		return nil
+	}
+	version, err := r.db.HoldRouting(ctx, patience(alone))
+	if err == nil && version != r.arrivals.Routing {
+		return fmt.Errorf("routing alerts: %w", errMet)
+	}
+	return err
+}
+
+// lockGroups makes this transaction alone with the groups of its alerts. Alerts that share it do not wait for
+// long: whoever has the group may be held up by one incident, and that is not everybody's trouble.
+func (r *reception) lockGroups(ctx context.Context, some []*arrival, alone bool) error {
+	kin, _ := r.kin(some)
+	if !slices.ContainsFunc(kin, func(k enginedb.Kin) bool { return k.Group != "" }) {
+		return nil
+	}
+	return r.db.LockGroups(ctx, kin, patience(alone))
+}
+
+// patience is how long a transaction waits for others: 0 is as long as it may.
+func patience(alone bool) time.Duration {
+	if alone {
+		return 0
+	}
+	return sharedWait
+}
+
 // findKin finds what alerts belong to though nothing open has their key: groups, and what comes back.
 func (r *reception) findKin(ctx context.Context, some []*arrival) error {
-	var kin []enginedb.Kin
-	var whose []*arrival
+	kin, whose := r.kin(some)
+	if kin == nil {
+		return nil
+	}
+	found, err := r.db.Kin(ctx, kin, r.arrivals.Now)
+	for i, relative := range found {
+		whose[i].open, whose[i].back = relative.ID, relative.Back
+	}
+	return err
+}
+
+// kin is what to look for, and for which alerts.
+func (r *reception) kin(some []*arrival) (kin []enginedb.Kin, whose []*arrival) {
 	for _, in := range some {
 		svc := r.service(in.routed.Service)
 		if svc == nil || in.open != 0 || in.alert.Action != engine.Trigger || in.routed.Unpaged {
@@ -125,14 +181,7 @@ func (r *reception) findKin(ctx context.Context, some []*arrival) error {
 			kin, whose = append(kin, k), append(whose, in)
 		}
 	}
-	if kin == nil {
-		return nil
-	}
-	found, err := r.db.Kin(ctx, kin, r.arrivals.Now)
-	for i, relative := range found {
-		whose[i].open, whose[i].back = relative.ID, relative.Back
-	}
-	return err
+	return kin, whose
 }
 
 // findPeople finds out whom senders mean.

@@ -46,12 +46,15 @@ func storable(a engine.Alert) engine.Alert {
 	a.Service = engine.ServiceID(text(string(a.Service), maxWord))
 	a.Source = text(a.Source, maxWord)
 	if len(a.DedupKey) > maxDedup {
-		h := sha256.Sum256([]byte(a.DedupKey))
-		a.DedupKey = "sha256:" + hex.EncodeToString(h[:])
+		a.DedupKey = "sha256:" + digest(a.DedupKey)
 	}
 	a.DedupKey = text(a.DedupKey, maxDedup)
 	a.Word, a.By = text(a.Word, maxWord), rosters.PersonID(text(string(a.By), maxWord))
-	a.Note, a.Once = text(a.Note, maxNote), text(a.Once, maxWord)
+	a.Note = text(a.Note, maxNote)
+	if len(a.Once) > maxWord { // two that begin alike are two
+		a.Once = "sha256:" + digest(a.Once)
+	}
+	a.Once = text(a.Once, maxWord)
 	labels := make(map[string]string, min(len(a.Labels), maxLabels))
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		if len(labels) < maxLabels {
@@ -60,6 +63,9 @@ func storable(a engine.Alert) engine.Alert {
 	}
 	a.Labels = labels
 	a.Responders = slices.Clone(a.Responders[:min(len(a.Responders), maxLinks)])
+	for i := range a.Responders {
+		a.Responders[i].Name = text(a.Responders[i].Name, maxWord)
+	}
 	if !ownKey.MatchString(string(a.Key)) {
 		a.Key = ""
 	}
@@ -75,6 +81,11 @@ func storable(a engine.Alert) engine.Alert {
 	}
 	a.Links = links
 	return a
+}
+
+func digest(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
 }
 
 // text takes out what Postgres refuses (NUL, bytes that are no UTF-8) and cuts at a whole character.

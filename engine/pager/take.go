@@ -54,6 +54,10 @@ func (r *reception) repeated(in *arrival) (bool, error) {
 		return true, nil
 	}
 	if first := r.told[once]; first != nil { // twice in one transaction
+		if first.alone { // and left out of it: nothing is stored yet
+			in.alone = true
+			return true, nil
+		}
 		in.result = first.result
 		in.result.Outcome, in.result.Why = Repeated, "it was told before"
 		return true, nil
@@ -62,7 +66,7 @@ func (r *reception) repeated(in *arrival) (bool, error) {
 	return false, nil
 }
 
-// openedHere is an incident that another alert of this transaction opened, which this one belongs to.
+// openedHere is an incident that another alert of this transaction brought about, which this one belongs to.
 func (r *reception) openedHere(in *arrival) *draft {
 	for _, name := range r.namesOf(in) {
 		if d := r.byName[name]; d != nil {
@@ -101,9 +105,7 @@ func (r *reception) open(in *arrival) error {
 		d.After.DedupKey = "" // each of its alerts has its own
 	}
 	in.result.Key, in.result.Outcome = number.Key, Opened
-	for _, name := range r.namesOf(in) {
-		r.byName[name] = d
-	}
+	r.name(d, in)
 	ev := o.Event()
 	if err := r.group(d, in, &ev.Group); err != nil {
 		return err
@@ -111,14 +113,23 @@ func (r *reception) open(in *arrival) error {
 	return r.step(d, ev)
 }
 
-// group notes an alert of an incident that groups them, and how the group stands then.
+// name has the alerts that follow in this transaction find the incident that one belongs to.
+func (r *reception) name(d *draft, in *arrival) {
+	for _, name := range r.namesOf(in) {
+		r.byName[name] = d
+	}
+}
+
+// group notes an alert of an incident that groups them, and how the group stands then. An alert without a key
+// is never over by its source's word, and so neither is the group.
 func (r *reception) group(d *draft, in *arrival, g *engine.Group) error {
-	if d.After.Group == "" || in.alert.DedupKey == "" {
+	over := in.alert.Action == engine.Resolve
+	if d.After.Group == "" || over && (in.alert.DedupKey == "" || in.alert.Incident == d.After.Key) { // the end of all of it
 		return nil
 	}
 	var err error
 	*g, _, err = r.db.Join(r.ctx, enginedb.Grouped{Incident: d.After.ID, Origin: in.alert.Service, DedupKey: in.alert.DedupKey,
-		Summary: in.alert.Summary, Severity: in.routed.Severity, Over: in.alert.Action == engine.Resolve}, r.world.now)
+		Summary: in.alert.Summary, Severity: in.routed.Severity, Over: over, Anew: d.After.Status == engine.Resolved}, r.world.now)
 	return err
 }
 
@@ -126,6 +137,7 @@ func (r *reception) group(d *draft, in *arrival, g *engine.Group) error {
 func (r *reception) comeBack(d *draft, in *arrival) error {
 	r.attach(d, in)
 	in.result.Outcome = Reopened
+	r.name(d, in)
 	o := r.openings[in]
 	var g engine.Group
 	if err := r.group(d, in, &g); err != nil {
@@ -184,6 +196,7 @@ func (r *reception) join(d *draft, in *arrival) error {
 		return r.amend(d, in, who)
 	default:
 		in.result.Outcome = Joined
+		r.name(d, in)
 		ev := engine.Alerted{Severity: in.routed.Severity}
 		if in.routed.Unpaged {
 			ev.Severity = 0

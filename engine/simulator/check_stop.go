@@ -77,7 +77,7 @@ func (c *step) anew(was *engine.Escalation) bool {
 // what was put off is later by just as much. checkClimb and checkPaged see to it that nobody is left out.
 func (s *sim) checkResumed(c *step, was, e *engine.Escalation) {
 	ev, resumed := c.event.(engine.Resumed)
-	if !resumed || was == nil {
+	if !resumed || was == nil || e.State == engine.Stopped { // its time was up before
 		return
 	}
 	wrong := func(what string) {
