@@ -564,6 +564,13 @@ func TestAutoClose_AnAlertAtTheLastMomentKeepsItOpen(t *testing.T) {
 	w.at("2h").ack("ann").wantStatus(Resolved) // an acknowledgement does not
 }
 
+func TestAutoClose_WhatAPersonEndsAtThatMomentIsEndedOnce(t *testing.T) {
+	w := closing(t).alert(Major).at("1h").resolve().wantReason(ReasonResolved)
+	if len(w.effects) != 1 {
+		t.Errorf("%v", w.effects)
+	}
+}
+
 func TestAutoClose_NobodyIsPagedAboutWhatIsOverByNow(t *testing.T) {
 	// Rule 5. Its time is up, and something happens that would page somebody.
 	for name, c := range map[string]struct {
@@ -817,6 +824,10 @@ func TestEscalate_OfSeverityThreePagesOutsideWorkingHours(t *testing.T) {
 
 	w = night(t).startAt(saturday10).alert(Minor).ack("ann").escalate().want("ann push: first page").wantState(1, "climbing level 1, round 2")
 	w.at("5m").tick().wantState(1, "waiting")
+
+	w = night(t).startAt(saturday10).person("dan", "push@0s").onCall("dba", "dan").delay("3m") // nor for another escalation
+	w.routing.Rules = []ReadyRule{{Rule{ID: "dba", Page: []rosters.RosterID{"dba"}}, certain(true)}}
+	w.alert(Minor).at("3m").escalate().want("ann push: first page").wantState(2, "waiting").wantReason(ReasonOutsideHours)
 }
 
 func TestEscalate_TakesItFromItsHolder(t *testing.T) {

@@ -55,7 +55,9 @@ func TestEssenceDecides(t *testing.T) {
 			short, known := w.essentially(ev)
 			before := essence(w.inc, w.now, w.now, -1)
 			for i := range before.Escalations { // essence leaves open how long working hours are waited for
-				before.Escalations[i].WaitUntil = w.inc.Escalations[i].WaitUntil
+				if e := &before.Escalations[i]; e.WaitFor == ReasonOutsideHours {
+					e.WaitUntil = w.inc.Escalations[i].WaitUntil
+				}
 			}
 			w.step(ev)
 			if !known {

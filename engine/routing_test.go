@@ -173,7 +173,7 @@ func TestRouting_RulesSeeTheAlertTheTeamAndTheTime(t *testing.T) {
 }
 
 func TestWords_OfASourceOverrideThoseForAll(t *testing.T) {
-	words := Words{"": {"page": 2, "high": 2, "info": Unpaged}, "zabbix": {"page": 1, "disaster": 1}}
+	words := Words{"": {"page": 2, "high": 2, "low": 3, "info": Unpaged}, "zabbix": {"page": 1, "disaster": 1}}
 	for _, c := range []struct {
 		source, word string
 		want         Severity // 0: pages nobody
@@ -185,7 +185,8 @@ func TestWords_OfASourceOverrideThoseForAll(t *testing.T) {
 		{"Zabbix", " PA-ge_", 1},  // however it is written
 		{"nagios", "disaster", 3}, // another's word
 		{"zabbix", "", 3},
-		{"zabbix", "low", 3},
+		{"zabbix", "low", 3}, // as bad as the intake made it
+		{"zabbix", "none of them", 3},
 		{"zabbix", "info", 0},
 	} {
 		got := Routing{Words: words, Rules: []ReadyRule{}}.of(Alert{Service: "db", Source: c.source, Word: c.word, Severity: Minor})

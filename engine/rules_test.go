@@ -343,6 +343,9 @@ func TestRule7_OnlyPeoplesActivityExtendsAnAcknowledgement(t *testing.T) {
 		"somebody else is late":    {func(w *world) { w.step(Answer{Person: "bob", Escalation: 1}) }, "30m"},
 		"the alert repeats":        {func(w *world) { w.alert(Critical) }, "30m"},
 		"a receipt":                {func(w *world) { w.hear("dan", rosters.Push, Delivered) }, "30m"},
+		"the source says":          {func(w *world) { w.step(Told{By: "bob", Text: "it grows"}) }, "30m"},
+		"part of it is over":       {func(w *world) { w.step(Ended{By: "zabbix", Source: true, Over: "db1", Firing: 1}) }, "30m"},
+		"somebody snoozes late":    {func(w *world) { w.snooze("bob", "5h") }, "30m"},
 		"time":                     {func(w *world) { w.tick() }, "30m"},
 	} {
 		t.Run(name, func(t *testing.T) {
