@@ -117,11 +117,14 @@
 //   - What comes back begins the ladder anew, without a manager. If the service wants what flaps to page
 //     once, the source's word that it is over has to hold for as long as the trouble has to come back in;
 //     a person's word counts at once.
-//   - What closes by itself closes so long after its last alert, whoever holds it.
+//   - What closes by itself closes so long after its last alert, whoever holds it. Nobody is paged about what is
+//     over by then, whatever happens at that moment.
 //   - A group is over when each of its alerts is; one without a dedup key is not before a person says so. Once a
 //     group that was over comes back, only what is told from then on counts.
 //   - A source may take an acknowledgement back and escalate; it acknowledges and snoozes only in the name
-//     of a person (rule 10). What it says besides is no activity.
+//     of a person (rule 10). What it says besides is no activity. The level that is escalated to is paged at
+//     once, whatever the hour.
+//   - A snooze is not cut short by activity. Another severity has the acknowledgement count anew.
 //
 // Severity:
 //   - Working hours are asked for at the beginning of every level. A team that a person paged in is not
@@ -134,7 +137,8 @@
 //     wait, as one whose severity was raised does. Who declined in this round is not asked again.
 //   - Whoever was paged on the level and is not on it any more keeps an open page, whose plan goes on where
 //     it was; so do the pages of earlier levels.
-//   - Working hours and the rest between two rounds are not put off: what they waited for has come.
+//   - Working hours, delays, maintenances and the rest between two rounds are not put off: what they waited
+//     for has come. The time for which it has to be calm, or silent, is: nobody could have told of an alert.
 //   - Heartbeats are told of shorter gaps, too, and apart from incidents: see Heartbeat.
 //
 // Teams: a team that is being paged in the same role already is not paged twice. Once it acknowledged, it

@@ -1,7 +1,9 @@
 package match
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,15 @@ import (
 
 	"rouse/engine"
 )
+
+// TestMain has rapid keep no files of what failed: the seed that it prints is enough.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("rapid.nofailfile", "true"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // bare is the condition without its needs: the expression is evaluated whatever they say.
 func (c *Condition) bare() *Condition { return &Condition{program: c.program} }

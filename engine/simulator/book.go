@@ -20,7 +20,6 @@ type book struct {
 	missed   bool            // it was held when the others were told
 	ladders  []climbed       // by escalation
 	toldWhy  bool            // the timeline says why nobody is paged
-	unseen   bool            // a maintenance changed while a transaction was at it
 }
 
 // climbed is how an escalation's ladder was climbed.

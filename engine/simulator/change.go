@@ -51,6 +51,7 @@ type change struct {
 	reports  attemptRef    // what it is about
 	answer   *part
 	opens    bool // it makes the incident's row
+	begins   bool // it may begin ladders: enginedb.HoldRouting
 	over     bool // committed or rolled back
 }
 

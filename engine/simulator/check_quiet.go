@@ -82,10 +82,9 @@ func (s *sim) checkBack(c *step) {
 	}
 }
 
-// checkFreed: at the end nobody waits for a maintenance that is over, or was taken away, but for whom its
-// transaction could not see.
+// checkFreed: at the end nobody waits for a maintenance that is over, or was taken away.
 func (s *sim) checkFreed(r *incidentRow) {
-	if r.waitsFor(engine.ReasonMaintenance) && !r.service.held.Until.After(s.clock()) && !r.book.unseen {
+	if r.waitsFor(engine.ReasonMaintenance) && !r.service.held.Until.After(s.clock()) {
 		s.fail("held back", "%s waits for a maintenance that is over", r.inc.Key)
 	}
 }

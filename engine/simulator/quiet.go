@@ -7,7 +7,7 @@ import (
 	"rouse/rosters"
 )
 
-// edits are how often a maintenance that waits for a lock is tried again.
+// editAgain is after how long a change of a maintenance that waits for a lock is tried again.
 const editAgain = 20 * time.Millisecond
 
 // newQuiet draws, for two nights of five, how services keep quiet and what senders ask for. It has dice of its
@@ -93,14 +93,14 @@ func (s *sim) maintain(svc *service, until time.Duration) {
 	}
 	var waiting []*incidentRow
 	for _, r := range s.rows {
-		if r.service != svc || !r.waitsFor(engine.ReasonMaintenance) || s.broken.asksNobodyAnew {
-			continue
-		}
-		if r.holder != nil { // enginedb.askAnew waits for the lock
+		waits := r.service == svc && r.waitsFor(engine.ReasonMaintenance) && !s.broken.asksNobodyAnew
+		if c := r.holder; c != nil && (waits || c.begins) { // enginedb.askAnew and HoldRouting: it waits
 			again(editAgain)
 			return
 		}
-		waiting = append(waiting, r)
+		if waits {
+			waiting = append(waiting, r)
+		}
 	}
 	svc.held = engine.Held{}
 	if until > 0 {
@@ -111,11 +111,6 @@ func (s *sim) maintain(svc *service, until time.Duration) {
 	for _, r := range waiting {
 		if now := s.clock(); now.Before(r.deadline) {
 			r.deadline, r.moved = now, true
-		}
-	}
-	for _, r := range s.rows {
-		if r.service == svc && r.holder != nil { // it may be about to wait for what is not any more, and is not seen
-			r.book.unseen = true
 		}
 	}
 }

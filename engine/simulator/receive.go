@@ -129,7 +129,7 @@ func (n *node) open(a *alert, then func(outcome)) {
 		c.event = ev
 		return goOn
 	}
-	s.grant(&change{node: n, life: n.life, before: inc, opens: true, alert: a.id, happening: happening{row: r, first: first,
+	s.grant(&change{node: n, life: n.life, before: inc, opens: true, begins: true, alert: a.id, happening: happening{row: r, first: first,
 		then: then, deciding: alertDecided, committing: alertCommitted, ending: alertAnswered}})
 }
 
@@ -148,6 +148,7 @@ func (n *node) join(r *incidentRow, a *alert, back bool, then func(outcome)) {
 			}
 			if resolved {
 				o := s.opening(a, c.now)
+				c.begins = true
 				c.event = engine.Returned{Severity: a.severity, Calm: o.Calm(), Start: o.Start()}
 			}
 			c.alert = a.id
