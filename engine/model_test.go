@@ -74,7 +74,7 @@ func smallWorlds() []small {
 		onCall: answers{"first": {{"ann", "bob"}, {"ann"}, {}}, "imoc": {{"bob"}, {}}},
 		plans:  plans{"ann": {"push@0s", ""}, "bob": {"sms@0s"}},
 	}, {
-		name: "two levels", policy: "ann wait=5m | second wait=5m", severities: []Severity{1, 2, 3},
+		name: "two levels", policy: "ann wait=5m | second wait=5m", severities: []Severity{1, 3},
 		onCall: answers{"second": {{"bob"}, {}}, "imoc": {{"ann"}, {}}},
 		plans:  plans{"ann": {"sms@0s"}, "bob": {"push@0s"}},
 	}, {
@@ -92,7 +92,7 @@ func smallWorlds() []small {
 		onCall: answers{"imoc": {{}}},
 		plans:  plans{"ann": {"sms@0s voice@2m"}},
 	}, {
-		name: "working hours", policy: "first wait=5m", severities: []Severity{1, 3},
+		name: "working hours", policy: "first wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed},
 		onCall: answers{"first": {{"ann"}, {}}, "imoc": {{"bob"}, {}}},
 		plans:  plans{"ann": {"voice@0s"}, "bob": {"push@0s"}},
 	}, {
@@ -124,6 +124,11 @@ func smallWorlds() []small {
 		name: "two escalations and every receipt", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1, 2}, expiry: 2 * minute,
 		onCall: answers{"dba": {{"bob"}, {"ann"}}, "imoc": {{}}},
 		plans:  plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
+		long:   true,
+	}, {
+		name: "working hours and every receipt", policy: "first wait=5m", severities: []Severity{1, 2, 3},
+		onCall: answers{"first": {{"ann"}, {}}, "imoc": {{"bob"}, {}}},
+		plans:  plans{"ann": {"voice@0s"}, "bob": {"push@0s"}},
 		long:   true,
 	}, {
 		name: "three contacts, workers and strays", policy: "ann wait=5m", severities: []Severity{1}, workers: true, stray: 1,
