@@ -14,9 +14,10 @@ type Channel string
 
 // The channels.
 const (
-	Push  Channel = "push"
-	SMS   Channel = "sms"
-	Voice Channel = "voice"
+	Push    Channel = "push"     // to an app, by ntfy
+	WebPush Channel = "web_push" // to a browser
+	SMS     Channel = "sms"
+	Voice   Channel = "voice"
 )
 
 // Purpose is why a message is sent; the wording follows it.
@@ -40,7 +41,7 @@ type Message struct {
 	Nonce    string // unique to the message, URL-safe; callbacks carry it back
 	Channel  Channel
 	Purpose  Purpose
-	To       string // E.164, or an ntfy topic
+	To       string // E.164, an ntfy topic, or a browser's subscription
 	Language string // BCP 47; "" is English
 
 	Key      string // "HOT-1234"
@@ -58,8 +59,9 @@ type Message struct {
 	// answered for all of them. No more than Fits.
 	Also []Named
 
-	// AckURL and DeclineURL are answered by POST only and carry a single-use secret: never log them.
-	AckURL, DeclineURL string
+	// AckURL and DeclineURL are answered by POST only, PageURL shows the page and both buttons, and a POST to
+	// SeenURL says that the message is shown. They carry a secret: never log them.
+	AckURL, DeclineURL, PageURL, SeenURL string
 
 	// Since is set when an earlier worker may have sent this attempt already: a Finder is asked
 	// for a message sent after Since before another is made.
@@ -130,6 +132,9 @@ type Failure struct {
 	// Elsewhere is set on a Final failure that is this provider's, not the address's (region not
 	// enabled, sender not allowed): another provider may still reach the person.
 	Elsewhere bool
+	// Gone is set on a Final failure that says that nothing will ever reach this address again (no such
+	// number, opted out, subscription ended).
+	Gone bool
 	// Doubtful is set on a Passing failure that does not prove that nothing was sent (the provider
 	// answered with an error of its own, 5xx): look the message up before another is made.
 	Doubtful bool
