@@ -24,14 +24,20 @@ type Guard struct {
 	MaxAnswer    int64         // bytes of an answer's body that may be read; 0 is 1 MiB
 }
 
-// Client is an http.Client that keeps to the guard. Make one and share it.
-func (g Guard) Client() *http.Client {
+// Dialer connects to where the guard allows, for protocols other than HTTP.
+func (g Guard) Dialer() *net.Dialer {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	if !g.AllowPrivate {
 		// Control runs after name resolution, on the address that is about to be connected to:
 		// a name that resolves differently the second time gets no further (DNS rebinding).
 		dialer.Control = func(_, address string, _ syscall.RawConn) error { return refusePrivate(address) }
 	}
+	return dialer
+}
+
+// Client is an http.Client that keeps to the guard. Make one and share it.
+func (g Guard) Client() *http.Client {
+	dialer := g.Dialer()
 	return &http.Client{
 		Timeout: orElse(g.Timeout, 10*time.Second),
 		CheckRedirect: func(*http.Request, []*http.Request) error {

@@ -16,6 +16,7 @@ type Channel string
 const (
 	Push    Channel = "push"     // to an app, by ntfy
 	WebPush Channel = "web_push" // to a browser
+	Email   Channel = "email"
 	SMS     Channel = "sms"
 	Voice   Channel = "voice"
 )

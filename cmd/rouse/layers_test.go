@@ -31,6 +31,7 @@ var layers = map[string][]string{
 	"notifiers/*":         {"notifiers"},
 	"notifiers/twilio/*":  {"notifiers", "notifiers/fake"},
 	"notifiers/ntfy/*":    {"notifiers", "notifiers/fake"},
+	"notifiers/email/*":   {"notifiers"},
 	"notifiers/webpush/*": {"notifiers", "notifiers/fake"},
 	"api":                 {"*"}, // but for what is reserved below
 	"api/*":               {"api/*", "engine", "engine/enginedb", "engine/pager", "rosters", "rosters/ical", "rosters/rosterdb", "notifiers", "notifiers/*"},
@@ -54,6 +55,7 @@ var reserved = map[string][]string{
 	"rouse/cmd":                          {"cmd/rouse"},
 	"rouse/notifiers/twilio/twiliosim":   {"cmd/rouse"},
 	"rouse/notifiers/ntfy/ntfysim":       {"cmd/rouse"},
+	"rouse/notifiers/email/emailsim":     {"cmd/rouse"},
 	"rouse/notifiers/webpush/webpushsim": {"cmd/rouse"},
 	"rouse/notifiers/fake":               {"cmd/rouse", "notifiers/twilio/twiliosim", "notifiers/ntfy/ntfysim", "notifiers/webpush/webpushsim"},
 	"rouse/migrations/dbtest":            {},
