@@ -38,6 +38,10 @@ var (
 	ucs2 = alphabet{single: 70, part: 67}              // units are UTF-16 code units
 )
 
+// IsGSM reports whether an SMS can carry text in the GSM 7-bit alphabet (3GPP TS 23.038), so that it needs no
+// UCS-2.
+func IsGSM(text string) bool { return alphabetOf(text).gsm }
+
 func alphabetOf(text string) alphabet {
 	for _, r := range text {
 		if septets[r] == 0 {

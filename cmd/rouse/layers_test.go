@@ -45,6 +45,8 @@ var layers = map[string][]string{
 // reserved are packages of others that only some of ours may import, those below included.
 var reserved = map[string][]string{
 	"github.com/twilio/twilio-go":        {"notifiers/twilio"},
+	"github.com/wneessen/go-mail":        {"notifiers/email"},
+	"github.com/emersion":                {"notifiers/email/emailsim"},
 	"github.com/riverqueue/river":        {"engine/pager", "migrations"},
 	"github.com/teambition/rrule-go":     {"rosters"},
 	"github.com/spf13":                   {"cmd/rouse"},

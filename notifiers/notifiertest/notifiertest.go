@@ -47,6 +47,11 @@ type Fixture struct {
 	Secrets []string
 	// NoRetryAfter is set where the protocol has no way to say when to come again.
 	NoRetryAfter bool
+	// ProvidersFault is set where a refused address cannot be told from another refusal, so that another
+	// provider is tried.
+	ProvidersFault bool
+	// GarbageIsNoAnswer is set where only one answer means that the message was taken.
+	GarbageIsNoAnswer bool
 }
 
 // Run runs the suite; start makes a fixture and cleans it up with t.Cleanup.
@@ -121,13 +126,16 @@ func fails(t *testing.T, f Fixture) {
 			t.Errorf("%s: error %v is no Failure", mood, err)
 			continue
 		}
+		if mood == Garbage && f.GarbageIsNoAnswer {
+			kind = notifiers.Passing
+		}
 		if failure.Kind != kind || failure.Provider == "" || failure.Detail == "" {
 			t.Errorf("%s: got %+v, want kind %s with provider and detail", mood, failure, kind)
 		}
 		if mood == TooMany && !f.NoRetryAfter && failure.RetryAfter != 7*time.Second {
 			t.Errorf("%s: RetryAfter is %s, the provider said 7s", mood, failure.RetryAfter)
 		}
-		if mood == RefusesAddress && failure.Elsewhere {
+		if mood == RefusesAddress && failure.Elsewhere && !f.ProvidersFault {
 			t.Errorf("%s: it is the address's fault, no other provider will do", mood)
 		}
 	}
