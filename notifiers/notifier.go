@@ -17,6 +17,7 @@ const (
 	Push    Channel = "push"     // to an app, by ntfy
 	WebPush Channel = "web_push" // to a browser
 	Email   Channel = "email"
+	Webhook Channel = "webhook" // to a program of somebody's own
 	SMS     Channel = "sms"
 	Voice   Channel = "voice"
 )

@@ -162,7 +162,7 @@ func (l *links) add(href, text string) bool {
 // first is the first of texts that is not blank.
 func first(texts ...string) string {
 	for _, t := range texts {
-		if strings.TrimSpace(t) != "" {
+		if strings.ContainsFunc(t, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.IsControl(r) }) {
 			return t
 		}
 	}

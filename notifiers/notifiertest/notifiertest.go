@@ -52,6 +52,8 @@ type Fixture struct {
 	ProvidersFault bool
 	// GarbageIsNoAnswer is set where only one answer means that the message was taken.
 	GarbageIsNoAnswer bool
+	// AnyAnswerWillDo is set where what is answered has no form, so that none is garbage.
+	AnyAnswerWillDo bool
 }
 
 // Run runs the suite; start makes a fixture and cleans it up with t.Cleanup.
@@ -119,6 +121,9 @@ var kinds = map[Mood]notifiers.Kind{
 
 func fails(t *testing.T, f Fixture) {
 	for mood, kind := range kinds {
+		if mood == Garbage && f.AnyAnswerWillDo {
+			continue
+		}
 		f.Become(mood)
 		_, err := f.Notifier.Notify(context5s(t), f.message(1, "disk full"))
 		failure, ok := errors.AsType[*notifiers.Failure](err)
