@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"rouse/api/problem"
 	"rouse/api/rest"
 	"rouse/engine/enginedb"
+	"rouse/notifiers"
 )
 
 // access says who may come to a route.
@@ -79,13 +81,17 @@ func (s *server) guard(rt route) http.HandlerFunc {
 			r.SetPathValue(name, value)
 		}
 		if rt.who == intakes {
+			ctx, cancel := context.WithTimeout(r.Context(), senderWithin)
+			defer cancel()
+			r = r.WithContext(ctx)
+			r.Body = &upload{ReadCloser: r.Body}
 			select {
 			case s.senders <- struct{}{}:
 				defer func() { <-s.senders }()
-			case <-time.After(patience):
+			case <-time.After(doorWithin):
 				problem.Write(w, problem.Unavailable.Because("Too many alerts come at the same time. Send it again."))
 				return
-			case <-r.Context().Done():
+			case <-ctx.Done():
 				return
 			}
 		}
@@ -107,8 +113,28 @@ func (s *server) guard(rt route) http.HandlerFunc {
 // them keeps nobody from acknowledging.
 const maxSenders = 32
 
-// patience is how long a key may take to be looked up before its sender is asked to come again.
-const patience = 2 * time.Second
+// Times of a request.
+const (
+	patience     = 2 * time.Second         // for a key to be looked up before its sender is asked to come again
+	senderWithin = 1800 * time.Millisecond // from the door to the answer, for a sender of alerts: it is to be told within 2 s
+	doorWithin   = 1500 * time.Millisecond // of these at the door: what is left is enough for the spool
+)
+
+// upload is the body of a request that knows how long it was waited for: that is its sender's time, not ours.
+type upload struct {
+	io.ReadCloser
+	waited time.Duration
+}
+
+func (u *upload) Read(b []byte) (int, error) {
+	began := time.Now()
+	n, err := u.ReadCloser.Read(b)
+	u.waited += time.Since(began)
+	return n, err
+}
+
+// Waited is how long it was waited for so far.
+func (u *upload) Waited() time.Duration { return u.waited }
 
 // known finds the key of a request; otherwise it has answered. The database is asked each time, so that
 // a revoked key is refused at once.
@@ -126,7 +152,10 @@ func (s *server) known(w http.ResponseWriter, r *http.Request) (enginedb.Key, bo
 		return enginedb.Key{}, false
 	}
 	if err != nil {
-		s.rest.Fail(w, r, err)
+		if s.told.may() {
+			s.log.ErrorContext(r.Context(), "a request is refused with 503, as its key cannot be looked up; others may be, for a minute, without a line here", "error", notifiers.MaskNumbers(err.Error()))
+		}
+		problem.Write(w, problem.Unavailable.Because("The key cannot be looked up: the database is away; try again."))
 		return enginedb.Key{}, false
 	}
 	if seen, ok := w.(*response); ok {

@@ -75,7 +75,9 @@ func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	}
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com", Secrets: d.secrets,
-		Channels:  map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true},
+		Channels: func() map[rosters.Channel]bool {
+			return map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true}
+		},
 		CatchAll:  engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"carla"}},
 		Intake:    intake.New(intake.Config{Engine: d.engine, Keys: NewKeyring(db, d.secrets, log), Book: enginedb.New(db), Signs: signs, Heartbeats: enginedb.New(db), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: db, Log: log}),
@@ -177,6 +179,10 @@ type fakeEngine struct {
 
 func (e *fakeEngine) tell(format string, args ...any) {
 	e.told = append(e.told, fmt.Sprintf(format, args...))
+}
+
+func (e *fakeEngine) View(context.Context, string) (pager.PageView, error) {
+	return pager.PageView{}, pager.ErrNotFound
 }
 
 func (e *fakeEngine) Receive(_ context.Context, a engine.Alert) (pager.Received, error) {

@@ -103,7 +103,7 @@ func TestTheAddressOfAHeartbeatTakesSigns(t *testing.T) {
 	address, place := path(made), made.header.Get("Location")
 	d.log.Reset()
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "HEAD"} {
-		if got := d.send("", method, address, `{"alerts": [{"status": "firing", "labels": {"alertname": "Watchdog", "cluster": "eu-1"}}]}`, "Content-Type: text/plain"); got.status != 200 || got.body != "OK\n" {
+		if got := d.send("", method, address, `{"alerts": [{"status": "firing", "labels": {"alertname": "Watchdog", "cluster": "eu-1"}}]}`, "Content-Type: text/plain"); got.status != 200 || got.body != "OK watchdog\n" {
 			t.Errorf("%s: %d %s", method, got.status, got.body)
 		}
 	}

@@ -89,7 +89,7 @@ func TestWhatTheEngineRefuses(t *testing.T) {
 // TestAnIncidentFromAlertToResolution goes through the real engine, which sends nothing here.
 func TestAnIncidentFromAlertToResolution(t *testing.T) {
 	d := newDesk(t)
-	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}}})
+	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: notifiers.NewChannels(map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +152,60 @@ func TestAnIncidentFromAlertToResolution(t *testing.T) {
 	for path, n := range map[string]int{"?status=resolved": 1, "?status=new&status=fixing": 0, "?service=": 0, "?service=bitbucket": 1} {
 		if list := d.as("read", "GET", "/v1/incidents"+path, "").value(t)["items"].([]any); len(list) != n {
 			t.Errorf("%s: %v", path, list)
+		}
+	}
+}
+
+// What a sender said can be read by whoever may read the incident, and as it was sent.
+func TestWhatAnAlertSaidIsRead(t *testing.T) {
+	d := newDesk(t)
+	d.withPager()
+	sent := `{"payload": {"summary": "disk full", "severity": "critical", "source": "db1", "custom_details": {"free": "0 B", "page": "<script>"}}, "dedup_key": "disk",
+		"event_action": "trigger", "routing_key": "` + d.keys["bitbucket"] + `", "client": "Grafana", "client_url": "https://grafana.example/d/disk"}`
+	for range 2 {
+		if got := d.send("", "POST", "/v2/enqueue", sent); got.status != 202 {
+			t.Fatal(got.said())
+		}
+	}
+	read := d.as("read", "GET", "/v1/incidents/HOT-1", "").value(t)["reports"].([]any)
+	if len(read) != 1 {
+		t.Fatalf("got %v", read)
+	}
+	report := read[0].(map[string]any)
+	labels, links := report["labels"].(map[string]any), report["links"].([]any)
+	if report["summary"] != "disk full" || report["source"] != "pagerduty" || report["word"] != "critical" || report["firing"] != true || report["count"] != 2.0 ||
+		labels["client"] != "Grafana" || labels["free"] != "0 B" || len(links) != 1 || !strings.Contains(report["details"].(string), "db1") {
+		t.Errorf("got %v", report)
+	}
+	first, last := fmt.Sprint(report["first_id"]), fmt.Sprint(report["id"])
+	if first == last {
+		t.Errorf("one alert %s of two", first)
+	}
+	for _, id := range []string{first, last} {
+		got := d.as("read", "GET", "/v1/incidents/HOT-1/alerts/"+id+"/original", "")
+		if got.status != 200 || got.header.Get("Content-Type") != "application/json" || got.header.Get("X-Content-Type-Options") != "nosniff" ||
+			!strings.Contains(got.body, `"page": "<script>"`) || strings.Contains(got.body, d.keys["bitbucket"]) {
+			t.Errorf("%d %v %s", got.status, got.header, got.body)
+		}
+	}
+	if got := d.as("intake", "GET", "/v1/incidents/HOT-1/alerts/"+first+"/original", ""); got.status != 403 {
+		t.Errorf("a sender's key: %s", got.said())
+	}
+	for path, want := range map[string]string{
+		"/v1/incidents/HOT-2/alerts/" + first + "/original": `404 /problems/not-found "There is no alert ` + first + ` of incident HOT-2."`,
+		"/v1/incidents/HOT-1/alerts/4711/original":          `404 /problems/not-found "There is no alert 4711 of incident HOT-1."`,
+	} {
+		if got := d.as("read", "GET", path, "").said(); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	for text, kind := range map[string]string{"<html>": "text/plain; charset=utf-8", "\xff\x00": "application/octet-stream", "": ""} {
+		if _, err := d.db.Exec(t.Context(), `update alert set raw = $1`, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		got := d.as("read", "GET", "/v1/incidents/HOT-1/alerts/"+first+"/original", "")
+		if gone := text == "" && got.status == 404 && strings.Contains(got.body, "is not kept any more"); !gone && (got.header.Get("Content-Type") != kind || got.body != text) {
+			t.Errorf("%q: %s %v", text, got.body, got.header)
 		}
 	}
 }

@@ -13,20 +13,27 @@ import (
 	"rouse/api/keys"
 	"rouse/api/seal"
 	"rouse/engine/enginedb"
+	"rouse/notifiers"
 )
 
 // Keyring knows the keys of senders. The database is asked each time, so that a revoked key is refused at
-// once; while it does not answer, those count that were in force when it last did, so that alerts can be
-// taken in meanwhile.
+// once; while it does not answer, those count that were in force when it was last looked at, so that alerts
+// can be taken in meanwhile.
+//
+// Looks are 5 s apart and take 5 s at the most. So a key that was revoked in the last 10 s before the database
+// went away may count until a second or two after it is back, unless this node has refused it. What was
+// accepted meanwhile is stored then, as anything accepted is: keys are not asked for again by the spool. A key
+// made in those seconds is not known, and its sender is asked to come again.
 type Keyring struct {
 	store   enginedb.Store
 	secrets *seal.Box
 	log     *slog.Logger
 
-	away       atomic.Int64 // unix nanoseconds until when the database is not asked, as it did not answer
+	away       atomic.Int64 // unix nanoseconds until when the database is not asked, as it did not answer; 0: it did
 	mu         sync.RWMutex
 	remembered map[string]enginedb.Key // by hash
-	forgotten  []string                // hashes of those that were refused since the last look began
+	forgotten  map[string]bool         // hashes of those that were refused since the look under way began; nil: none is
+	told       seldom                  // that a key cannot be looked up
 }
 
 // Times of a Keyring.
@@ -63,41 +70,61 @@ func (k *Keyring) Sender(ctx context.Context, text string) (intake.Sender, error
 
 // find asks the database for a key in force, and its own memory if that does not answer.
 func (k *Keyring) find(ctx context.Context, hash []byte) (enginedb.Key, error) {
-	if time.Now().UnixNano() < k.away.Load() {
-		return k.remember(hash, errAway)
+	away := k.away.Load()
+	if now := time.Now(); now.UnixNano() < away || away != 0 && !k.away.CompareAndSwap(away, now.Add(awayFor).UnixNano()) {
+		return k.remember(hash, errAway) // one asks whether it is back, and the others do not wait for the answer
 	}
-	ctx, cancel := context.WithTimeout(ctx, keyWithin)
+	within := keyWithin
+	if end, ok := ctx.Deadline(); ok { // the alert has to be kept, too
+		within = min(within, time.Until(end)/2)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	key, err := k.store.KeyByHash(ctx, hash)
-	switch {
-	case errors.Is(err, enginedb.ErrNotFound):
-		k.forget(hash)
-		return enginedb.Key{}, intake.ErrUnknownKey
-	case err != nil:
+	if err != nil && !errors.Is(err, enginedb.ErrNotFound) {
 		k.away.Store(time.Now().Add(awayFor).UnixNano())
 		return k.remember(hash, err)
+	}
+	k.away.Store(0)
+	if err != nil {
+		k.forget(hash)
+		return enginedb.Key{}, intake.ErrUnknownKey
 	}
 	return key, nil
 }
 
 var errAway = errors.New("the database does not answer")
 
-func (k *Keyring) remember(hash []byte, err error) (enginedb.Key, error) {
+// remember finds a key in the memory. cause is why the database was not asked, or did not answer.
+func (k *Keyring) remember(hash []byte, cause error) (enginedb.Key, error) {
 	k.mu.RLock()
-	defer k.mu.RUnlock()
-	if key, ok := k.remembered[string(hash)]; ok {
+	key, ok := k.remembered[string(hash)]
+	k.mu.RUnlock()
+	if ok {
 		return key, nil
 	}
-	return enginedb.Key{}, err
+	if k.told.may() {
+		k.log.Error("a sender is refused with 503, as its key cannot be looked up; others may be, for a minute, without a line here", "error", notifiers.MaskNumbers(cause.Error()))
+	}
+	return enginedb.Key{}, fmt.Errorf("%w: %w", intake.ErrKeyNotLookedUp, cause)
+}
+
+// seldom is of a line in the log that one a minute is enough of.
+type seldom struct{ last atomic.Int64 } // unix nanoseconds
+
+// may reports whether it is time for one.
+func (s *seldom) may() bool {
+	now, last := time.Now().UnixNano(), s.last.Load()
+	return (last == 0 || now-last >= int64(time.Minute)) && s.last.CompareAndSwap(last, now)
 }
 
 // forget makes sure that a key which was just refused is not remembered should the database be away the next time.
 func (k *Keyring) forget(hash []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, ok := k.remembered[string(hash)]; ok {
-		delete(k.remembered, string(hash))
-		k.forgotten = append(k.forgotten, string(hash))
+	delete(k.remembered, string(hash))
+	if k.forgotten != nil { // the look may have found it in force before it was revoked
+		k.forgotten[string(hash)] = true
 	}
 }
 
@@ -120,8 +147,13 @@ func (k *Keyring) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, keysKept)
 	defer cancel()
 	k.mu.Lock()
-	k.forgotten = nil
+	k.forgotten = map[string]bool{}
 	k.mu.Unlock()
+	defer func() {
+		k.mu.Lock()
+		k.forgotten = nil
+		k.mu.Unlock()
+	}()
 	live, err := k.store.LiveKeys(ctx)
 	if err != nil {
 		return err
@@ -134,7 +166,7 @@ func (k *Keyring) look(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, hash := range k.forgotten { // it was found in force before it was revoked
+	for hash := range k.forgotten {
 		delete(found, hash)
 	}
 	k.remembered = found

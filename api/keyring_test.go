@@ -139,6 +139,51 @@ func TestALookThatBeganBeforeARevocationDoesNotBringTheKeyBack(t *testing.T) {
 	}
 }
 
+// A key that no look has found before is not known to be forgotten, either.
+func TestAKeyMadeAndRevokedAroundALookIsNotRemembered(t *testing.T) {
+	n := newNode(t, nil)
+	if err := n.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text, k := n.makes(t, nil, keys.Wish{})
+	n.db.answered = func(string) { // the look has found it in force, and has not remembered it yet
+		n.db.answered = nil
+		if err := n.all.RevokeKey(t.Context(), "", k.ID); err != nil {
+			t.Error(err)
+		}
+		if err := n.takes(t, text); !errors.Is(err, intake.ErrUnknownKey) {
+			t.Errorf("revoked, and: %v", err)
+		}
+	}
+	if err := n.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.db.away.Store(true)
+	if err := n.takes(t, text); !errors.Is(err, intake.ErrKeyNotLookedUp) {
+		t.Errorf("it was refused, and while the database is away: %v", err)
+	}
+}
+
+// Senders are asked to come again; that does not fill the log.
+func TestWhoseKeyCannotBeLookedUpIsLoggedOnce(t *testing.T) {
+	n := newNode(t, nil)
+	n.db.away.Store(true)
+	for i := range 20 {
+		err := n.takes(t, fmt.Sprint("rouse_", i))
+		if !errors.Is(err, intake.ErrKeyNotLookedUp) || !strings.HasPrefix(err.Error(), "the key cannot be looked up: the database is away; try again") {
+			t.Errorf("sender %d: %v", i, err)
+		}
+	}
+	if lines := strings.Count(n.log.String(), "cannot be looked up"); lines != 1 {
+		t.Errorf("%d lines in the log:\n%s", lines, n.log)
+	}
+	n.told.last.Add(-int64(time.Minute))
+	_ = n.takes(t, "rouse_")
+	if lines := strings.Count(n.log.String(), "cannot be looked up"); lines != 2 {
+		t.Errorf("a minute later: %d lines in the log", lines)
+	}
+}
+
 func TestEachKeyIsRememberedWithItsOwnSettings(t *testing.T) {
 	n := newNode(t, sealedBy(t, 1))
 	want := map[string]string{}

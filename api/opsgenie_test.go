@@ -18,7 +18,7 @@ import (
 // Zabbix wants it, under the address that people are used to give.
 func TestAnAlertFromOpsgeniesSenders(t *testing.T) {
 	d := newDesk(t)
-	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}}})
+	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: notifiers.NewChannels(map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}})})
 	if err != nil {
 		t.Fatal(err)
 	}

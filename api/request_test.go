@@ -26,7 +26,7 @@ func TestTheLogNamesTheRouteAndNothingSecret(t *testing.T) {
 		`"level":"INFO","msg":"request","request":"` + got.header.Get("X-Request-Id") + `","method":"GET","route":"/v1/people/{handle}","status":422,`,
 		`"api_key":"` + d.keys["ann"][:12] + `"`,
 		`"method":"PUT","route":"/v1/people/{handle}","status":200,`,
-		`"route":"/a/{token}","status":200,`,
+		`"route":"/a/{token}","status":404,`,
 		`"route":"/v1/people","status":401,`,
 		`"level":"DEBUG","msg":"request","request":`,
 	} {
@@ -83,7 +83,7 @@ func TestWithoutDatabaseEverybodyIsAskedToComeAgain(t *testing.T) {
 		{"GET", "/v1/people", ""}, {"POST", "/v1/people", `{"handle": "dan"}`}, {"POST", "/v1/alerts", `{"summary": "disk full"}`}, {"GET", "/v1/oncall", ""},
 	} {
 		got := d.as("admin", c.method, c.path, c.body)
-		if got.said() != `503 /problems/unavailable "Rouse cannot do this just now. Try again."` || got.header.Get("Retry-After") != "5" {
+		if got.said() != `503 /problems/unavailable "The key cannot be looked up: the database is away; try again."` || got.header.Get("Retry-After") != "5" {
 			t.Errorf("%s %s: %s", c.method, c.path, got.said())
 		}
 	}

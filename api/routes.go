@@ -36,13 +36,13 @@ type Config struct {
 	Intake    *intake.Handler
 	Callbacks *callbacks.Handler
 	Calendar  *calendar.Handler
-	Health    http.Handler             // answers /healthz, /readyz and /metrics, which anybody may ask
-	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
-	Channels  map[rosters.Channel]bool // on which this server can send
-	PublicURL string                   // if it is https, browsers are told to stay with that
-	Secrets   *seal.Box                // seals what senders sign with; nil: none can be kept
-	Offset    func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
-	Log       *slog.Logger             // nil discards
+	Health    http.Handler                    // answers /healthz, /readyz and /metrics, which anybody may ask
+	CatchAll  engine.CatchAll                 // its roster and people cannot be deleted
+	Channels  func() map[rosters.Channel]bool // on which this server can send now
+	PublicURL string                          // if it is https, browsers are told to stay with that
+	Secrets   *seal.Box                       // seals what senders sign with; nil: none can be kept
+	Offset    func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
+	Log       *slog.Logger                    // nil discards
 }
 
 //go:embed openapi.yaml
@@ -71,6 +71,7 @@ type server struct {
 	https bool
 
 	senders chan struct{} // those whose alerts are being taken in
+	told    seldom        // that a key cannot be looked up
 }
 
 // route is one line of the table.
@@ -136,6 +137,7 @@ func (s *server) routes(c Config) []route {
 
 		{"GET", incidents, read, operation((*calls).ListIncidents)},
 		{"GET", incident, read, operation((*calls).GetIncident)},
+		{"GET", incident + "/alerts/{id}/original", read, operation((*calls).GetOriginal)},
 		{"POST", incident + "/acknowledge", respond, operation((*calls).AcknowledgeIncident)},
 		{"POST", incident + "/decline", respond, operation((*calls).DeclineIncident)},
 		{"POST", incident + "/resolve", respond, operation((*calls).ResolveIncident)},
@@ -249,10 +251,19 @@ func (s *server) routes(c Config) []route {
 		{"POST", "/callbacks/twilio/sms", signed, plain(c.Callbacks.TwilioSMS)},
 		{"POST", "/callbacks/twilio/voice/{nonce}", signed, plain(c.Callbacks.TwilioVoice)},
 		{"POST", "/callbacks/twilio/key/{nonce}", signed, plain(c.Callbacks.TwilioKey)},
+		{"GET", "/callbacks/gateway/{provider}/{key}", secret, plain(c.Callbacks.GatewayCallback)},
+		{"POST", "/callbacks/gateway/{provider}/{key}", secret, plain(c.Callbacks.GatewayCallback)},
 		{"POST", "/callbacks/twilio/status/{nonce}", signed, plain(c.Callbacks.TwilioStatus)},
 
-		{"GET", "/a/{token}", secret, plain(c.Callbacks.AnswerPage)},
-		{"GET", "/a/{token}/{answer}", secret, plain(c.Callbacks.AnswerPage)},
+		{"GET", "/p/{token}", secret, plain(c.Callbacks.ViewPage)},
+		{"POST", "/p/{token}/seen", secret, plain(c.Callbacks.Seen)},
+		{"POST", "/p/{token}/push", secret, plain(c.Callbacks.Subscribe)},
+		{"POST", "/p/{token}/{answer}", secret, plain(c.Callbacks.AnswerPage)},
+		{"GET", "/app", public, plain(c.Callbacks.App)},
+		{"GET", "/{asset:app\\.css|app\\.js|sw\\.js|icon\\.svg|app\\.webmanifest}", public, plain(c.Callbacks.Asset)},
+
+		{"GET", "/a/{token}", secret, plain(c.Callbacks.ViewPage)},
+		{"GET", "/a/{token}/{answer}", secret, plain(c.Callbacks.ViewPage)},
 		{"POST", "/a/{token}/{answer}", secret, plain(c.Callbacks.AnswerButton)},
 		{"OPTIONS", "/a/{token}/{answer}", secret, plain(c.Callbacks.AnswerButton)}, // browsers ask before they post
 

@@ -19,7 +19,7 @@ import (
 // withPager puts the real engine behind the desk; it sends nothing.
 func (d *desk) withPager() {
 	d.t.Helper()
-	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}}})
+	p, err := pager.New(pager.Config{DB: d.db, CatchAll: engine.CatchAll{Roster: "imoc"}, Channels: notifiers.NewChannels(map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: silent{}})})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestAGroupedIncidentListsItsAlerts(t *testing.T) {
 			t.Fatal(got.said())
 		}
 	}
-	list := d.must(200, "GET", "/v1/incidents/HOT-1", "").value(t)["grouped"].([]any)
+	list := d.must(200, "GET", "/v1/incidents/HOT-1", "").value(t)["reports"].([]any)
 	if len(list) != 2 {
 		t.Fatalf("got %v", list)
 	}

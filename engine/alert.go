@@ -79,6 +79,10 @@ type Alert struct {
 	// PageMore beside those who are paged already.
 	Responders []Responder
 
+	// Doubts are what the intake could not take as it was sent. They stand in the timeline, as the alert is not
+	// what its sender meant, or not all of it.
+	Doubts []Doubt
+
 	// Once is unique to what happened: told twice with the same one, it counts once. "" if the sender has
 	// nothing like it.
 	Once   string
@@ -93,6 +97,23 @@ type Responder struct {
 	Kind string `json:"kind"` // "user", "team", "schedule" or "escalation"; "" is not known
 	Name string `json:"name"`
 }
+
+// Doubt is one thing of a request that was not understood, or is missing.
+type Doubt struct {
+	Of   DoubtOf `json:"of"`
+	Text string  `json:"text"` // a sentence that says what was made of it
+}
+
+// DoubtOf says which part of a request is in doubt.
+type DoubtOf string
+
+// The parts.
+const (
+	DoubtSeverity DoubtOf = "severity" // nobody knows the word; there is no doubt if the operator's Words do
+	DoubtAction   DoubtOf = "action"   // likewise, of what the alert asks for
+	DoubtRequest  DoubtOf = "request"  // it was cut, or is not what its dialect demands
+	DoubtMapping  DoubtOf = "mapping"  // it fails
+)
 
 // Link is something to open: a dashboard, a runbook.
 type Link struct {

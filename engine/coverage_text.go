@@ -176,8 +176,8 @@ func plainly(c rosters.Channel) string {
 	switch c {
 	case rosters.Voice:
 		return "calls"
-	case "email":
-		return "e-mail"
+	case rosters.WebPush:
+		return "push to browsers"
 	default:
 		return medium(c)
 	}

@@ -33,8 +33,8 @@
 //  8. Declining moves on to the next level at once.
 //  9. Severity decides when. 1 and 2 page now; 3 waits for the service's working hours. Raising it pages
 //     at once; lowering it withdraws nothing. A service may have its first page wait for a delay, so that
-//     what is over by itself pages nobody; and while it is in maintenance nothing pages, however bad it
-//     gets, until that is over.
+//     what is over by itself pages nobody; and while it is in maintenance nothing begins to page, however bad
+//     it gets, until that is over. What pages already goes on.
 //  10. A machine never acknowledges. Only an Answer does, which is made by code that has seen a person's
 //     key, reply, button or sign-in. News of a message (Reported) never does.
 //  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
@@ -111,10 +111,16 @@
 // Noise:
 //   - A delay counts from the opening. What keeps a ladder from beginning keeps each of the incident's from
 //     it, but for a team that a person pages in.
+//   - A maintenance also holds back what waited for a delay or for working hours that end while it is on: it is
+//     asked when they do, and when the severity rises before. A level that somebody escalates to it does not, and pages
+//     of earlier levels go on.
 //   - Whether a maintenance holds an incident back is asked each time that something happens to it, by the
-//     alert that opened it: one that is extended, cut short or taken away counts at once. A condition that
-//     fails holds nothing back.
-//   - What comes back begins the ladder anew, without a manager. If the service wants what flaps to page
+//     alert that opened it and of the incident's service, also when it comes back by an alert that rules send
+//     to another: one that is extended, cut short or taken away counts at once. A condition that fails holds
+//     nothing back.
+//   - What comes back begins the manager's ladder anew, without a manager, and those of rosters that a rule had
+//     paged beside, whoever had answered there: what they answered is over. Teams that a person paged in came
+//     for what was; a person pages them in again. If the service wants what flaps to page
 //     once, the source's word that it is over has to hold for as long as the trouble has to come back in;
 //     a person's word counts at once.
 //   - What closes by itself closes so long after its last alert, whoever holds it. Nobody is paged about what is

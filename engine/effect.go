@@ -81,6 +81,7 @@ const (
 	ReasonResolved        Reason = "resolved"
 
 	ReasonWord            Reason = "word for the severity"
+	ReasonDoubt           Reason = "not understood"
 	ReasonRule            Reason = "rule"
 	ReasonRuleFailed      Reason = "rule failed"
 	ReasonResponders      Reason = "responders named by the source"

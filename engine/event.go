@@ -40,11 +40,12 @@ type Group struct {
 	Firing int    // those that are not over
 }
 
-// Returned says that the trouble of an incident that was resolved is back: it is opened again.
+// Returned says that the trouble of an incident that was resolved is back: it is opened again. What may keep
+// its ladders from beginning besides, a maintenance, is asked of Env.
 type Returned struct {
 	Severity Severity
 	Calm     time.Duration // if it is not 0 the incident flaps from now on, see Incident.Calm
-	Start    Start
+	Delay    time.Duration // see Start
 }
 
 // Released takes the manager's escalation from whoever holds it; its ladder resumes.

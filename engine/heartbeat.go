@@ -20,8 +20,8 @@ import (
 //   - A run that takes longer than MaxRun is trouble until it ends well, or a run that began later does: what
 //     was cut off by a power failure never ends.
 //   - A sign that says nothing of a run counts as the success of one.
-//   - Time in which nobody watched counts for nobody, as signs could not arrive: what was to come meanwhile has
-//     Every and Grace again from then on, and a run MaxRun.
+//   - Time in which nobody watched, as while the database is away, counts for nobody, as signs could not arrive:
+//     see Resumed.
 //
 // With ByLabel each value of a label is watched by itself, as one of the heartbeat's sources, with an incident
 // of its own.
@@ -62,7 +62,7 @@ const (
 type HeartbeatSource struct {
 	Name   string    // the value of the heartbeat's label; "" without one
 	LastAt time.Time // of the last sign
-	Since  time.Time // silence is counted from here: LastAt, or the end of a time in which nobody watched
+	Since  time.Time // silence is counted from here: LastAt, or later after a time in which nobody watched
 	Silent bool
 	Failed bool                    // no run has succeeded since one failed
 	Runs   map[string]HeartbeatRun // under way, by id; "" for a sender that gives none
@@ -259,10 +259,14 @@ func (h Heartbeat) lateRuns(s HeartbeatSource, now time.Time) []string {
 	return late
 }
 
-// Resumed is a source after a time in which nobody watched, which ended at an instant.
+// Resumed is a source after a time in which nobody watched, which ended at an instant. Its sign may have been lost
+// at the very end of that. Then it gives signs at least as often as it has not been heard now, and the next one
+// comes as long after: so it has that long again, Every at the most, and Grace. A nightly backup that was heard
+// an hour ago has lost nothing, and no longer than before. A run has MaxRun again.
 func (h Heartbeat) Resumed(s HeartbeatSource, at time.Time) HeartbeatSource {
-	if !at.Before(s.Since.Add(h.Every)) {
-		s.Since = at
+	again := min(at.Sub(s.LastAt), h.Every)
+	if since := at.Add(again - h.Every); since.After(s.Since) {
+		s.Since = since
 	}
 	s.Runs = maps.Clone(s.Runs)
 	for id, r := range s.Runs {
@@ -329,7 +333,7 @@ func (h Heartbeat) silent(s HeartbeatSource, due, now time.Time) Alert {
 	}
 	var stopped string
 	if s.Since.After(s.LastAt) {
-		stopped = "Rouse heard nobody until " + clockIn(s.Since, now) + ", when the time began anew."
+		stopped = "Rouse could hear nobody for a time since, and so gave it until " + clockIn(due, now) + "."
 	}
 	a := h.trouble(s, fmt.Sprintf("is silent: last seen %s, %s ago; it should come %s", clockIn(s.LastAt, now), coarsely(now.Sub(s.LastAt)), should), running, stopped)
 	a.At = due

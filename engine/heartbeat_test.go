@@ -267,11 +267,11 @@ func TestTimeInWhichNobodyWatchedCountsForNobody(t *testing.T) {
 		at 150m tick
 			trigger Heartbeat backup runs longer than 30 min: it began 10:00 UTC, 2 h 30 min ago
 	`)
-	// What was to come after the stop only has no longer.
-	story(t, engine.Heartbeat{Every: 3 * time.Hour}, `
+	// What cannot have been lost is expected as before.
+	story(t, engine.Heartbeat{Every: 5 * time.Hour}, `
 		at 0m alive
 		at 120m resume
-	`).wantDeadline("3h0m0s")
+	`).wantDeadline("5h0m0s")
 	// What was silent before stays so, and is not told of again.
 	story(t, engine.Heartbeat{Every: 10 * time.Minute}, `
 		at 0m alive
@@ -282,6 +282,53 @@ func TestTimeInWhichNobodyWatchedCountsForNobody(t *testing.T) {
 		at 310m alive
 			resolve Heartbeat backup is well again: It came back after 5 h 10 min.
 	`)
+}
+
+// Rule 18: what falls due just after a stop, its sign lost in it, has its usual gap from the end of the stop on.
+func TestWhatComesAsOftenAsItShouldIsNotSilentAfterAStop(t *testing.T) {
+	const every, step = 60, 5 // seconds
+	hb := engine.Heartbeat{ID: 1, Name: "x", Every: every * time.Second, Grace: time.Second}
+	at := func(s int) time.Time { return tenOClock.Add(time.Duration(s) * time.Second) }
+	for comes := step; comes <= every; comes += step { // so often, or more often than it must
+		for from := step; from < 3*every; from += step {
+			for to := from + step; to < from+3*every; to += step {
+				src, _ := hb.Heard(engine.HeartbeatSource{}, engine.Sign{}, at(0))
+				for now := 1; now < to+3*every; now++ {
+					if now == to {
+						src = hb.Resumed(src, at(now))
+					}
+					if from <= now && now <= to { // a sign of the last moment is lost as well
+						continue
+					}
+					if now%comes == 0 {
+						src, _ = hb.Heard(src, engine.Sign{}, at(now))
+					}
+					if _, alerts := hb.Tick(src, at(now)); len(alerts) > 0 {
+						t.Fatalf("it comes every %d s, nobody watched from %d to %d s, and after %d s: %s", comes, from, to, now, alerts[0].Summary)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A stop late in a long wait puts off no more than it must, and the alarm says why it came later.
+func TestAStopPutsOffAHeartbeatByWhatItMayHaveLost(t *testing.T) {
+	w := story(t, engine.Heartbeat{Every: 24 * time.Hour, Grace: time.Hour}, `
+		at 0m alive
+		at 1080m resume
+	`)
+	w.wantDeadline("37h0m0s") // 18 h again, and an hour
+	_, alerts := w.hb.Tick(w.src, tenOClock.Add(37*time.Hour))
+	if len(alerts) != 1 || !strings.HasPrefix(alerts[0].Details, "Rouse could hear nobody for a time since, and so gave it until ") {
+		t.Errorf("got %+v", alerts)
+	}
+	w = story(t, engine.Heartbeat{Every: 10 * time.Minute}, `
+		at 0m alive
+		at 6m resume
+		at 9m resume
+	`)
+	w.wantDeadline("18m0s")
 }
 
 func TestADisabledHeartbeatExpectsNothing(t *testing.T) {

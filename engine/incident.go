@@ -210,6 +210,21 @@ func (e *Escalation) settled() bool {
 	return e.State == Acknowledged || e.State == Stopped
 }
 
+// comesBack reports whether the escalation begins anew when the incident comes back: one that the alerts
+// brought about does, whatever became of it; a person who paged a team in does so again, if it is needed again.
+func (e *Escalation) comesBack() bool { return !e.Urgent }
+
+// LevelsIfBack are those that the ladders of a resolved incident begin with when it comes back, for whoever has
+// to look up their people before.
+func (inc *Incident) LevelsIfBack() (levels []Level) {
+	for i := range inc.Escalations {
+		if e := &inc.Escalations[i]; e.comesBack() {
+			levels = append(levels, e.Ladder.Levels[0])
+		}
+	}
+	return levels
+}
+
 // Searching finds the escalation that looks for a role on a ladder of that name and is not settled; if
 // there is none, it is the number that a new one would get.
 func (inc *Incident) Searching(role, ladder string) int {

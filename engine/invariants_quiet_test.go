@@ -59,7 +59,11 @@ func (x *edge) start(was *Escalation) (Start, bool) {
 	case Alerted:
 		return ev.Start, was == nil
 	case Returned:
-		return ev.Start, was.No == 1 && x.reopened()
+		start := Start{Delay: ev.Delay}
+		if x.asked.held != nil {
+			start.Held = *x.asked.held
+		}
+		return start, was != nil && !was.Urgent && x.reopened()
 	}
 	return Start{}, false
 }
@@ -118,7 +122,12 @@ func (x *edge) waited(was, e *Escalation) {
 		return
 	}
 	held, asked := x.held()
-	over := map[Reason]bool{ReasonOutsideHours: x.due(was.WaitUntil), ReasonDelayed: x.due(was.WaitUntil), ReasonMaintenance: asked && !held}[was.WaitFor]
+	ends := x.due(was.WaitUntil) // unless a maintenance has begun meanwhile
+	if was.WaitFor == ReasonMaintenance {
+		ends = asked
+	}
+	over := ends && !held
+	raised := x.raised() && was.WaitFor != ReasonMaintenance
 	says := map[Reason]Reason{ReasonOutsideHours: ReasonHoursOpen, ReasonDelayed: ReasonDelayOver, ReasonMaintenance: ReasonMaintenanceOver}
 	for waits, reason := range says {
 		said := slices.ContainsFunc(x.notes, func(n Note) bool { return n.Reason == reason && n.Escalation == e.No })
@@ -126,9 +135,14 @@ func (x *edge) waited(was, e *Escalation) {
 			x.fault("rule 17", "%q, says the timeline of escalation %d, which waited for %q", reason, e.No, was.WaitFor)
 		}
 	}
-	ended := e.State == Stopped || e.State == Acknowledged || x.escalates(e) || x.raised() && was.WaitFor != ReasonMaintenance
-	stays := e.State == Waiting && e.WaitFor == was.WaitFor
+	answered := e.State == Stopped || e.State == Acknowledged || x.escalates(e)
+	ended := answered || raised && !held
+	stays := e.State == Waiting && (e.WaitFor == was.WaitFor || e.WaitFor == ReasonMaintenance && held && (ends || raised))
 	switch {
+	case held && (ends || raised) && !answered && !(e.State == Waiting && e.WaitFor == ReasonMaintenance):
+		x.fault("rule 9", "escalation %d waited for %q, and is %s in a maintenance", e.No, was.WaitFor, e.State)
+	case x.env.Held != nil && (ends || raised) && !asked && !answered:
+		x.fault("rule 9", "escalation %d waited for %q, and nobody asked whether a maintenance has begun", e.No, was.WaitFor)
 	case !over && !ended && !stays:
 		x.fault("rule 9", "escalation %d waits for %q no longer, though it is not over, by %T", e.No, was.WaitFor, x.ev)
 	case over && stays && was.WaitFor != ReasonOutsideHours:
@@ -142,7 +156,11 @@ func (x *edge) waited(was, e *Escalation) {
 // so long.
 func (x *edge) keptBack(was, e *Escalation) {
 	fresh := was == nil || was.State != Waiting || was.WaitFor != e.WaitFor
-	if _, begins := x.start(was); fresh && !begins {
+	_, begins := x.start(was)
+	if was != nil && was.State == Waiting && e.WaitFor == ReasonMaintenance { // it has begun while the escalation waited for something else
+		begins = begins || x.due(was.WaitUntil) || x.raised()
+	}
+	if fresh && !begins {
 		x.fault("rule 9", "escalation %d begins to wait for %q, by %T", e.No, e.WaitFor, x.ev)
 	}
 	switch e.WaitFor {
@@ -154,15 +172,16 @@ func (x *edge) keptBack(was, e *Escalation) {
 		if h := x.asked.held; x.env.Held != nil && (h == nil || !h.Until.Equal(e.WaitUntil)) {
 			x.fault("rule 9", "escalation %d waits until %v, and the maintenance is %+v", e.No, e.WaitUntil, h)
 		}
-		if !fresh && !e.WaitUntil.Equal(was.WaitUntil) {
-			x.wantNote("rule 17", "the maintenance has another end", func(n Note) bool { return n.Reason == ReasonMaintenance && n.Escalation == e.No })
+		if fresh || !e.WaitUntil.Equal(was.WaitUntil) {
+			x.wantNote("rule 17", "there is a maintenance, or it has another end", func(n Note) bool { return n.Reason == ReasonMaintenance && n.Escalation == e.No })
 		}
 	default:
 		x.fault("rule 17", "escalation %d waits for %q", e.No, e.WaitFor)
 	}
 	for i := range e.Pages {
-		if p := &e.Pages[i]; x.begun(p) || p.State == PageOpen {
-			x.fault("rule 9", "page %d is open though escalation %d waits for %q", p.No, e.No, e.WaitFor)
+		_, was := x.before.Page(e.Pages[i].No)
+		if p := &e.Pages[i]; x.begun(p) || p.State == PageOpen && was.State != PageOpen { // those of earlier levels go on
+			x.fault("rule 9", "page %d is begun though escalation %d waits for %q", p.No, e.No, e.WaitFor)
 		}
 	}
 }
@@ -218,11 +237,11 @@ func (x *edge) returned() {
 		var p, q print
 		p.escalation(was)
 		q.escalation(e)
-		if e.No > 1 && !slices.Equal(p, q) {
-			x.fault("rule 5", "it came back, and escalation %d began again", e.No)
+		if was.Urgent && !slices.Equal(p, q) {
+			x.fault("rule 5", "it came back, and escalation %d, which a person asked for, began again", e.No)
 		}
-		if e.No == 1 && (e.Round <= was.Round || len(e.Declined) > 0) {
-			x.fault("rule 4", "it came back, and its ladder is in round %d after %d", e.Round, was.Round)
+		if !was.Urgent && (e.Round <= was.Round || len(e.Declined) > 0 || e.State != Climbing && e.State != Waiting) {
+			x.fault("rule 13", "it came back, and escalation %d is %s in round %d after %d", e.No, e.State, e.Round, was.Round)
 		}
 	}
 }

@@ -1100,7 +1100,7 @@ func (x *edge) bystanders() {
 	case Snoozed, Escalated, Released:
 		touched = func(e *Escalation) bool { return e.No == 1 }
 	case Returned:
-		touched = func(e *Escalation) bool { return e.No == 1 }
+		touched = func(e *Escalation) bool { return !e.Urgent }
 	}
 	if x.stopped() > 0 {
 		return // it is about all of them: see resumes

@@ -38,8 +38,11 @@ func (m Maintenance) Validate() error {
 		f.add("/again", m.Again.Rule, "stands instead of from and to; give one of the two")
 	case m.Again != nil:
 		length = m.Again.Length
-		_, err := m.Again.Compile()
+		o, err := m.Again.Compile()
 		f.below("/again", err)
+		if err == nil && length <= MaxMaintenance {
+			length = max(length, m.longest(o)-clockBack)
+		}
 	case !m.From.Before(m.To):
 		f.add("/to", m.To.UTC().Format(time.RFC3339), "must be later than from")
 	default:
@@ -50,8 +53,12 @@ func (m Maintenance) Validate() error {
 		path = "/again/length"
 	}
 	switch {
+	case length > MaxMaintenance && m.Again != nil && m.Again.Length <= MaxMaintenance:
+		f.add(path, m.Again.Length, "comes again before it ends: together that is longer than %v, the limit; give it a break, or an end", MaxMaintenance)
 	case length > MaxMaintenance:
 		f.add(path, length, "is longer than %v, the limit", MaxMaintenance)
+	case length > MaxUnexplained && m.Reason == "" && m.Again != nil && m.Again.Length <= MaxUnexplained:
+		f.add("/reason", "", "is needed for more than %v without a break, as this one of %v comes again before it ends: nobody is paged for so long", MaxUnexplained, m.Again.Length)
 	case length > MaxUnexplained && m.Reason == "":
 		f.add("/reason", "", "is needed for more than %v: nobody is paged for so long", MaxUnexplained)
 	}
@@ -59,6 +66,37 @@ func (m Maintenance) Validate() error {
 		f.add("/reason", cut(m.Reason), "must be at most %d characters", maxReason)
 	}
 	return f.orNil()
+}
+
+// clockBack is what a day by the wall clock may be longer than 24 h: that alone makes nothing too long.
+const clockBack = time.Hour
+
+// longest is how long it lasts without a break at most, as far as its first five years show, or its first 2,000
+// times: rules repeat themselves in less. It looks no further once it has found more than is allowed.
+func (m Maintenance) longest(o *rosters.Occurrences) (longest time.Duration) {
+	const (
+		years, times = 5, 2000
+		stretch      = 2 * MaxMaintenance
+	)
+	from, err := time.Parse("2006-01-02T15:04:05", m.Again.Start)
+	if err != nil {
+		return 0
+	}
+	from = from.AddDate(0, 0, -1) // whatever the zone
+	end := from.AddDate(years, 0, 0)
+	var last rosters.Span
+	for n := 0; from.Before(end) && n < times && longest <= MaxMaintenance+clockBack; from = from.Add(stretch) {
+		spans := o.Between(from, from.Add(stretch))
+		for _, s := range spans {
+			if s.From.Equal(last.To) {
+				s.From = last.From
+			}
+			longest = max(longest, s.To.Sub(s.From))
+			last = s
+		}
+		n += len(spans)
+	}
+	return longest
 }
 
 // Between lists when it takes place within [from, to), in order.

@@ -102,7 +102,11 @@ func smallWorlds() []small {
 	}, {
 		name: "a maintenance", policy: "ann wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, senders: true,
 		onCall: answers{"imoc": {{}}, "dba": {{"ann"}}}, plans: plans{"ann": {"push@0s"}}, beside: "dba",
-		starts: []wait{{delay: 3 * minute, held: 10 * minute}}, held: []time.Duration{0, 10 * minute, time.Hour},
+		starts: []wait{{delay: 3 * minute}, {delay: 3 * minute, held: 10 * minute}}, held: []time.Duration{0, 10 * minute, time.Hour},
+	}, {
+		name: "a roster beside, and what comes back", policy: "ann wait=5m", severities: []Severity{1}, news: []AttemptState{Failed},
+		onCall: answers{"imoc": {{}}, "dba": {{"bob"}, {}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}}, beside: "dba",
+		held: []time.Duration{0, time.Hour}, returns: []time.Duration{0},
 	}, {
 		name: "what comes back", policy: "ann wait=5m", severities: []Severity{1, 2}, news: []AttemptState{Failed}, groups: true,
 		onCall: answers{"imoc": {{"bob"}, {}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
@@ -309,7 +313,7 @@ func (s small) moves(inc Incident, now time.Time, ladder Ladder, routed Reason) 
 	}
 	for _, calm := range s.returns {
 		for _, start := range s.begins(now) {
-			add(Returned{Severity: s.severities[0], Calm: calm, Start: start})
+			add(Returned{Severity: s.severities[0], Calm: calm, Delay: start.Delay})
 		}
 	}
 	if inc.Status == Resolved {

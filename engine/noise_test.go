@@ -69,6 +69,10 @@ func TestMaintenanceValidate(t *testing.T) {
 	again := func(length time.Duration, reason string) engine.Maintenance {
 		return engine.Maintenance{Service: "db", Reason: reason, Again: &rosters.Recurring{Zone: "UTC", Start: "2026-01-05T22:00:00", Rule: "FREQ=WEEKLY", Length: length}}
 	}
+	each := func(rule string, length time.Duration, reason string) engine.Maintenance {
+		return engine.Maintenance{Service: "db", Reason: reason, Again: &rosters.Recurring{Zone: "Europe/Berlin", Start: "2026-01-05T22:00:00", Rule: rule, Length: length}}
+	}
+	const endless = " comes again before it ends: together that is longer than 720h0m0s, the limit; give it a break, or an end"
 	both, broken := again(time.Hour, ""), again(0, "")
 	both.To = at
 	broken.Again.Zone = "Nowhere"
@@ -77,24 +81,34 @@ func TestMaintenanceValidate(t *testing.T) {
 		m    engine.Maintenance
 		want string
 	}{
-		"an hour":                 {span(time.Hour, ""), "<nil>"},
-		"a day":                   {span(24*time.Hour, ""), "<nil>"},
-		"more than a day":         {span(24*time.Hour+1, ""), "/reason is needed for more than 24h0m0s: nobody is paged for so long"},
-		"explained":               {span(24*time.Hour+1, "new disks"), "<nil>"},
-		"thirty days":             {span(720*time.Hour, "new disks"), "<nil>"},
-		"more than thirty days":   {span(720*time.Hour+1, "new disks"), "/to" + long},
-		"and not explained":       {span(720*time.Hour+1, ""), "/to" + long},
-		"no time":                 {span(0, ""), late},
-		"backwards":               {span(-time.Hour, ""), late},
-		"never":                   {engine.Maintenance{Service: "db"}, neither},
-		"without beginning":       {engine.Maintenance{Service: "db", To: at}, neither},
-		"without end":             {engine.Maintenance{Service: "db", From: at}, neither},
-		"every week":              {again(time.Hour, ""), "<nil>"},
-		"every week for long":     {again(25*time.Hour, ""), "/reason is needed for more than 24h0m0s: nobody is paged for so long"},
-		"every week for too long": {again(721*time.Hour, "new disks"), "/again/length" + long},
-		"both":                    {both, "/again stands instead of from and to; give one of the two"},
-		"a reason too long":       {span(time.Hour, strings.Repeat("ä", 501)), "/reason must be at most 500 characters"},
-		"as long as can be":       {span(time.Hour, strings.Repeat("ä", 500)), "<nil>"},
+		"an hour":                      {span(time.Hour, ""), "<nil>"},
+		"a day":                        {span(24*time.Hour, ""), "<nil>"},
+		"more than a day":              {span(24*time.Hour+1, ""), "/reason is needed for more than 24h0m0s: nobody is paged for so long"},
+		"explained":                    {span(24*time.Hour+1, "new disks"), "<nil>"},
+		"thirty days":                  {span(720*time.Hour, "new disks"), "<nil>"},
+		"more than thirty days":        {span(720*time.Hour+1, "new disks"), "/to" + long},
+		"and not explained":            {span(720*time.Hour+1, ""), "/to" + long},
+		"no time":                      {span(0, ""), late},
+		"backwards":                    {span(-time.Hour, ""), late},
+		"never":                        {engine.Maintenance{Service: "db"}, neither},
+		"without beginning":            {engine.Maintenance{Service: "db", To: at}, neither},
+		"without end":                  {engine.Maintenance{Service: "db", From: at}, neither},
+		"every week":                   {again(time.Hour, ""), "<nil>"},
+		"every week for long":          {again(25*time.Hour, ""), "/reason is needed for more than 24h0m0s: nobody is paged for so long"},
+		"every day, all day":           {each("FREQ=DAILY", 24*time.Hour, "new disks"), "/again/length" + endless},
+		"every hour, for nearly a day": {each("FREQ=HOURLY", 22*time.Hour, ""), "/again/length" + endless},
+		"every day, nearly all day":    {each("FREQ=DAILY", 22*time.Hour, ""), "<nil>"},
+		"every hour, for half of it":   {each("FREQ=HOURLY", 30*time.Minute, ""), "<nil>"},
+		"a week of whole days":         {each("FREQ=DAILY;COUNT=7", 24*time.Hour, "new disks"), "<nil>"},
+		"and nobody says why":          {each("FREQ=DAILY;COUNT=7", 24*time.Hour, ""), "/reason is needed for more than 24h0m0s without a break, as this one of 24h0m0s comes again before it ends: nobody is paged for so long"},
+		"each day of some month":       {each("FREQ=YEARLY;BYMONTH=12;BYDAY=MO,TU,WE,TH,FR,SA,SU", 24*time.Hour, "new disks"), "/again/length" + endless},
+		"each day of a leap month":     {each("FREQ=YEARLY;INTERVAL=4;BYMONTH=1,2;BYDAY=MO,TU,WE,TH,FR,SA,SU", 24*time.Hour, "new disks"), "/again/length" + endless},
+		"two halves of a day":          {each("FREQ=DAILY;BYDAY=SA,SU", 12*time.Hour, ""), "<nil>"},
+		"a day on which clocks change": {each("FREQ=WEEKLY;BYDAY=SA", 24*time.Hour, ""), "<nil>"},
+		"every week for too long":      {again(721*time.Hour, "new disks"), "/again/length" + long},
+		"both":                         {both, "/again stands instead of from and to; give one of the two"},
+		"a reason too long":            {span(time.Hour, strings.Repeat("ä", 501)), "/reason must be at most 500 characters"},
+		"as long as can be":            {span(time.Hour, strings.Repeat("ä", 500)), "<nil>"},
 	} {
 		if got := fields(c.m.Validate()); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)

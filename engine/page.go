@@ -13,8 +13,9 @@ import (
 // (rule 11); a channel that gives no receipts is not in it. A call rings for 25 s, and the provider
 // needs a moment to say that nobody answered.
 var receiptWithin = map[rosters.Channel]time.Duration{
-	rosters.SMS:   30 * time.Second,
-	rosters.Voice: 40 * time.Second,
+	rosters.SMS:     30 * time.Second,
+	rosters.Voice:   40 * time.Second,
+	rosters.WebPush: 20 * time.Second, // the browser tells that it shows it
 }
 
 // page begins a page and sends what is due at once. An older open page of the same person in the
@@ -132,6 +133,10 @@ func medium(c rosters.Channel) string {
 		return "SMS"
 	case rosters.Voice:
 		return "call"
+	case rosters.WebPush:
+		return "push to the browser"
+	case rosters.Email:
+		return "e-mail"
 	default:
 		return string(c)
 	}

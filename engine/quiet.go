@@ -31,13 +31,9 @@ func (s *stepper) hold(e *Escalation, held Held) {
 }
 
 // waits goes on waiting, or ends that. A maintenance is asked about each time: it may have been extended or
-// cut short, or another one begun.
+// cut short, or another one begun, also while the escalation waited for something else.
 func (s *stepper) waits(e *Escalation) (over bool) {
-	if e.WaitFor == ReasonMaintenance {
-		over = !s.heldOn(e)
-	} else {
-		over = s.due(e.WaitUntil)
-	}
+	over = (e.WaitFor == ReasonMaintenance || s.due(e.WaitUntil)) && !s.heldOn(e)
 	if over {
 		s.waited(e)
 	}
@@ -57,19 +53,27 @@ func (s *stepper) waited(e *Escalation) {
 	s.beginLevel(e)
 }
 
-// heldOn asks whether a maintenance holds an escalation back.
+// heldOn asks whether a maintenance holds back an escalation that waits, and has it wait for that.
 func (s *stepper) heldOn(e *Escalation) bool {
 	if s.env.Held == nil {
-		return !s.due(e.WaitUntil)
+		return e.WaitFor == ReasonMaintenance && !s.due(e.WaitUntil)
 	}
-	held := s.env.Held(*s.inc)
+	held := s.held()
 	if !held.Until.After(s.now) {
 		return false
 	}
-	if !held.Until.Equal(e.WaitUntil) {
+	if e.WaitFor != ReasonMaintenance || !held.Until.Equal(e.WaitUntil) {
 		s.hold(e, held)
 	}
 	return true
+}
+
+// held is the maintenance that the incident falls into now, as far as anybody knows.
+func (s *stepper) held() Held {
+	if s.env.Held == nil {
+		return Held{}
+	}
+	return s.env.Held(*s.inc)
 }
 
 // returned opens an incident again whose trouble is back.
@@ -84,11 +88,17 @@ func (s *stepper) returned(ev Returned) {
 		inc.Severity = ev.Severity
 		s.note(Note{Reason: ReasonSeverityRaised, Text: fmt.Sprintf("Severity raised to %d. The alert says so.", ev.Severity)})
 	}
-	e := &inc.Escalations[0]
-	e.Why = fmt.Sprintf("came back, %s time", ordinal(inc.ReturnN))
-	e.Holder = ""
-	s.newRound(e)
-	s.begin(e, ev.Start)
+	start := Start{Delay: ev.Delay, Held: s.held()}
+	for i := range inc.Escalations {
+		e := &inc.Escalations[i]
+		if !e.comesBack() {
+			continue
+		}
+		e.Why = fmt.Sprintf("came back, %s time", ordinal(inc.ReturnN))
+		e.Holder = ""
+		s.newRound(e)
+		s.begin(e, start)
+	}
 }
 
 // closeInTime resolves what was calm for long enough, and what closes by itself.

@@ -35,6 +35,12 @@ func (w *world) returns(once bool) *world {
 	return w
 }
 
+// beside has a rule page a roster beside the policy.
+func (w *world) beside(r rosters.RosterID) *world {
+	w.routing.Rules = append(w.routing.Rules, rule(when(func(*Facts) bool { return true }), Rule{ID: "beside", Page: []rosters.RosterID{r}}))
+	return w
+}
+
 // over is the source saying that it is.
 func (w *world) over() *world {
 	w.t.Helper()
@@ -303,7 +309,31 @@ func TestMaintenance_AfterItSeverityThreeWaitsForWorkingHours(t *testing.T) {
 	// Rule 9.
 	w := night(t).startAt(saturday10).maintenance("1h").alert(Minor).want().wantDeadline("1h")
 	w.at("1h").tick().want().wantReason(ReasonMaintenanceOver, ReasonOutsideHours).wantState(1, "waiting").wantDeadline("47h")
-	w.maintenance("50h").at("47h").tick().want("ann push: first page").wantReason(ReasonHoursOpen) // one that begins later keeps nothing
+	w.at("47h").tick().want("ann push: first page").wantReason(ReasonHoursOpen)
+}
+
+func TestMaintenance_ThatBeginsWhileSomethingElseIsWaitedForHoldsBack(t *testing.T) {
+	// Rule 9. What would begin to page while it is on waits for its end.
+	t.Run("a delay", func(t *testing.T) {
+		w := night(t).delay("3m").alert(Major).maintenance("1h")
+		w.at("3m").tick().want().wantReason(ReasonMaintenance).wantState(1, "waiting").wantDeadline("1h")
+		w.at("1h").tick().want("ann push: first page").wantReason(ReasonMaintenanceOver)
+	})
+	t.Run("working hours", func(t *testing.T) {
+		w := night(t).startAt(saturday10).alert(Minor).want().wantDeadline("47h").maintenance("50h")
+		w.at("47h").tick().want().wantReason(ReasonMaintenance).wantDeadline("50h")
+		w.at("50h").tick().want("ann push: first page").wantReason(ReasonMaintenanceOver)
+	})
+	t.Run("a delay, and the severity rises", func(t *testing.T) {
+		w := night(t).delay("3m").alert(Major).maintenance("1h").at("1m").alert(Critical).want().wantReason(ReasonSeverityRaised, ReasonMaintenance)
+		w.wantDeadline("1h").at("1h").tick().want("ann push: first page")
+	})
+	t.Run("a delay, and somebody escalates", func(t *testing.T) {
+		night(t).delay("3m").alert(Major).maintenance("1h").at("1m").escalate().want("ann push: first page")
+	})
+	t.Run("one that is over by then", func(t *testing.T) {
+		night(t).delay("3m").alert(Major).maintenance("2m").at("3m").tick().want("ann push: first page").wantReason(ReasonDelayOver)
+	})
 }
 
 func TestMaintenance_ATeamThatAPersonPagesInIsNotHeldBack(t *testing.T) {
@@ -410,6 +440,39 @@ func TestReturn_TeamsThatWerePagedInAreNotPagedAgain(t *testing.T) {
 	w.alert(Major).want("ann push: first page").wantState(2, "stopped, held by dan")
 	w.pageIn("dba", "bob").want("dan push: first page").wantState(3, "climbing level 1")
 	w.step(Answer{Person: "dan", Escalation: 2}).wantState(2, "stopped, held by dan").ack("ann").wantState(1, "acknowledged by ann")
+}
+
+func TestReturn_RostersThatARuleHasPagedArePagedAgain(t *testing.T) {
+	// Rule 13. The alert brought them about, as it did the manager's ladder, whatever became of them.
+	for name, became := range map[string]func(*world){
+		"nobody answered":            func(*world) {},
+		"somebody had it":            func(w *world) { w.ack("dan") },
+		"somebody declined":          func(w *world) { w.decline("dan") },
+		"every contact failed":       func(w *world) { w.hear("dan", rosters.Push, Failed) },
+		"and a person paged them in": func(w *world) { w.ack("dan").pageIn("dba", "bob") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := night(t).person("dan", "push@0s").onCall("dba", "dan").returns(false).beside("dba").alert(Major)
+			became(w)
+			w.over().at("5m").seen().alert(Major).want("ann push: first page", "dan push: first page")
+			if e := w.escalation(2); e.State != Climbing || e.Level != 0 || e.Holder != "" || len(e.Declined) > 0 || e.Why != "came back, 1st time" {
+				t.Errorf("it is %s on level %d of %q, begun because it %s", e.State, e.Level+1, e.Holder, e.Why)
+			}
+			if e := w.inc.Escalation(3); e != nil && e.State != Stopped {
+				t.Errorf("what a person asked for is %s", e.State)
+			}
+			w.ack("dan").wantState(2, "acknowledged by dan").wantState(1, "climbing level 1, round 2")
+		})
+	}
+}
+
+func TestReturn_RostersThatARuleHasPagedWaitAsTheManagersLadderDoes(t *testing.T) {
+	// Rule 9.
+	back := func() *world {
+		return night(t).person("dan", "push@0s").onCall("dba", "dan").returns(false).beside("dba").alert(Major).over().at("1m").seen()
+	}
+	back().delay("3m").alert(Major).want().wantState(2, "waiting").at("4m").tick().want("ann push: first page", "dan push: first page")
+	back().maintenance("1h").alert(Major).want().wantState(2, "waiting").at("1h").tick().want("ann push: first page", "dan push: first page")
 }
 
 func TestReturn_IsBelievedToBeOver(t *testing.T) {

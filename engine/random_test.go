@@ -205,7 +205,7 @@ func randomEvent(rt *rapid.T, w *world) Event {
 	inc := &w.inc
 	if inc.Status == Resolved && rapid.Bool().Draw(rt, "back") {
 		return Returned{Severity: rapid.SampledFrom([]Severity{1, 2, 3}).Draw(rt, "severity"), Calm: rapid.SampledFrom([]time.Duration{0, 5 * time.Minute}).Draw(rt, "calm"),
-			Start: Start{Delay: w.service.Noise.Delay[inc.Severity], Held: w.heldBack(*inc)}}
+			Delay: w.service.Noise.Delay[inc.Severity]}
 	}
 	switch kind := rapid.IntRange(0, 26).Draw(rt, "event"); {
 	case kind < 6 && inc.AttemptN > 0:

@@ -211,6 +211,34 @@ func TestWords_ThatPageNobodyAskNoRule(t *testing.T) {
 	}
 }
 
+// What the intake did not understand is told, unless the operator knows the word, or nothing depends on it.
+func TestDoubts_AreToldUnlessTheOperatorKnowsBetter(t *testing.T) {
+	doubts := []Doubt{{Of: DoubtSeverity, Text: "severity"}, {Of: DoubtAction, Text: "action"}, {Of: DoubtRequest, Text: "request"}, {Of: DoubtMapping, Text: "mapping"}}
+	for name, c := range map[string]struct {
+		action Action
+		word   string
+		words  Words
+		want   string
+	}{
+		"nobody knows the word": {Trigger, "blah", nil, "severity action request mapping"},
+		"another source's word": {Amend, "blah", Words{"nagios": {"blah": 1}}, "severity action request mapping"},
+		"the operator knows it": {Trigger, "Bl-ah", Words{"zabbix": {"blah": Meaning(Minor)}}, "action request mapping"},
+		"it is over":            {Resolve, "blah", nil, "action request mapping"},
+		"the word pages nobody": {Trigger, "blah", Words{"": {"blah": Unpaged}}, ""},
+	} {
+		var got []string
+		for _, n := range (Routing{Words: c.words}).of(Alert{Action: c.action, Source: "zabbix", Word: c.word, Severity: Minor, Doubts: doubts}).Decisions {
+			if n.Reason != ReasonDoubt || n.Basis["of"] != n.Text {
+				t.Errorf("%s: %+v", name, n)
+			}
+			got = append(got, n.Text)
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: told of %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestFoldWord(t *testing.T) {
 	for word, want := range map[string]string{"SEV-1": "sev1", "Sev 1": "sev1", "sev_1": "sev1", "\tsev\u00a01 ": "sev1", "ÄRGER": "ärger", "": "", "-": ""} {
 		if got := FoldWord(word); got != want {

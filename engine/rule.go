@@ -80,6 +80,7 @@ func (r Routing) Route(a Alert, now time.Time, service func(ServiceID) *Service)
 	if out.Unpaged {
 		return out
 	}
+	out.doubt(r.Words)
 	out.follow(r.Rules, &Facts{Alert: out.Alert, Team: teamOf(service(a.Service)), Now: now})
 	if out.Failed != "" {
 		return out
@@ -111,6 +112,17 @@ func (r *Routed) word(words Words) {
 		r.Severity = Severity(m)
 		r.decide(Note{Reason: ReasonWord, Text: fmt.Sprintf("%q of %s counts as severity %d.", r.Word, r.Source, m),
 			Basis: map[string]string{"word": r.Word, "source": r.Source, "severity": r.Severity.digit()}})
+	}
+}
+
+// doubt tells what of the alert was not understood. A severity that nothing depends on is left out.
+func (r *Routed) doubt(words Words) {
+	for _, d := range r.Doubts {
+		_, known := words.Of(r.Source, r.Word)
+		if d.Of == DoubtSeverity && (known || r.Action != Trigger && r.Action != Amend) {
+			continue
+		}
+		r.decide(Note{Reason: ReasonDoubt, Text: d.Text, Basis: map[string]string{"of": string(d.Of)}})
 	}
 }
 

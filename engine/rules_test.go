@@ -793,7 +793,7 @@ func TestStep_LeavesTheIncidentItWasGivenAlone(t *testing.T) {
 	w.onCall("first", "ann", "bob", "dan", "eve", "fay").alert(Critical).at("1m").tick().decline("ann").decline("bob").decline("dan")
 	events := []Event{Tick{}, Answer{Person: "eve"}, Answer{Person: "eve", Decline: true}, Answer{Person: "fay", Decline: true}, Reported{Attempt: 2, State: Failed},
 		Reported{Attempt: 4, State: Sent}, Ended{}, Alerted{}, SeverityChanged{To: Major}, PagedIn{Ladder: RouteTo(Target{Person: "bob"}, 0, w.end)}, Active{},
-		Resumed{Stopped: time.Hour}, Returned{Calm: time.Minute, Start: Start{Delay: time.Minute}}, Ended{Source: true}, Ended{Source: true, Firing: 1}, Released{}, Escalated{},
+		Resumed{Stopped: time.Hour}, Returned{Calm: time.Minute, Delay: time.Minute}, Ended{Source: true}, Ended{Source: true, Firing: 1}, Released{}, Escalated{},
 		Snoozed{Person: "eve", Until: w.now.Add(time.Hour)}, Told{}}
 	env := w.env()
 	env.Now = w.now.Add(time.Minute)

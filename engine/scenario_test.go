@@ -41,7 +41,7 @@ var update = flag.Bool("update", false, "write what happened into the scenarios 
 //	noise    delay=3m return=10m once auto-close=4h group
 //	words    page=1                        the operator's words for severities
 //	rule     night page=dba                matches every alert; severity=1, or fails
-//	sender   word=page waited=3m responders=ann,?who
+//	sender   word=page doubt=request waited=3m responders=ann,?who
 //	at 2m    maintenance until 1h "new disks" · maintenance over
 //	         joined "db2 full" 2/2 · over "db2 full" 1 left · source resolves
 //	         unacknowledge by ann "…" · snooze ann 2h · escalate by ann "…" · told "…"
@@ -339,6 +339,8 @@ func (s *scenario) sender(f []string) {
 		switch name {
 		case "word":
 			s.sent.Word, s.sent.Source = value, "zabbix"
+		case "doubt":
+			s.sent.Doubts = append(s.sent.Doubts, Doubt{DoubtOf(value), "The " + value + " was not understood."})
 		case "waited":
 			s.sent.Waited = s.duration(value)
 		case "responders":

@@ -268,7 +268,7 @@ func (s *stepper) severity(to Severity, by, why string) {
 func (s *stepper) raised(e *Escalation, by string) {
 	switch e.State {
 	case Waiting, Climbing:
-		if e.State == Waiting && e.WaitFor == ReasonMaintenance {
+		if e.State == Waiting && (e.WaitFor == ReasonMaintenance || s.heldOn(e)) {
 			return // it is being worked on, however bad it gets
 		}
 		e.Level = max(e.Level, 0)

@@ -187,7 +187,7 @@ func describe(ev Event) string { return strings.TrimPrefix(fmt.Sprintf("%T%+v", 
 func (w *world) alert(sev Severity) *world {
 	w.t.Helper()
 	a := w.sent
-	a.Service, a.Severity, a.Summary, a.DedupKey = "", sev, w.summary, "db-1"
+	a.Action, a.Service, a.Severity, a.Summary, a.DedupKey = Trigger, "", sev, w.summary, "db-1"
 	if w.service != nil {
 		a.Service = w.service.ID
 	}
@@ -205,7 +205,7 @@ func (w *world) alert(sev Severity) *world {
 		w.inc.ID, w.inc.Key = 1, "HOT-1"
 		return w.step(o.Event())
 	case w.inc.Status == Resolved && w.service.Noise.Return.Within > 0:
-		return w.step(Returned{Severity: o.Severity, Calm: o.Calm(), Start: o.Start()})
+		return w.step(Returned{Severity: o.Severity, Calm: o.Calm(), Delay: o.Start().Delay})
 	default:
 		return w.step(Alerted{Severity: o.Severity})
 	}

@@ -34,6 +34,13 @@ create table grouped (
 );
 create index grouped_key on grouped (origin, dedup_key);
 
+-- How many those of an incident are, so that nobody counts them for each alert that joins.
+create table group_size (
+    incident bigint primary key, -- as above
+    n        integer not null,
+    firing   integer not null
+);
+
 -- Rules, in order: those for all alerts (team is null), and each team's.
 create table rule (
     id        text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),

@@ -35,7 +35,7 @@ func Fits(m Message) int {
 			if text := bundleSMS(some); utf8.RuneCountInString(text) <= maxSMS && alphabetOf(text).units(text) <= maxSMS {
 				return n
 			}
-		case Push:
+		case Push, WebPush, Email, Webhook:
 			if len(PushBody(some)) <= maxPush {
 				return n
 			}

@@ -73,6 +73,9 @@ type Message struct {
 	// messages made after it can be this attempt's.
 	At time.Time
 
+	// Avoid are names of providers that sent the same before, in vain.
+	Avoid []string
+
 	// Wanted, if not nil, is asked before each try but the first whether the message is still wanted:
 	// somebody may have answered meanwhile.
 	Wanted func(context.Context) bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,13 @@ const (
 type Provider struct {
 	Name     string
 	Notifier Notifier
+	// For are the beginnings of the numbers that it serves, "+49"; none: all, and whatever is no number.
+	For []string
+}
+
+// serves reports whether the provider is for an address.
+func (p Provider) serves(to string) bool {
+	return len(p.For) == 0 || slices.ContainsFunc(p.For, func(prefix string) bool { return strings.HasPrefix(to, prefix) })
 }
 
 // Chain is one channel's providers in order of preference. It is a Notifier, Finder and Withdrawer
@@ -36,7 +44,8 @@ type Provider struct {
 //	                 no telling, stop, so that whoever called decides between twice and never
 //
 // A provider that failed three times running is asked last for 10 s, but it is asked: a page is
-// never held back for being unlikely to go through.
+// never held back for being unlikely to go through. One that is not for the message's address, or that
+// the message is to avoid, is not.
 type Chain struct {
 	links []*link
 }
@@ -74,7 +83,15 @@ func (c *Chain) Notify(ctx context.Context, m Message) (Receipt, error) {
 		m.Since = orElse(m.At, time.Now())
 	}
 	var failures []error
-	for i, l := range c.inOrder() {
+	links := c.inOrder(m)
+	if len(links) == 0 {
+		detail := "no provider is set up for this number"
+		if len(m.Avoid) > 0 {
+			detail = "no other provider is set up for this number"
+		}
+		return Receipt{}, &Failure{Kind: Final, Detail: detail}
+	}
+	for i, l := range links {
 		if i > 0 && !m.stillWanted(ctx) {
 			break
 		}
@@ -129,14 +146,27 @@ func (c *Chain) Withdraw(ctx context.Context, providerID string) error {
 	return errors.Join(failures...)
 }
 
-// inOrder is the providers in order, those whose breaker is open behind the others.
-func (c *Chain) inOrder() []*link {
+// Reaches is how many providers a message to an address can be sent with.
+func (c *Chain) Reaches(to string) int {
+	n := 0
+	for _, l := range c.links {
+		if l.serves(to) {
+			n++
+		}
+	}
+	return n
+}
+
+// inOrder is the providers for a message in order, those whose breaker is open behind the others.
+func (c *Chain) inOrder(m Message) []*link {
 	now := time.Now()
 	var closed, open []*link
 	for _, l := range c.links {
-		if l.breaker.open(now) {
+		switch {
+		case !l.serves(m.To), slices.Contains(m.Avoid, l.Name):
+		case l.breaker.open(now):
 			open = append(open, l)
-		} else {
+		default:
 			closed = append(closed, l)
 		}
 	}

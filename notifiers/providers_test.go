@@ -315,3 +315,33 @@ func TestChainWithdraws(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A number's country decides who may send, and who sent in vain is not asked again.
+func TestProvidersByCountryAndTurn(t *testing.T) {
+	german, any := provider("german", nil), provider("any", nil)
+	c := NewChain(Provider{Name: "german", Notifier: german, For: []string{"+49"}}, Provider{Name: "any", Notifier: any, For: []string{"+4", "+1"}})
+	for _, tt := range []struct {
+		to    string
+		avoid []string
+		want  string
+		n     int
+	}{
+		{"+4917012345678", nil, "german", 2},
+		{"+4917012345678", []string{"german"}, "any", 2},
+		{"+4917012345678", []string{"german", "any"}, "", 2},
+		{"+12025550123", nil, "any", 1},
+		{"+33123456789", nil, "", 0},
+	} {
+		r, err := c.Notify(t.Context(), Message{To: tt.to, Avoid: tt.avoid})
+		if r.Provider != tt.want || (err == nil) != (tt.want != "") || c.Reaches(tt.to) != tt.n {
+			t.Errorf("%s but for %v: by %q (%v), %d can; want %q, %d", tt.to, tt.avoid, r.Provider, err, c.Reaches(tt.to), tt.want, tt.n)
+		}
+		if tt.want == "" && (KindOf(err) != Final || !strings.Contains(err.Error(), "provider is set up for this number")) {
+			t.Errorf("%s but for %v: %v", tt.to, tt.avoid, err)
+		}
+	}
+	topics := NewChain(Provider{Name: "ntfy", Notifier: provider("ntfy", nil)})
+	if topics.Reaches("ann-pager") != 1 {
+		t.Error("a topic has no provider")
+	}
+}

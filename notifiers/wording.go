@@ -171,6 +171,23 @@ func Spell(key string) string {
 	return strings.Join(letters, ", ")
 }
 
+// PageSummary is the summary as the responder page shows it, or that there is none.
+func PageSummary(m Message) string { return m.summary(wordsIn(m.Language)) }
+
+// PageAbout is what the responder page says below it: the service, and what the person is paged as.
+func PageAbout(m Message) string {
+	w := wordsIn(m.Language)
+	return strings.TrimSpace(m.service(w) + m.pagedAs(w))
+}
+
+// RoleIn is a role as people of that language call it.
+func RoleIn(language, role string) string {
+	if strings.EqualFold(role, english.manager) {
+		return wordsIn(language).manager
+	}
+	return clean(role)
+}
+
 func (m Message) summary(w *words) string { return summaryOr(m.Summary, w) }
 
 // summaryOr is a summary as it is written, or that there is none.

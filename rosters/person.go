@@ -11,10 +11,16 @@ type Channel string
 
 // The channels. Their words are those of the REST API.
 const (
-	Push  Channel = "push"
-	SMS   Channel = "sms"
-	Voice Channel = "voice"
+	Push    Channel = "push"     // to an app
+	WebPush Channel = "web_push" // to a browser
+	SMS     Channel = "sms"
+	Voice   Channel = "voice"
+	Email   Channel = "email"
+	Webhook Channel = "webhook" // to a program of somebody's own
 )
+
+// Channels are all of them.
+var Channels = []Channel{Push, WebPush, SMS, Voice, Email, Webhook}
 
 // Person is somebody who can be on call.
 type Person struct {
@@ -36,7 +42,7 @@ func (p Person) Location() *time.Location {
 // Contact is one line of a person's paging plan: after how long, on which channel, at which address.
 type Contact struct {
 	Channel  Channel       `json:"channel"`
-	Address  string        `json:"address"` // E.164 for sms and voice, a topic for push
+	Address  string        `json:"address"` // E.164 for sms and voice, a topic for push, a subscription for web_push, else an e-mail or web address
 	After    time.Duration `json:"after"`   // since the page began
 	Disabled bool          `json:"disabled,omitempty"`
 }

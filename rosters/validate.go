@@ -17,6 +17,8 @@ import (
 const (
 	maxName         = 200 // characters
 	maxContacts     = 50
+	maxWebAddress   = 1000 // bytes
+	maxBrowser      = 1200 // bytes
 	maxContactAfter = 24 * time.Hour
 	maxRotations    = 100
 	maxParticipants = 200
@@ -35,6 +37,10 @@ var (
 	slug  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	e164  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`) // ITU-T E.164: at most 15 digits
 	topic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	mail  = regexp.MustCompile(`^[^\s@"<>(),:;\\\[\]\x00-\x1f]{1,64}@[^\s@"<>(),:;\\\[\]\x00-\x1f]{1,253}$`)
+	web   = regexp.MustCompile(`^https?://[^\s@/?#]+(/[^\s]*)?$`)
+	// browser is an endpoint, "#", a point of P-256 and 16 bytes, both in base64url.
+	browser = regexp.MustCompile(`^https?://[^\s#]+#[A-Za-z0-9_-]{87}\.[A-Za-z0-9_-]{22}$`)
 )
 
 // Validate reports all that keeps a person from being saved, as FieldErrors.
@@ -65,8 +71,20 @@ func (c Contact) Validate() error {
 		if !topic.MatchString(c.Address) {
 			errs.refuse("/address", masked(c.Address), "must be a topic of 1 to 64 letters, digits, - and _")
 		}
+	case WebPush:
+		if !browser.MatchString(c.Address) || len(c.Address) > maxBrowser {
+			errs.refuse("/address", masked(c.Address), "must be a browser's subscription; open a page of Rouse in the browser and tap \"Send pages to this browser\"")
+		}
+	case Email:
+		if !mail.MatchString(c.Address) {
+			errs.refuse("/address", masked(c.Address), "must be an e-mail address without a name, such as ann@example.com")
+		}
+	case Webhook:
+		if !web.MatchString(c.Address) || len(c.Address) > maxWebAddress {
+			errs.refuse("/address", masked(c.Address), "must be a web address of at most %d bytes without a password, such as https://example.com/hook", maxWebAddress)
+		}
 	default:
-		errs.refuse("/channel", c.Channel, "must be push, sms or voice")
+		errs.refuse("/channel", c.Channel, "must be push, web_push, sms, voice, email or webhook")
 	}
 	if c.After < 0 || c.After > maxContactAfter {
 		errs.refuse("/after", c.After, "must be 0s to %v after the page began", maxContactAfter)

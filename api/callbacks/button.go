@@ -30,7 +30,7 @@ func (h *Handler) AnswerButton(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "5")
 	}
 	if wantsPage(r) {
-		writePage(w, r, status, page{Text: text})
+		h.writePage(w, r, status, page{Text: text})
 		return
 	}
 	secret(w)
@@ -72,27 +72,6 @@ func (h *Handler) press(r *http.Request) (status int, text string) {
 	default:
 		return http.StatusServiceUnavailable, plain(language, notifiers.TryAgain)
 	}
-}
-
-// AnswerPage shows the two buttons to whoever opens the link: GET /a/{token}, and GET
-// /a/{token}/{answer} for who opens a button's own. It changes nothing and asks nobody, and so says
-// nothing of the incident either.
-func (h *Handler) AnswerPage(w http.ResponseWriter, r *http.Request) {
-	if !allowed(w, r, http.MethodGet, http.MethodHead) {
-		return
-	}
-	token := r.PathValue("token")
-	if !urlSafe.MatchString(token) {
-		writePage(w, r, http.StatusNotFound, page{Text: sentencesIn(languageOf(r)).notValid})
-		return
-	}
-	m := notifiers.Message{Language: languageOf(r)}
-	p := page{Text: notifiers.PushBody(m), Action: "./" + token + "/"}
-	if r.PathValue("answer") != "" {
-		p.Action = "./"
-	}
-	p.Ack, p.Decline = notifiers.PushButtons(m)
-	writePage(w, r, http.StatusOK, p)
 }
 
 // allowed answers every other method.

@@ -18,41 +18,41 @@ import (
 //
 // While the engine cannot be asked, the caller is asked for a moment and the call comes here again.
 func (h *Handler) TwilioVoice(w http.ResponseWriter, r *http.Request) {
-	_, nonce, ok := h.verified(w, r, "voice")
+	s, ok := h.verified(w, r, "voice")
 	if !ok {
 		return
 	}
-	h.prompt(w, r, nonce, "")
+	h.prompt(w, r, s, "")
 }
 
 // TwilioKey takes a key pressed in a call: POST /callbacks/twilio/key/{nonce}. 1 acknowledges, 2
 // declines, any other has the prompt read again. How often is limited by the length of a call, which
 // Twilio ends after three minutes.
 func (h *Handler) TwilioKey(w http.ResponseWriter, r *http.Request) {
-	params, nonce, ok := h.verified(w, r, "key")
+	s, ok := h.verified(w, r, "key")
 	if !ok {
 		return
 	}
-	call, digit := twilio.ParseKey(params)
+	call, digit := twilio.ParseKey(s.Values)
 	if !sidForm.MatchString(call) {
 		h.refuse(w, r, "key", errors.New("no whole CallSid"))
 		return
 	}
-	if !urlSafe.MatchString(nonce) {
+	if !urlSafe.MatchString(s.nonce) {
 		speak(w, "", sentencesIn("").noAnswerNeeded)
 		return
 	}
-	from := pager.From{CallNonce: nonce, Event: call + ":" + digit}
+	from := pager.From{CallNonce: s.nonce, Event: call + ":" + digit}
 	answer := h.engine.Acknowledge
 	switch digit {
 	case "1":
 	case "2":
 		answer = h.engine.Decline
 	case "9", "":
-		h.prompt(w, r, nonce, "")
+		h.prompt(w, r, s, "")
 		return
 	default:
-		h.prompt(w, r, nonce, notifiers.NotUnderstood)
+		h.prompt(w, r, s, notifiers.NotUnderstood)
 		return
 	}
 	reply, err := once(r, func(ctx context.Context) (pager.Reply, error) { return answer(ctx, from, viaVoice) })
@@ -61,33 +61,33 @@ func (h *Handler) TwilioKey(w http.ResponseWriter, r *http.Request) {
 	case err == nil, errors.Is(err, pager.ErrSeen) && reply.Outcome != "":
 		speak(w, reply.Person.Language, inWords(reply).Spoken())
 	case errors.Is(err, pager.ErrSeen):
-		h.sayAgain(w, r, nonce)
+		h.sayAgain(w, r, s.nonce)
 	case settled(err):
 		speak(w, "", sentencesIn("").noAnswerNeeded)
 	case someDone(reply):
 		speak(w, reply.Person.Language, inWords(reply).Spoken())
 	default:
-		redirect(w, plain("", notifiers.TryAgain), nonce, 1)
+		redirect(w, plain("", notifiers.TryAgain), s.nonce, 1)
 	}
 }
 
 // prompt reads the message, behind a word about the key that was pressed before ("" for none), or says
 // that it is answered.
-func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, nonce string, before notifiers.Outcome) {
-	view, err := h.view(r, nonce)
+func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, s call, before notifiers.Outcome) {
+	view, err := h.view(r, s.nonce)
 	switch m := view.Message; {
 	case errors.Is(err, pager.ErrNotFound):
 		h.log.InfoContext(r.Context(), "call for an unknown attempt")
 		speak(w, "", sentencesIn("").noAnswerNeeded)
 	case err != nil:
 		h.log.ErrorContext(r.Context(), "call cannot be read out", "err", mask(err))
-		h.oneMoment(w, r, nonce)
+		h.oneMoment(w, r, s.nonce)
 	case view.Over:
 		speak(w, m.Language, notifiers.Spell(m.Key)+". "+over(view))
 	case before != "":
-		answer(w, h.twilio.PromptAgain(plain(m.Language, before), m))
+		answer(w, s.twilio.PromptAgain(plain(m.Language, before), m))
 	default:
-		answer(w, h.twilio.Prompt(m))
+		answer(w, s.twilio.Prompt(m))
 	}
 }
 

@@ -10,8 +10,10 @@
 package callbacks
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -20,15 +22,27 @@ import (
 
 	"rouse/engine/pager"
 	"rouse/notifiers"
+	"rouse/notifiers/gateway"
 	"rouse/notifiers/twilio"
 )
 
 // Config is what a Handler needs.
 type Config struct {
 	Engine pager.Engine
-	Twilio *twilio.Twilio // nil: there is none, and its paths are not found
-	Shifts Shifts         // nil: nobody can take and swap shifts by text
-	Log    *slog.Logger   // nil discards
+	Twilio func() []*twilio.Twilio // the accounts that may call back; nil or none: its paths are not found
+	// Gateway is the templated provider of a name whose callbacks come with a key; nil: there are none.
+	Gateway func(name, key string) (*gateway.Gateway, bool)
+	// Reply sends an answer to a text that came through such a provider; nil: it is only the callback's body.
+	Reply func(context.Context, notifiers.Message)
+
+	Shifts Shifts // nil: nobody can take and swap shifts by text
+
+	Devices Devices       // nil: browsers cannot subscribe to pushes
+	PushKey func() string // that they subscribe with, "" without Web Push; nil: always without
+
+	// Base is the path that Rouse is below at its public address, without a slash at its end; usually "".
+	Base string
+	Log  *slog.Logger // nil discards
 
 	// Patience is how long a text or a button is tried to be taken in while the database is away;
 	// 0 is 8 s. Twilio waits 15 s for an answer.
@@ -48,8 +62,13 @@ type Shifts interface {
 // Handler answers providers and phones. Its methods are routed at the paths that they name.
 type Handler struct {
 	engine   pager.Engine
-	twilio   *twilio.Twilio
+	twilio   func() []*twilio.Twilio
+	gateway  func(name, key string) (*gateway.Gateway, bool)
+	reply    func(context.Context, notifiers.Message)
 	shifts   Shifts
+	devices  Devices
+	pushKey  func() string
+	base     string
 	log      *slog.Logger
 	patience time.Duration
 	guesses  *tries // wrong codes, by number
@@ -73,10 +92,19 @@ const (
 
 // New makes a Handler.
 func New(c Config) *Handler {
-	h := &Handler{engine: c.Engine, twilio: c.Twilio, shifts: c.Shifts, log: c.Log, patience: c.Patience,
+	h := &Handler{engine: c.Engine, twilio: c.Twilio, gateway: c.Gateway, reply: c.Reply, shifts: c.Shifts, devices: c.Devices, pushKey: c.PushKey, base: c.Base, log: c.Log, patience: c.Patience,
 		guesses: newTries(maxGuesses, tryFor), replies: newTries(maxReplies, tryFor)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.twilio == nil {
+		h.twilio = func() []*twilio.Twilio { return nil }
+	}
+	if h.gateway == nil {
+		h.gateway = func(string, string) (*gateway.Gateway, bool) { return nil, false }
+	}
+	if h.pushKey == nil {
+		h.pushKey = func() string { return "" }
 	}
 	if h.patience <= 0 {
 		h.patience = 8 * time.Second
@@ -92,20 +120,39 @@ var urlSafe = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 // taken only if it is whole, or a repetition would pass for something new.
 var sidForm = regexp.MustCompile(`^[A-Z]{2}[0-9a-zA-Z]{32}$`)
 
-// verified gives the parameters of a callback that Twilio signed, and the nonce in its path. Otherwise
-// it has answered, and ok is false.
-func (h *Handler) verified(w http.ResponseWriter, r *http.Request, what string) (params url.Values, nonce string, ok bool) {
+// maxCallback is how many bytes of a callback are read.
+const maxCallback = 64 << 10
+
+// call is a callback that Twilio signed.
+type call struct {
+	url.Values
+	nonce  string         // in its path
+	twilio *twilio.Twilio // whose it is
+}
+
+// verified gives a callback that Twilio signed. Otherwise it has answered, and ok is false.
+func (h *Handler) verified(w http.ResponseWriter, r *http.Request, what string) (s call, ok bool) {
 	w.Header().Set("Cache-Control", "no-store")
-	if h.twilio == nil {
+	accounts := h.twilio()
+	if len(accounts) == 0 {
 		http.Error(w, "Twilio is not configured.", http.StatusNotFound)
-		return nil, "", false
+		return s, false
 	}
-	params, err := h.twilio.Verify(r)
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCallback))
 	if err != nil {
-		h.refuse(w, r, what, err)
-		return nil, "", false
+		h.refuse(w, r, what, errors.New("the body is too long, or broke off"))
+		return s, false
 	}
-	return params, r.PathValue("nonce"), true
+	for _, account := range accounts {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		params, failed := account.Verify(r)
+		if failed == nil {
+			return call{params, r.PathValue("nonce"), account}, true
+		}
+		err = failed
+	}
+	h.refuse(w, r, what, err)
+	return s, false
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, what string, err error) {

@@ -68,6 +68,44 @@ func (e *fakeEngine) Decline(_ context.Context, from pager.From, via string) (pa
 	return e.answer(from, "declined by "+via, engine.OutcomeDeclined)
 }
 
+// View shows Ann's page, with Bob beside her, as it is after what was answered.
+func (e *fakeEngine) View(_ context.Context, token string) (pager.PageView, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.broken > 0 {
+		e.broken--
+		return pager.PageView{}, fmt.Errorf("asking for %s: no connection", annNumber)
+	}
+	if token != annToken {
+		return pager.PageView{}, fmt.Errorf("looking: %w", pager.ErrNotFound)
+	}
+	v := pager.PageView{Person: rosters.Person{ID: "ann", Name: "Ann", Zone: "Europe/Berlin", Language: e.language}, Status: engine.New, Open: true,
+		OpenedAt: time.Date(2026, 11, 20, 2, 0, 0, 0, time.UTC), Holder: e.holder,
+		Message: notifiers.Message{Purpose: notifiers.Page, Key: "HOT-1", Severity: 1, Summary: "Disk full <b>now</b>", Service: "bitbucket", Role: "incident manager", Also: e.also},
+		Paged:   []pager.PagedView{{Name: "Ann", Role: "incident manager", State: engine.PageOpen, You: true}, {Name: "Bob", Role: "dba", State: engine.PageDeclined}}}
+	if e.holder != "" {
+		v.Open, v.Status, v.Manager = false, engine.Fixing, e.holder
+	}
+	if len(e.effects) > 0 {
+		v.Open, v.Status, v.Holder, v.Mine = false, engine.Fixing, "Ann", true
+	}
+	return v, nil
+}
+
+// Seen takes a receipt of Ann's page.
+func (e *fakeEngine) Seen(_ context.Context, token string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.failing(); err != nil {
+		return err
+	}
+	if token != annToken {
+		return fmt.Errorf("seeing: %w", pager.ErrNotFound)
+	}
+	e.receipts = append(e.receipts, notifiers.Receipt{State: notifiers.Delivered})
+	return nil
+}
+
 func (e *fakeEngine) answer(from pager.From, what string, outcome engine.Outcome) (pager.Reply, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -143,7 +181,7 @@ func newDesk(t *testing.T, tokens ...string) *desk {
 	}
 	var log bytes.Buffer
 	d := &desk{fakeEngine: &fakeEngine{}, mux: http.NewServeMux()}
-	d.h = New(Config{Engine: d.fakeEngine, Twilio: tw, Patience: 300 * time.Millisecond,
+	d.h = New(Config{Engine: d.fakeEngine, Twilio: func() []*twilio.Twilio { return []*twilio.Twilio{tw} }, Patience: 300 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	d.route()
 	t.Cleanup(func() {
@@ -161,9 +199,15 @@ func (d *desk) route() {
 	d.mux.HandleFunc("POST /callbacks/twilio/voice/{nonce}", d.h.TwilioVoice)
 	d.mux.HandleFunc("POST /callbacks/twilio/key/{nonce}", d.h.TwilioKey)
 	d.mux.HandleFunc("POST /callbacks/twilio/sms", d.h.TwilioSMS)
-	d.mux.HandleFunc("GET /a/{token}", d.h.AnswerPage)
-	d.mux.HandleFunc("GET /a/{token}/{answer}", d.h.AnswerPage)
+	d.mux.HandleFunc("GET /a/{token}", d.h.ViewPage)
+	d.mux.HandleFunc("GET /a/{token}/{answer}", d.h.ViewPage)
 	d.mux.HandleFunc("POST /a/{token}/{answer}", d.h.AnswerButton)
+	d.mux.HandleFunc("GET /p/{token}", d.h.ViewPage)
+	d.mux.HandleFunc("POST /p/{token}/seen", d.h.Seen)
+	d.mux.HandleFunc("POST /p/{token}/push", d.h.Subscribe)
+	d.mux.HandleFunc("POST /p/{token}/{answer}", d.h.AnswerPage)
+	d.mux.HandleFunc("GET /app", d.h.App)
+	d.mux.HandleFunc("GET /{asset}", d.h.Asset)
 }
 
 func (d *desk) do(r *http.Request) *httptest.ResponseRecorder {

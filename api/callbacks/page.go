@@ -2,48 +2,51 @@ package callbacks
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
+	"embed"
 	"html/template"
 	"net/http"
+	"time"
 
 	"rouse/notifiers"
 )
 
-// page is the one page there is: a sentence, and two buttons if there is something to answer.
+//go:embed assets
+var assets embed.FS
+
+var pageTemplate = template.Must(template.ParseFS(assets, "assets/page.html"))
+
+// page is what the one page there is shows: what there is to answer, and what became of it.
 type page struct {
-	Text         string
+	Language string
+	Base     string // before every path
+
+	Key      string // "" if nothing of the incident is told
+	Severity int
+	Summary  string
+	About    string   // service and role
+	Also     []string // other incidents that are answered with it
+
+	Text         string // a sentence; "" for none
 	Action       string // where the buttons post to, with "ack" or "decline" behind; "" for no buttons
 	Ack, Decline string
-	Language     string
+
+	Facts      []string
+	PagedTitle string
+	Paged      []string
+
+	PushKey                                 string // that a browser subscribes with; "" offers no pushes
+	PushTo, PushOffer, PushDone, PushFailed string
 }
 
-const style = `body{font:1.2rem/1.5 system-ui,sans-serif;max-width:28rem;margin:2rem auto;padding:0 1rem}` +
-	`button{font:inherit;width:100%;padding:1rem;margin:.5rem 0;border-radius:.5rem;border:1px solid;cursor:pointer}`
+// policy lets the page load its own style and script, ask Rouse, and post to it.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; worker-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="{{.Language}}">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex, nofollow">
-<title>Rouse</title>
-<style>` + style + `</style>
-<h1>Rouse</h1>
-<p>{{.Text}}</p>
-{{if .Action}}<form method="post" action="{{.Action}}ack"><button>{{.Ack}}</button></form>
-<form method="post" action="{{.Action}}decline"><button>{{.Decline}}</button></form>
-{{end}}</html>
-`))
-
-// policy lets the page do nothing but look as it does and post to where it came from.
-var policy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}()
-
-func writePage(w http.ResponseWriter, r *http.Request, status int, p page) {
-	p.Language = notifiers.VoiceLanguage(languageOf(r))
+func (h *Handler) writePage(w http.ResponseWriter, r *http.Request, status int, p page) {
+	p.Base = h.base
+	if p.Language == "" {
+		p.Language = notifiers.VoiceLanguage(languageOf(r))
+	}
 	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		panic(err) // nothing in it can fail
@@ -62,4 +65,38 @@ func secret(w http.ResponseWriter) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("X-Robots-Tag", "noindex")
+}
+
+// kinds are those of the files that the page loads.
+var kinds = map[string]string{
+	"app.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8", "sw.js": "text/javascript; charset=utf-8",
+	"icon.svg": "image/svg+xml", "app.webmanifest": "application/manifest+json",
+}
+
+// Asset serves what the page loads: GET /app.css, /app.js, /sw.js, /icon.svg and /app.webmanifest.
+func (h *Handler) Asset(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("asset")
+	kind, ok := kinds[name]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	content, err := assets.ReadFile("assets/" + name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "max-age=300")
+	if name == "sw.js" {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; connect-src 'self'")
+	}
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
+}
+
+// App is what opens when the page was put on a phone's home screen: GET /app. It tells nothing: pushes and
+// links lead to what there is to answer.
+func (h *Handler) App(w http.ResponseWriter, r *http.Request) {
+	h.writePage(w, r, http.StatusOK, page{Text: sentencesIn(languageOf(r)).app})
 }

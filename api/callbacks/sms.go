@@ -16,11 +16,11 @@ import (
 // number that nobody has and a code that nobody was given get the same reply, so that neither can be
 // found out; an answer that was acted on already gets none.
 func (h *Handler) TwilioSMS(w http.ResponseWriter, r *http.Request) {
-	params, _, ok := h.verified(w, r, "sms")
+	s, ok := h.verified(w, r, "sms")
 	if !ok {
 		return
 	}
-	number, body, id := twilio.ParseReply(params)
+	number, body, id := twilio.ParseReply(s.Values)
 	if !sidForm.MatchString(id) {
 		h.refuse(w, r, "sms", errors.New("no whole MessageSid"))
 		return

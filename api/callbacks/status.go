@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"rouse/engine/pager"
+	"rouse/notifiers"
 	"rouse/notifiers/twilio"
 )
 
@@ -13,15 +14,20 @@ import (
 // it again while the answer is a 503. An unknown nonce is not found: the attempt is older than what
 // is kept, or another installation's.
 func (h *Handler) TwilioStatus(w http.ResponseWriter, r *http.Request) {
-	params, nonce, ok := h.verified(w, r, "status")
+	s, ok := h.verified(w, r, "status")
 	if !ok {
 		return
 	}
-	receipt, news := twilio.ParseStatus(params)
+	receipt, news := twilio.ParseStatus(s.Values)
 	if !news {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	h.report(w, r, s.nonce, receipt)
+}
+
+// report brings a receipt to the engine, and answers.
+func (h *Handler) report(w http.ResponseWriter, r *http.Request, nonce string, receipt notifiers.Receipt) {
 	err := error(pager.ErrNotFound)
 	if urlSafe.MatchString(nonce) {
 		_, err = once(r, func(ctx context.Context) (struct{}, error) {

@@ -118,7 +118,7 @@ func TestPartedElsewhere(t *testing.T) {
 
 func TestWithoutTwilio(t *testing.T) {
 	d := newDesk(t)
-	d.h.twilio = nil
+	d.h.twilio = func() []*twilio.Twilio { return nil }
 	for path, params := range every() {
 		wantText(t, d.twilioPosts(path, params), http.StatusNotFound)
 	}

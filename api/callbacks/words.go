@@ -14,6 +14,16 @@ type sentences struct {
 	tooMany        string // wrong codes
 	oneMoment      string // in a call, while the engine cannot be asked
 	giveUp         string // at the end of that
+
+	// of the page
+	app                             string // without an incident
+	since                           string // when it began
+	status                          map[engine.Status]string
+	yours, holder, nobody           string // who has it
+	managerIs                       string
+	paged                           string // above who else was paged
+	pageState                       map[engine.PageState]string
+	pushOffer, pushDone, pushFailed string
 }
 
 var byTag = map[string]sentences{
@@ -24,6 +34,17 @@ var byTag = map[string]sentences{
 		tooMany:        "Too many wrong codes. Answer by the call or the push, or try again in 10 minutes.",
 		oneMoment:      "This is Rouse, with a page for you. One moment, please.",
 		giveUp:         "Rouse cannot read the page to you right now. Please look at your messages.",
+		app:            "This is where pages open. There is nothing to do here now.",
+		since:          "Since %s",
+		status:         map[engine.Status]string{engine.New: "Nobody manages it yet", engine.Fixing: "It is being fixed", engine.Resolved: "It is over"},
+		yours:          "You have it",
+		holder:         "%s has it",
+		nobody:         "Nobody has taken it yet",
+		managerIs:      "Incident manager: %s",
+		paged:          "Paged as well",
+		pageState: map[engine.PageState]string{engine.PageOpen: "no answer yet", engine.PageAcknowledged: "acknowledged", engine.PageDeclined: "declined",
+			engine.PageCovered: "somebody else took it", engine.PageSuperseded: "being paged again"},
+		pushOffer: "Send pages to this browser", pushDone: "Pages come to this browser from now on", pushFailed: "That did not work: tap to try again",
 	},
 	"de-DE": {
 		noAnswerNeeded: "Es ist keine Antwort mehr nötig.",
@@ -32,6 +53,17 @@ var byTag = map[string]sentences{
 		tooMany:        "Zu viele falsche Codes. Antworten Sie per Anruf oder Push, oder in 10 Minuten noch einmal.",
 		oneMoment:      "Hier ist Rouse mit einer Meldung für Sie. Einen Moment bitte.",
 		giveUp:         "Rouse kann die Meldung gerade nicht vorlesen. Bitte sehen Sie in Ihre Nachrichten.",
+		app:            "Hier öffnen sich Meldungen. Gerade ist nichts zu tun.",
+		since:          "Seit %s",
+		status:         map[engine.Status]string{engine.New: "Noch leitet es niemand", engine.Fixing: "Es wird behoben", engine.Resolved: "Es ist vorbei"},
+		yours:          "Sie haben es übernommen",
+		holder:         "%s hat es übernommen",
+		nobody:         "Noch hat es niemand übernommen",
+		managerIs:      "Incident Manager: %s",
+		paged:          "Ebenfalls gerufen",
+		pageState: map[engine.PageState]string{engine.PageOpen: "noch keine Antwort", engine.PageAcknowledged: "übernommen", engine.PageDeclined: "abgelehnt",
+			engine.PageCovered: "jemand anderes hat es", engine.PageSuperseded: "wird noch einmal gerufen"},
+		pushOffer: "Meldungen an diesen Browser senden", pushDone: "Meldungen kommen von nun an in diesen Browser", pushFailed: "Das ging nicht: noch einmal tippen",
 	},
 }
 

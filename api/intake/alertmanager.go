@@ -64,11 +64,8 @@ func (h *Handler) notification(w http.ResponseWriter, r *http.Request, from syst
 		m.refuse(w, err)
 		return
 	}
-	alerts, why := from.parse(body, !more, sender.Service, r.URL.Query().Get("per") == "group")
-	if why != "" {
-		h.log.WarnContext(r.Context(), "odd request from "+from.source, "key", sender.Prefix, "why", why)
-	}
-	done, all := h.receive(r, alerts)
+	alerts := from.parse(body, !more, sender, r.URL.Query().Get("per") == "group")
+	done, all := h.receive(r, sender, alerts)
 	if !all {
 		m.later(w, notAllStored)
 		return
@@ -86,49 +83,55 @@ func readNotification(r *http.Request) (body []byte, more bool, refused *problem
 }
 
 // parse reads a notification. It gives at least one alert for whatever comes, but for the word that an empty
-// group, or a Watchdog, is resolved; why says what is not as it should be, "" if all is.
+// group, or a Watchdog, is resolved.
 //
 // The service is the one the key is bound to, else what the label "service" says; labels stand in the
 // details either way. A group whose notification was cut off (max_alerts) is never resolved by it: its
 // status was worked out from what was left. In place of the alerts that were cut off there is one that
 // says so.
-func (from system) parse(body []byte, whole bool, bound engine.ServiceID, perGroup bool) (alerts []engine.Alert, why string) {
+func (from system) parse(body []byte, whole bool, sender Sender, perGroup bool) (alerts []engine.Alert) {
 	v, proper, odd := decodeOrBeginning(body, whole)
 	object, ok := v.(map[string]any)
-	n := newNotification(from, object, bound)
+	n := newNotification(from, object, sender)
 	n.tooLong = !whole
 	if odd != nil {
-		return n.beginning(body, odd, perGroup), odd.why.Error()
+		return n.beginning(body, odd, perGroup)
 	}
 	if !ok {
-		return []engine.Alert{n.unreadable(body, nil)}, "not a JSON object"
+		return []engine.Alert{n.unreadable(body, &partial{why: errNoObject})}
 	}
 	if n.resolved() && n.groupKey != "" && n.listEmpty {
 		if perGroup || n.truncated > 0 {
-			return []engine.Alert{n.group(body)}, ""
+			return []engine.Alert{n.group(body)}
 		}
-		return nil, ""
+		return nil
 	}
 	if len(n.alerts) == 0 {
-		return []engine.Alert{n.unreadable(body, nil)}, "no alerts"
+		return []engine.Alert{n.unreadable(body, &partial{why: errNoAlerts})}
 	}
 	if n.misfits > 0 {
-		alerts, why = []engine.Alert{n.unreadable(body, nil)}, "elements of alerts are not objects"
+		alerts = []engine.Alert{n.unreadable(body, &partial{why: errMisfits})}
 	}
 	raw := rawAlerts(proper)
 	alerts = append(alerts, n.signsOfLife(raw)...)
 	switch {
 	case n.onlyWatchdogs():
-		return alerts, why
+		return alerts
 	case perGroup && n.groupID() != "":
-		return append(alerts, n.group(body)), why
+		return append(alerts, n.group(body))
 	}
 	alerts = append(alerts, n.each(raw, body)...)
 	if n.truncated > 0 {
 		alerts = append(alerts, n.cutOff(body))
 	}
-	return alerts, why
+	return alerts
 }
+
+// What a notification can be instead of one.
+var (
+	errNoAlerts = errors.New("without alerts")
+	errMisfits  = errors.New("no list of objects where its alerts are")
+)
 
 // each is every alert by itself, with its part of the request.
 func (n *notification) each(raw []json.RawMessage, body []byte) (alerts []engine.Alert) {
@@ -208,23 +211,9 @@ func (n *notification) unreadable(body []byte, odd *partial) engine.Alert {
 		summary = fmt.Sprintf("%s sent more than %d MiB at once", n.from.name, maxNotification>>20)
 		advice = fmt.Sprintf("Look in %s for what is wrong, and set %s for this receiver.", n.from.name, n.from.limit)
 	}
-	a := oddAlert(body, n.bound, summary, strings.TrimSpace(odd.note()+" "+advice+" Nothing resolves this incident but a person."))
-	a.Source = n.from.source
+	a := oddAlert(n.from.source, n.sender, body, odd, summary, advice+" Nothing resolves this incident but a person.")
 	if n.tooLong { // it changes with every alert in it
-		a.DedupKey = dedupKey("too-long:" + n.from.source + ":" + n.receiver)
+		a.DedupKey = dedupKey(fmt.Sprintf("too-long:%s:%d:%s", n.from.source, n.sender.Key, n.receiver))
 	}
 	return a
-}
-
-// oddAlert is the incident for a request that cannot be read. The same request again joins it.
-func oddAlert(body []byte, bound engine.ServiceID, summary, advice string) engine.Alert {
-	return engine.Alert{
-		Action:   engine.Trigger,
-		Service:  bound,
-		Severity: engine.Major,
-		Summary:  summary,
-		DedupKey: hash(body),
-		Details:  advice + " It began with:\n\n" + cut(storable(string(body[:min(len(body), oddBytes)])), oddBytes),
-		Raw:      cutRaw(body),
-	}
 }

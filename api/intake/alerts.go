@@ -71,7 +71,7 @@ func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, refused)
 		return
 	}
-	done, all := h.receive(r, alerts)
+	done, all := h.receive(r, from, alerts)
 	switch {
 	case !all && list:
 		problem.Write(w, notAllStored)
@@ -101,12 +101,14 @@ func parseAlerts(body []byte, whole bool, from Sender, once string) (alerts []en
 	}
 	a, ok := readAlert(v, from)
 	switch {
-	case !ok && odd == nil:
+	case ok:
+		doubtRequest(&a, odd)
+		a.Details = detailsBelow(odd.note(), a.Details)
+	case odd == nil:
 		return nil, false, notAnAlert.Because("The request is neither an object, a list nor a text. %s", example)
-	case !ok:
+	default:
 		a = cutOffAlert(body, odd, from)
 	}
-	a.Details = detailsBelow(odd.note(), a.Details)
 	a.Raw, a.Once = cutRaw(body), onceOf(from, a.Once, once, "")
 	return []engine.Alert{a}, false, nil
 }
@@ -141,30 +143,23 @@ func parseList(body []byte, elements []any, raw []json.RawMessage, odd *partial,
 		}
 		if odd != nil && i == len(elements)-1 && strings.HasPrefix(odd.where, "[].") {
 			a.Details = detailsBelow(odd.note(), a.Details)
+			doubtRequest(&a, odd)
 		}
 		a.Once = onceOf(from, a.Once, once, fmt.Sprint(":", i))
 		alerts = append(alerts, a)
 	}
 	if odd != nil {
 		a := cutOffAlert(body, odd, from)
-		a.Details = detailsBelow(odd.note(), a.Details)
-		a.Raw, a.Once = cutRaw(body), onceOf(from, "", once, ":cut-off")
+		a.Once = onceOf(from, "", once, ":cut-off")
 		alerts = append(alerts, a)
 	}
 	return alerts, true, nil
 }
 
-// cutOffAlert stands for what of a request could not be read. The same request again joins it.
+// cutOffAlert stands for what of a request could not be read.
 func cutOffAlert(body []byte, odd *partial, from Sender) engine.Alert {
-	return engine.Alert{
-		Action:   engine.Trigger,
-		Service:  from.Service,
-		Severity: engine.Major,
-		Summary:  "Alerts are missing: Rouse could not read all of a request",
-		DedupKey: "cut-off:" + hash(body),
-		Details:  "Look for what else is wrong where it came from, and send less at once. It began with:\n\n" + cut(storable(string(body[:min(len(body), oddBytes)])), oddBytes),
-		Source:   sourceAlerts,
-	}
+	return oddAlert(sourceAlerts, from, body, odd, "Alerts are missing: Rouse could not read all of a request",
+		"Look for what else is wrong where it came from, and send less at once.")
 }
 
 // onceOf is what an alert of a sender counts once by: its own idempotency key, else that of the request with
@@ -209,7 +204,6 @@ func readAlert(v any, from Sender) (engine.Alert, bool) {
 	a := engine.Alert{
 		Summary:    f.summary(from.Service),
 		DedupKey:   dedupKey(f.text("dedupkey")),
-		Word:       cut(f.text("severity"), maxLabelName),
 		By:         rosters.PersonID(strings.ToLower(cut(f.text("by"), maxDedup))),
 		Note:       cut(f.text("note"), maxNote),
 		Labels:     ownLabels(f.fields["labels"]),
@@ -217,8 +211,7 @@ func readAlert(v any, from Sender) (engine.Alert, bool) {
 		Once:       f.text("idempotencykey"),
 		Source:     sourceAlerts,
 	}
-	var known bool
-	if a.Severity, known = severityOf(a.Word); !known && a.Word != "" {
+	if !rate(&a, f.text("severity")) {
 		f.keep("severity")
 	}
 	a.Service = f.service(from.Service)
@@ -273,20 +266,27 @@ func (f *ownAlert) time(name string) time.Time {
 // settleAction says what the alert asks for. Who asks for something that cannot be done as it stands gets
 // what is nearest to it and pages rather too many.
 func (f *ownAlert) settleAction(a *engine.Alert) {
+	word := f.text("action")
 	var known bool
-	if a.Action, known = actionOf(f.text("action")); !known {
+	if a.Action, known = actionOf(word); !known {
 		f.keep("action")
+		doubtAction(a, "action", word)
 	}
 	switch {
 	case a.Action == engine.PageMore && (len(a.Responders) == 0 || a.DedupKey == "" && a.Key == ""):
-		a.Action = engine.Trigger // to page nobody in particular, or for nothing that is open, is to open it
-		f.keep("action")
+		f.instead(a, engine.Trigger) // to page nobody in particular, or for nothing that is open, is to open it
 	case a.Action == engine.Snooze && a.Until.IsZero():
-		a.Action = engine.Acknowledge // it expires as others do
-		f.keep("action")
+		f.instead(a, engine.Acknowledge) // it expires as others do
 	case a.Action == engine.Comment && a.Note == "":
 		a.Note = cut(first(f.text("details"), a.Summary), maxNote)
 	}
+}
+
+// instead has an alert do what is nearest to an action that lacks what it needs.
+func (f *ownAlert) instead(a *engine.Alert, action engine.Action) {
+	f.keep("action")
+	doubt(a, engine.DoubtAction, fmt.Sprintf("The action %q lacks what it needs: taken as %s.", a.Action, action))
+	a.Action = action
 }
 
 // alertFields are the fields of what may be an alert: an object, or a text alone.

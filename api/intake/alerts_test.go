@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,7 +36,8 @@ func TestAlertsDialect(t *testing.T) {
 		{"resolved", `{"action":"RESOLVED","dedup_key":"d1","summary":"x"}`, "",
 			engine.Alert{Action: engine.Resolve, Severity: 2, Summary: "x", DedupKey: "d1"}},
 		{"unknown action and severity", `{"action":"explode","severity":"purple","summary":"x"}`, "",
-			engine.Alert{Action: engine.Trigger, Severity: 2, Word: "purple", Summary: "x", Details: "severity as sent: purple\naction as sent: explode"}},
+			engine.Alert{Action: engine.Trigger, Severity: 2, Word: "purple", Summary: "x", Details: "severity as sent: purple\naction as sent: explode", Doubts: []engine.Doubt{
+				{Of: engine.DoubtSeverity, Text: `The severity "purple" is unknown: taken as 2.`}, {Of: engine.DoubtAction, Text: `The action "explode" is unknown: taken as trigger.`}}}},
 		{"numbers for texts, other spellings", `{"Summary":42,"severity":"3","dedupKey":7,"service":9}`, "",
 			engine.Alert{Action: engine.Trigger, Severity: 3, Word: "3", Summary: "42", DedupKey: "7", Service: "9"}},
 		{"service as people write it", `{"summary":"x","service":" Bitbucket Cloud! "}`, "",
@@ -71,14 +73,14 @@ func TestAlertsDialect(t *testing.T) {
 			engine.Alert{Action: engine.Snooze, Severity: 2, Summary: "x", DedupKey: "d1", By: "ann", Note: "waiting for the vendor",
 				Until: time.Date(2026, 8, 22, 12, 0, 0, 0, time.UTC)}},
 		{"snoozed for no time", `{"action":"snooze","dedup_key":"d1","by":"ann","until":"tomorrow","summary":"x"}`, "",
-			engine.Alert{Action: engine.Acknowledge, Severity: 2, Summary: "x", DedupKey: "d1", By: "ann", Details: "until as sent: tomorrow\naction as sent: snooze"}},
+			engine.Alert{Action: engine.Acknowledge, Severity: 2, Summary: "x", DedupKey: "d1", By: "ann", Details: "until as sent: tomorrow\naction as sent: snooze", Doubts: []engine.Doubt{{Of: engine.DoubtAction, Text: `The action "snooze" lacks what it needs: taken as acknowledge.`}}}},
 		{"others are to be paged as well", `{"action":"page","dedup_key":"d1","summary":"x","responders":[{"kind":"team","name":"Storage"},{"type":"roster","name":"dba"},"ann",{"kind":"moon","id":7},{}]}`, "",
 			engine.Alert{Action: engine.PageMore, Severity: 2, Summary: "x", DedupKey: "d1",
 				Responders: []engine.Responder{{Kind: "team", Name: "Storage"}, {Kind: "schedule", Name: "dba"}, {Name: "ann"}, {Name: "7"}}}},
 		{"somebody is to be paged", `{"action":"page","dedup_key":"d1","summary":"x"}`, "",
-			engine.Alert{Action: engine.Trigger, Severity: 2, Summary: "x", DedupKey: "d1", Details: "action as sent: page"}},
+			engine.Alert{Action: engine.Trigger, Severity: 2, Summary: "x", DedupKey: "d1", Details: "action as sent: page", Doubts: []engine.Doubt{{Of: engine.DoubtAction, Text: `The action "page" lacks what it needs: taken as trigger.`}}}},
 		{"somebody is to be paged for something new", `{"action":"page","summary":"x","responders":"ann"}`, "",
-			engine.Alert{Action: engine.Trigger, Severity: 2, Summary: "x", Details: "action as sent: page", Responders: []engine.Responder{{Name: "ann"}}}},
+			engine.Alert{Action: engine.Trigger, Severity: 2, Summary: "x", Details: "action as sent: page", Responders: []engine.Responder{{Name: "ann"}}, Doubts: []engine.Doubt{{Of: engine.DoubtAction, Text: `The action "page" lacks what it needs: taken as trigger.`}}}},
 		{"a comment", `{"action":"comment","dedup_key":"d1","by":"ann","note":"rebooting"}`, "",
 			engine.Alert{Action: engine.Comment, Severity: 2, Summary: "Alert without summary from d1", DedupKey: "d1", By: "ann", Note: "rebooting"}},
 		{"a comment without a note", `{"action":"comment","dedup_key":"d1","summary":"rebooting"}`, "",
@@ -270,6 +272,10 @@ func TestTooLongForAlerts(t *testing.T) {
 			d := newDesk(nil)
 			body := strings.NewReader(tt.body)
 			w := d.post("/v1/alerts", "", body)
+			// Of many alerts several are taken in at once.
+			slices.SortStableFunc(d.got, func(a, b engine.Alert) int {
+				return slices.Index(tt.want, a.Summary) - slices.Index(tt.want, b.Summary)
+			})
 			var got []string
 			for _, a := range d.got {
 				wantWhole(t, a)
@@ -283,8 +289,10 @@ func TestTooLongForAlerts(t *testing.T) {
 				t.Errorf("details %.300q", last.Details)
 			}
 			if tt.want[len(tt.want)-1] == missing {
+				d.got = nil
 				d.post("/v1/alerts", "", strings.NewReader(tt.body))
-				if again := d.got[len(d.got)-1]; again.DedupKey != last.DedupKey || again.DedupKey == "" {
+				again := d.got[slices.IndexFunc(d.got, func(a engine.Alert) bool { return a.Summary == missing })]
+				if again.DedupKey != last.DedupKey || again.DedupKey == "" {
 					t.Errorf("sent again, it would open another incident: %q, %q", last.DedupKey, again.DedupKey)
 				}
 			}
@@ -425,16 +433,26 @@ func TestHostileBodiesAreCheap(t *testing.T) {
 		"names":         fill("{", `"a":1,`, `"b":1}`),
 		"links":         fill(`{"links":[`, `"http://a",`, `"b"]}`),
 	} {
-		begin := time.Now()
+		begin := cpuTime(t)
 		newDesk(nil).post("/v1/alerts", "", strings.NewReader(body))
 		newDesk(nil).post("/v1/alertmanager", "", strings.NewReader(body))
 		newDesk(nil).post("/v1/alertmanager", "", strings.NewReader(`{"alerts":[{"labels":`+body+"}]}"))
-		if took := time.Since(begin); took > 5*time.Second {
+		took := cpuTime(t) - begin
+		if took > 10*time.Second {
 			t.Errorf("%s: %s", name, took)
-		} else {
-			t.Log(name, took)
 		}
+		t.Log(name, took)
 	}
+}
+
+// cpuTime is what this process has used of its processors: however busy others keep them, it is the work done.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func FuzzAlerts(f *testing.F) {

@@ -3,6 +3,7 @@ package intake
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,7 +97,7 @@ func (h *Handler) formatted(w http.ResponseWriter, r *http.Request, m manners) {
 		m.later(w, brokenOff)
 		return
 	}
-	done, all := h.receive(r, []engine.Alert{parseFormatted(r.Header.Get("Content-Type"), body, whole, from.Service)})
+	done, all := h.receive(r, from, []engine.Alert{parseFormatted(r.Header.Get("Content-Type"), body, whole, from)})
 	if !all {
 		m.later(w, notAllStored)
 		return
@@ -105,7 +106,7 @@ func (h *Handler) formatted(w http.ResponseWriter, r *http.Request, m manners) {
 }
 
 // parseFormatted reads a formatted or a plain webhook, whatever it is.
-func parseFormatted(contentType string, body []byte, whole bool, bound engine.ServiceID) engine.Alert {
+func parseFormatted(contentType string, body []byte, whole bool, from Sender) engine.Alert {
 	v, filled, odd := payload(contentType, body, whole)
 	object, ok := v.(map[string]any)
 	if filled != nil {
@@ -115,41 +116,44 @@ func parseFormatted(contentType string, body []byte, whole bool, bound engine.Se
 		object, ok = map[string]any{"title": text}, true
 	}
 	if !ok || len(object) == 0 {
-		a := oddAlert(body, bound, "A webhook sent something Rouse could not read",
-			strings.TrimSpace(odd.note()+" Send a JSON object with a title, a message, and an alert_uid that stays the same."))
-		a.Source = sourceFormatted
-		return a
+		return oddAlert(sourceFormatted, from, body, odd, "A webhook sent something Rouse could not read",
+			"Send a JSON object with a title, a message, and an alert_uid that stays the same.")
 	}
-	a := formattedAlert(object, bound)
+	a := formattedAlert(object, from.Service)
 	a.Raw = cutRaw(body)
 	if a.DedupKey == "" {
-		a.DedupKey = hash(body)
+		a.DedupKey = bodyKey(sourceFormatted, from, body)
 	}
+	doubtRequest(&a, odd)
 	a.Details = detailsOf(a.Details, nonEmpty(odd.note()))
 	return a
 }
 
+// firingStates are Grafana's words, folded, for what is not over, beside those in actions.
+var firingStates = []string{"alerting", "nodata", "error", "pending", "paused"}
+
 func formattedAlert(object map[string]any, bound engine.ServiceID) engine.Alert {
 	f := fieldsOf(object)
 	title, message := f.text("title"), f.text("message")
-	word := f.text("severity", "priority")
-	severity, _ := severityOf(word)
 	a := engine.Alert{
-		Action:   engine.Trigger,
-		Service:  bound,
-		Severity: severity,
-		Word:     cut(word, maxSummary),
-		Summary:  oneLine(title),
-		Source:   sourceFormatted,
+		Action:  engine.Trigger,
+		Service: bound,
+		Summary: oneLine(title),
+		Source:  sourceFormatted,
 	}
+	rate(&a, f.text("severity", "priority"))
 	if a.Summary == "" {
 		a.Summary = nameless(fields{"details": first(message, f.text("summary", "name")), "source": f.text("source", "host")}, bound)
 	}
 	if bound == "" {
 		a.Service = serviceOf(f.text("service"))
 	}
-	if state := f.text("state"); strings.EqualFold(state, "ok") || actions[foldName(state)] == engine.Resolve {
+	state := f.text("state")
+	switch action, known := actions[foldName(state)]; {
+	case strings.EqualFold(state, "ok") || action == engine.Resolve:
 		a.Action = engine.Resolve
+	case !known && !slices.Contains(firingStates, foldName(state)):
+		doubtAction(&a, "state", state)
 	}
 	if uid := f.text("alertuid"); uid != "" {
 		a.DedupKey = dedupKey(uid)

@@ -38,9 +38,9 @@ func TestFormattedWebhook(t *testing.T) {
 				Details: "b: true\nn: {\n  \"a\": 1\n}\nservice: Web Shop\nseverity: P1", Labels: map[string]string{"b": "true", "service": "Web Shop", "severity": "P1"}}},
 		{"a plain webhook without a title", "", `{"message":"disk full\non db1","host":"db1"}`, "shop",
 			engine.Alert{Action: engine.Trigger, Service: "shop", Severity: engine.Major, Summary: "disk full",
-				DedupKey: hash([]byte(`{"message":"disk full\non db1","host":"db1"}`)), Details: "disk full\non db1\n\nhost: db1", Labels: map[string]string{"host": "db1"}}},
+				DedupKey: bodyKey(sourceFormatted, Sender{}, []byte(`{"message":"disk full\non db1","host":"db1"}`)), Details: "disk full\non db1\n\nhost: db1", Labels: map[string]string{"host": "db1"}}},
 		{"nothing that says anything", "", `{"x":1}`, "",
-			engine.Alert{Action: engine.Trigger, Severity: engine.Major, Summary: "Alert without summary", DedupKey: hash([]byte(`{"x":1}`)), Details: "x: 1",
+			engine.Alert{Action: engine.Trigger, Severity: engine.Major, Summary: "Alert without summary", DedupKey: bodyKey(sourceFormatted, Sender{}, []byte(`{"x":1}`)), Details: "x: 1",
 				Labels: map[string]string{"x": "1"}}},
 		{"a form", "application/x-www-form-urlencoded", "title=Disk+full&state=ok&alert_uid=u%31", "",
 			engine.Alert{Action: engine.Resolve, Severity: engine.Major, Summary: "Disk full", DedupKey: "u1", Details: "alert_uid: u1\nstate: ok",
@@ -54,7 +54,7 @@ func TestFormattedWebhook(t *testing.T) {
 				Details: "image_url: \nlink_to_upstream_details: None", Labels: map[string]string{"link_to_upstream_details": "None"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := parseFormatted(tt.kind, []byte(tt.body), true, tt.bound)
+			a := parseFormatted(tt.kind, []byte(tt.body), true, Sender{Service: tt.bound})
 			wantWhole(t, a)
 			if string(a.Raw) != tt.body || a.Source != "formatted-webhook" {
 				t.Errorf("from %q, raw %q", a.Source, a.Raw)
@@ -109,7 +109,7 @@ func TestOddFormattedWebhook(t *testing.T) {
 		{"a form without parts", "multipart/form-data; boundary=b", "--x\r\n\r\n"},
 		{"not UTF-8", "", "\xff\x00"},
 	} {
-		a := parseFormatted(tt.kind, []byte(tt.body), true, "shop")
+		a := parseFormatted(tt.kind, []byte(tt.body), true, Sender{Service: "shop"})
 		wantWhole(t, a)
 		if a.Summary != "A webhook sent something Rouse could not read" || a.Action != engine.Trigger || a.Service != "shop" || string(a.Raw) != tt.body || a.Source == "" {
 			t.Errorf("%s: %+v", tt.name, a)
@@ -175,7 +175,7 @@ func FuzzFormatted(f *testing.F) {
 		f.Add("multipart/form-data; boundary=b", []byte(seed), false)
 	}
 	f.Fuzz(func(t *testing.T, kind string, body []byte, whole bool) {
-		a := parseFormatted(kind, body, whole, "")
+		a := parseFormatted(kind, body, whole, Sender{})
 		wantWhole(t, a)
 		wantLittle(t, []engine.Alert{a}, body)
 		if a.DedupKey == "" {

@@ -37,7 +37,7 @@ func (h *Handler) GoAlert(w http.ResponseWriter, r *http.Request) {
 		goAlertManners.refuse(w, err)
 		return
 	}
-	done, all := h.receive(r, []engine.Alert{sent.alert(from.Service)})
+	done, all := h.receive(r, from, []engine.Alert{sent.alert(from)})
 	switch {
 	case !all:
 		sayLater(w, oneNotStored)
@@ -139,36 +139,35 @@ func readGoAlert(contentType string, body []byte, whole bool, query form) *goAle
 }
 
 // alert is what the request asks for. Where it says nothing at all, the alert says so.
-func (sent *goAlertRequest) alert(bound engine.ServiceID) engine.Alert {
+func (sent *goAlertRequest) alert(from Sender) engine.Alert {
 	f := sent.fields
 	summary, details, action := f.text("summary"), f.text("details"), f.text("action")
 	if summary == "" && f.text("dedup") == "" && details == "" {
-		a := oddAlert(sent.raw, bound, "A sender of GoAlert's API sent something Rouse could not read",
-			strings.TrimSpace(sent.odd.note()+" Send summary and dedup, and action=close when it is over."))
-		a.Source = sourceGoAlert
-		return a
+		return oddAlert(sourceGoAlert, from, sent.raw, sent.odd, "A sender of GoAlert's API sent something Rouse could not read",
+			"Send summary and dedup, and action=close when it is over.")
 	}
-	word := first(f.text("severity"), sent.meta["severity"])
-	severity, _ := severityOf(word)
+	bound := from.Service
 	a := engine.Alert{
 		Action:   engine.Trigger,
 		Service:  bound,
-		Severity: severity,
-		Word:     cut(word, maxSummary),
 		Summary:  oneLine(summary),
 		DedupKey: dedupKey(f.text("dedup")),
 		Labels:   atMost(sent.meta, maxLabels),
 		Source:   sourceGoAlert,
 		Raw:      cutRaw(sent.raw),
 	}
+	rate(&a, first(f.text("severity"), sent.meta["severity"]))
+	doubtRequest(&a, sent.odd)
 	if a.Summary == "" {
 		a.Summary = nameless(fields{"details": details, "dedupkey": f.text("dedup")}, bound)
 	}
 	if bound == "" {
 		a.Service = serviceOf(first(f.text("service"), sent.meta["service"]))
 	}
-	if actions[foldName(action)] == engine.Resolve {
+	if asked, known := actionOf(action); asked == engine.Resolve {
 		a.Action = engine.Resolve
+	} else if !known {
+		doubtAction(&a, "action", action)
 	}
 	if a.DedupKey == "" {
 		a.DedupKey = "goalert:" + hash([]byte(summary+"\x00"+details))

@@ -14,7 +14,7 @@ import (
 )
 
 func goAlert(kind, body, query string, bound engine.ServiceID) engine.Alert {
-	return readGoAlert(kind, []byte(body), true, readPairs(query)).alert(bound)
+	return readGoAlert(kind, []byte(body), true, readPairs(query)).alert(Sender{Service: bound})
 }
 
 func TestGoAlert(t *testing.T) {
@@ -197,7 +197,7 @@ func FuzzGoAlert(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, kind string, body []byte, whole bool, query string) {
 		sent := readGoAlert(kind, body, whole, readPairs(query))
-		a := sent.alert("")
+		a := sent.alert(Sender{})
 		wantWhole(t, a)
 		wantLittle(t, []engine.Alert{a}, append(body, query...))
 		if a.DedupKey == "" {

@@ -37,7 +37,7 @@ const fromContactPoint = `{"receiver":"pager","status":"firing","alerts":[
 "title":"[FIRING:1, RESOLVED:1] High latency Shop","state":"alerting","message":"**Firing**\n\nValue: B=22.5"}`
 
 func TestGrafanaAlerts(t *testing.T) {
-	got, odd := fromGrafana.parse([]byte(fromContactPoint), true, "shop", false)
+	got, odd := fromGrafana.parsed([]byte(fromContactPoint), true, "shop", false)
 	if odd != "" || len(got) != 2 {
 		t.Fatalf("%q: %+v", odd, got)
 	}
@@ -74,7 +74,7 @@ func TestGrafanaAlerts(t *testing.T) {
 }
 
 func TestGrafanaGroup(t *testing.T) {
-	got, odd := fromGrafana.parse([]byte(fromContactPoint), true, "", true)
+	got, odd := fromGrafana.parsed([]byte(fromContactPoint), true, "", true)
 	if odd != "" || len(got) != 1 {
 		t.Fatalf("%q: %+v", odd, got)
 	}
@@ -86,15 +86,15 @@ func TestGrafanaGroup(t *testing.T) {
 		t.Errorf("got %+v", what(a))
 	}
 	over := strings.NewReplacer(`"firing"`, `"resolved"`, `"alerting"`, `"ok"`).Replace(fromContactPoint)
-	if got, _ := fromGrafana.parse([]byte(over), true, "", true); got[0].Action != engine.Resolve {
+	if got, _ := fromGrafana.parsed([]byte(over), true, "", true); got[0].Action != engine.Resolve {
 		t.Errorf("the group is over: %+v", what(got[0]))
 	}
 	// Grafana works out the state from what "Max Alerts" left.
 	some := strings.Replace(over, `"truncatedAlerts":0`, `"truncatedAlerts":4`, 1)
-	if got, _ := fromGrafana.parse([]byte(some), true, "", true); got[0].Action != engine.Trigger || !strings.Contains(got[0].Details, "4 more alerts were cut off by Max Alerts") {
+	if got, _ := fromGrafana.parsed([]byte(some), true, "", true); got[0].Action != engine.Trigger || !strings.Contains(got[0].Details, "4 more alerts were cut off by Max Alerts") {
 		t.Errorf("a group is over of which alerts were cut off: %+v", what(got[0]))
 	}
-	each, _ := fromGrafana.parse([]byte(some), true, "", false)
+	each, _ := fromGrafana.parsed([]byte(some), true, "", false)
 	if last := each[len(each)-1]; len(each) != 3 || last.Action != engine.Trigger || !strings.Contains(last.Summary, "were cut off by Grafana's Max Alerts") {
 		t.Errorf("got %+v", each)
 	}
@@ -103,7 +103,7 @@ func TestGrafanaGroup(t *testing.T) {
 // A contact point's own template may send anything; somebody is told.
 func TestGrafanaTemplateOfOnesOwn(t *testing.T) {
 	for _, body := range []string{"", "down", `{"text":"down"}`, `{"alerts":"down"}`, `{"state":"ok","title":"Checkout"}`, `[]`, "\x00\xff"} {
-		got, odd := fromGrafana.parse([]byte(body), true, "shop", false)
+		got, odd := fromGrafana.parsed([]byte(body), true, "shop", false)
 		if odd == "" || len(got) != 1 {
 			t.Fatalf("%q: %q %+v", body, odd, got)
 		}

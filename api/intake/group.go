@@ -18,13 +18,9 @@ const (
 
 // alert is the alert under its own identity.
 func (n *notification) alert(a *amAlert) engine.Alert {
-	word := first(a.labels["severity"], n.commonLabels["severity"], n.groupLabels["severity"])
-	severity, _ := severityOf(word)
 	out := engine.Alert{
 		Action:   engine.Trigger,
 		Service:  n.service(a.labels),
-		Severity: severity,
-		Word:     cut(word, maxSummary),
 		Summary:  a.summary(),
 		DedupKey: dedupKey(first(a.fingerprint, a.hash())),
 		Details: cut(joinBlocks(first(a.values, a.valueString), describe(a.labels, ": ", maxLabels),
@@ -34,8 +30,12 @@ func (n *notification) alert(a *amAlert) engine.Alert {
 		Source: n.from.source,
 		At:     a.startsAt,
 	}
-	if a.resolved {
+	rate(&out, first(a.labels["severity"], n.commonLabels["severity"], n.groupLabels["severity"]))
+	switch {
+	case a.resolved:
 		out.Action, out.At = engine.Resolve, a.endsAt
+	case a.status != "" && !strings.EqualFold(a.status, "firing"):
+		doubtAction(&out, "status", a.status)
 	}
 	return out
 }
@@ -96,7 +96,6 @@ func (a *amAlert) hash() string {
 // group is the whole group under its identity.
 func (n *notification) group(body []byte) engine.Alert {
 	firing := n.firing()
-	severity, word := n.severity(firing)
 	labels := n.commonLabels
 	if len(labels) == 0 {
 		labels = n.groupLabels
@@ -104,14 +103,16 @@ func (n *notification) group(body []byte) engine.Alert {
 	out := engine.Alert{
 		Action:   engine.Trigger,
 		Service:  n.service(n.anyLabels()),
-		Severity: severity,
-		Word:     cut(word, maxSummary),
 		Summary:  n.summary(firing),
 		DedupKey: n.groupID(),
 		Details:  n.details(firing),
 		Labels:   atMost(labels, maxLabels),
 		Source:   n.from.source,
 		Raw:      cutRaw(body),
+	}
+	rate(&out, n.severity(firing))
+	if n.truncated > 0 {
+		doubt(&out, engine.DoubtRequest, n.missing())
 	}
 	over := n.resolved() || n.signs > 0 // what else is in the group decides, where a Watchdog fires in it
 	if over && n.truncated == 0 && len(firing) == 0 {
@@ -142,6 +143,15 @@ func (n *notification) cutOff(body []byte) engine.Alert {
 	return out
 }
 
+// missing says what of the group is not known.
+func (n *notification) missing() string {
+	by := n.from.limit
+	if len(n.alerts) == maxNotified {
+		by = fmt.Sprintf("the limit of %d at once", maxNotified)
+	}
+	return fmt.Sprintf("%d more alerts were cut off by %s: it is not known whether they fire.", n.truncated, by)
+}
+
 // groupID is the identity of the group, "" if the notification has none.
 func (n *notification) groupID() string {
 	if n.groupKey != "" {
@@ -162,24 +172,24 @@ func (n *notification) firing() (list []*amAlert) {
 	return list
 }
 
-// severity of a group is what its labels say, else the worst of what fires in it.
-func (n *notification) severity(firing []*amAlert) (worst engine.Severity, word string) {
-	if word = first(n.commonLabels["severity"], n.groupLabels["severity"]); word != "" || len(firing) == 0 {
-		worst, _ = severityOf(word)
-		return worst, word
+// severity of a group is the word that its labels say, else the worst of what fires in it.
+func (n *notification) severity(firing []*amAlert) (word string) {
+	if word = first(n.commonLabels["severity"], n.groupLabels["severity"]); word != "" {
+		return word
 	}
+	var worst engine.Severity
 	for i, a := range firing {
 		if s, _ := severityOf(a.labels["severity"]); i == 0 || s < worst {
 			worst, word = s, a.labels["severity"]
 		}
 	}
-	return worst, word
+	return word
 }
 
 // service is whose trouble it is: the key's, else what the labels say.
 func (n *notification) service(labels map[string]string) engine.ServiceID {
-	if n.bound != "" {
-		return n.bound
+	if n.sender.Service != "" {
+		return n.sender.Service
 	}
 	return serviceOf(first(labels["service"], n.commonLabels["service"], n.groupLabels["service"]))
 }
@@ -234,7 +244,7 @@ func (n *notification) details(firing []*amAlert) string {
 	}
 	var cutOff string
 	if n.truncated > 0 {
-		cutOff = fmt.Sprintf("%d more alerts were cut off by %s: it is not known whether they fire.", n.truncated, n.from.limit)
+		cutOff = n.missing()
 	}
 	return cut(joinBlocks(strings.Join(lines, "\n"), cutOff, cut(n.message, maxDetails/2), describe(n.groupLabels, ": ", maxLabels),
 		describe(n.commonLabels, ": ", maxLabels), describe(n.commonRemark, ": ", maxLabels)), maxDetails)

@@ -51,14 +51,15 @@ const (
 // the alerts that fire, if the body is a notification of Alertmanager: Prometheus' Watchdog is sent by a
 // webhook to this address. The body of a sign that a run ended is the end of what the run wrote.
 //
-// Whoever knows the address may send; it is answered 404 to whoever does not.
+// Whoever knows the address may send, and is told whose it is: "OK", and behind it the heartbeat's name. It is
+// answered 404 to whoever does not.
 func (h *Handler) Beat(w http.ResponseWriter, r *http.Request) {
 	state := r.PathValue("state")
 	if state != "" && signKind(state) == "" {
 		problem.Write(w, problem.NotFound.Because("There is no such address of a heartbeat: behind it may stand start, success, fail, or an exit status."))
 		return
 	}
-	_, err := h.takeSign(r, state, enginedb.HeartbeatRef{Secret: r.PathValue("token")})
+	got, err := h.takeSign(r, state, enginedb.HeartbeatRef{Secret: r.PathValue("token")})
 	switch {
 	case errors.Is(err, pager.ErrNotFound):
 		problem.Write(w, problem.NotFound.Because("There is no heartbeat at this address, or it has another one now."))
@@ -67,7 +68,7 @@ func (h *Handler) Beat(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		fmt.Fprintln(w, "OK") // the sender is gone: nobody is left to tell
+		fmt.Fprintln(w, "OK", oneLine(got.DedupKey)) // if it fails, the sender is gone: nobody is left to tell
 	}
 }
 
@@ -114,7 +115,7 @@ func (h *Handler) takeSign(r *http.Request, state string, ref enginedb.Heartbeat
 		body, whole = nil, true
 	}
 	sign, labels := signOf(state, r.URL.Query(), body, whole)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience)
+	ctx, cancel := h.within(r)
 	defer cancel()
 	got, err := h.signs.Beat(ctx, pager.Beat{HeartbeatRef: ref, Sign: sign, Labels: labels})
 	if err != nil && !errors.Is(err, pager.ErrNotFound) {

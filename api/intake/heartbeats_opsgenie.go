@@ -62,7 +62,7 @@ func (h *Handler) OpsgenieHeartbeats(w http.ResponseWriter, r *http.Request) {
 	case h.heartbeats == nil && what != opsgeniePing:
 		c.refuse(opsgenieLater("Rouse cannot do this just now. Try again."))
 	default:
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience)
+		ctx, cancel := h.within(r)
 		defer cancel()
 		serve(h, c, ctx, name)
 	}

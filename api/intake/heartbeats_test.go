@@ -179,7 +179,7 @@ func TestTheEndOfALongOutputIsKept(t *testing.T) {
 func TestTheAddressOfAHeartbeat(t *testing.T) {
 	d, f := beating()
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "HEAD"} {
-		if w := d.routed(method, "/beat/backup", "{not json"); w.Code != 200 || strings.TrimSpace(w.Body.String()) != "OK" {
+		if w := d.routed(method, "/beat/backup", "{not json"); w.Code != 200 || w.Body.String() != "OK backup\n" {
 			t.Errorf("%s: %d %s", method, w.Code, w.Body)
 		}
 	}

@@ -7,12 +7,23 @@
 // and what the sender sent is kept beside the incident. A 2xx is given only when every alert of the
 // request is stored; if one is not, the whole request gets a 503 with Retry-After and is to be sent
 // again (rule 1). Alerts that were stored then join their own incident, if they carry a dedup key.
+//
+// What is too much for one request is cut, and never silently: of a list the elements that are whole become
+// alerts, and one more alert pages and says what is missing. So does the timeline and, once for the request,
+// the log. These are the limits:
+//
+//	                       bytes     alerts
+//	alerts, webhook        512 KiB    1,000
+//	alertmanager, grafana  5 MiB     10,000
+//	all others             512 KiB        1
+//
+// A word for a severity or an action that nobody knows pages as well, and is told in the timeline likewise (see
+// engine.Doubt). A request that cannot be read is the same trouble as another one if body, dialect and key are
+// the same (bodyKey).
 package intake
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,7 +32,6 @@ import (
 	"rouse/api/problem"
 	"rouse/engine"
 	"rouse/engine/pager"
-	"rouse/notifiers"
 )
 
 // Config is what a Handler needs.
@@ -35,8 +45,8 @@ type Config struct {
 
 	Heartbeats Heartbeats // what Opsgenie's dialect does to them beside; nil if Signs is
 
-	// Patience is how long an alert may take to be stored before its sender is asked to send it
-	// again; 0 is 2 s.
+	// Patience is how long the alerts of a request may take before their sender is asked to send them
+	// again, if the request does not say when it is to be answered; 0 is 2 s.
 	Patience time.Duration
 }
 
@@ -82,36 +92,6 @@ type received struct {
 	Outcome  pager.ReceiveOutcome `json:"outcome"`
 	DedupKey string               `json:"dedup_key"`
 	Why      string               `json:"why,omitempty"`
-}
-
-// receive stores the alerts in order. One that the engine fails on does not keep the others from
-// being stored; false says that there was one. The alerts that were read are stored even if the
-// sender has hung up meanwhile.
-func (h *Handler) receive(r *http.Request, alerts []engine.Alert) ([]received, bool) {
-	ctx := context.WithoutCancel(r.Context())
-	done := make([]received, 0, len(alerts))
-	for _, a := range alerts {
-		got, err := h.receiveOne(ctx, a)
-		if err != nil {
-			h.log.ErrorContext(ctx, "alert not stored", "source", a.Source, "err", notifiers.MaskNumbers(err.Error()))
-			if errors.Is(err, context.DeadlineExceeded) {
-				break // the others would wait in vain as well
-			}
-			continue
-		}
-		done = append(done, received{Key: got.Key, Outcome: got.Outcome, DedupKey: got.DedupKey, Why: got.Why})
-	}
-	return done, len(done) == len(alerts)
-}
-
-func (h *Handler) receiveOne(ctx context.Context, a engine.Alert) (pager.Received, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.patience)
-	defer cancel()
-	got, err := h.engine.Receive(ctx, a)
-	if err != nil && ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), err)
-	}
-	return got, err
 }
 
 // maxBody is how much of a request is kept and read. Of what is longer the beginning is: see readBody.

@@ -42,16 +42,13 @@ func (h *Handler) Jira(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	alerts, odd := parseJira(jiraRequest{
+	alerts := parseJira(jiraRequest{
 		body: body, whole: whole, from: from,
 		identifier: r.Header.Get("X-Atlassian-Webhook-Identifier"),
 		retry:      r.Header.Get("X-Atlassian-Webhook-Retry"),
 		flow:       r.Header.Get("X-Atlassian-Webhook-Flow"),
 	})
-	if odd != "" {
-		h.log.WarnContext(r.Context(), "odd request from jira", "key", from.Prefix, "why", odd)
-	}
-	done, all := h.receive(r, alerts)
+	done, all := h.receive(r, from, alerts)
 	if !all {
 		problem.Write(w, notAllStored)
 		return
@@ -94,7 +91,7 @@ type jiraRequest struct {
 }
 
 // parseJira reads an event. Whatever comes gives at least one alert, in the order in which they are to be taken
-// in, each with its own Once; odd says what was not as it should be, "" if all was.
+// in, each with its own Once.
 //
 //	issue created     a trigger, and an acknowledgement by whoever it is assigned to
 //	issue updated     see jiraIssue.updated: a trigger if it is worse, reopened, or another service's now, and what
@@ -105,20 +102,25 @@ type jiraRequest struct {
 //	anything else     is kept, and pages nobody
 //
 // What cannot be read becomes an incident that says so.
-func parseJira(q jiraRequest) (alerts []engine.Alert, odd string) {
-	v, _, missing := decodeOrBeginning(q.body, q.whole)
+func parseJira(q jiraRequest) []engine.Alert {
+	v, _, odd := decodeOrBeginning(q.body, q.whole)
 	object, _ := v.(map[string]any)
 	settings, err := readJiraSettings(q.from.Settings)
-	if err != nil {
-		odd = "settings of the key: " + err.Error() // they were checked when they were saved: this is a newer version's
-	}
 	i := newJiraIssue(fieldsOf(object), settings, q)
-	if missing != nil {
-		i.missing, odd = missing.note(), missing.why.Error()
+	i.missing = odd.note()
+	alerts := i.alerts(odd)
+	doubtRequest(&alerts[0], odd)
+	if err != nil { // they were checked when they were saved: this is a newer version's
+		doubt(&alerts[0], engine.DoubtMapping, "The settings of the key cannot be used, save them again: "+cut(oneLine(err.Error()), maxSummary))
 	}
+	return alerts
+}
+
+// alerts are what the event becomes, one at least.
+func (i *jiraIssue) alerts(odd *partial) (alerts []engine.Alert) {
 	event := foldName(i.top.text("webhookevent"))
 	if i.key == "" && (event == "" || strings.HasPrefix(event, "jira:issue")) {
-		return []engine.Alert{i.unreadable()}, first(odd, "no issue")
+		return []engine.Alert{i.unreadable(odd)}
 	}
 	switch event {
 	case "jira:issuecreated":
@@ -135,23 +137,15 @@ func parseJira(q jiraRequest) (alerts []engine.Alert, odd string) {
 	if len(alerts) == 0 {
 		alerts = []engine.Alert{i.noted(engine.Record, "")}
 	}
-	return alerts, odd
+	return alerts
 }
 
-// unreadable is the incident for a request that no issue could be found in. The same request again joins it.
-func (i *jiraIssue) unreadable() engine.Alert {
-	return engine.Alert{
-		Action:   engine.Trigger,
-		Service:  i.request.from.Service,
-		Severity: engine.Major,
-		Summary:  "Jira sent something Rouse could not read",
-		DedupKey: hash(i.request.body),
-		Details: cut(joinBlocks("Look at the webhook, or the automation rule, in Jira: Rouse reads the events of issues, and issues as issue data.",
-			i.missing, "It began with:", cut(storable(string(i.request.body[:min(len(i.request.body), oddBytes)])), oddBytes)), maxDetails),
-		Once:   i.once("unreadable"),
-		Source: sourceJira,
-		Raw:    i.raw,
-	}
+// unreadable is the incident for a request that no issue could be found in.
+func (i *jiraIssue) unreadable(odd *partial) engine.Alert {
+	a := oddAlert(sourceJira, i.request.from, i.request.body, odd, "Jira sent something Rouse could not read",
+		"Look at the webhook, or the automation rule, in Jira: Rouse reads the events of issues, and issues as issue data.")
+	a.Once, a.Raw = i.once("unreadable"), i.raw
+	return a
 }
 
 // once is unique to one alert of this event.

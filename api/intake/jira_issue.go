@@ -55,7 +55,7 @@ func newJiraIssue(top fields, s jiraSettings, q jiraRequest) *jiraIssue {
 
 // alert is what this event says of the issue, for one action.
 func (i *jiraIssue) alert(action engine.Action) engine.Alert {
-	return engine.Alert{
+	a := engine.Alert{
 		Action:   action,
 		Service:  i.service,
 		Severity: i.severity,
@@ -72,6 +72,10 @@ func (i *jiraIssue) alert(action engine.Action) engine.Alert {
 		At:       i.at(),
 		Raw:      i.raw,
 	}
+	if !i.known && i.word != "" {
+		doubtSeverity(&a)
+	}
+	return a
 }
 
 // noted is an alert with what was said.

@@ -38,11 +38,8 @@ func fromFile(t testing.TB, name string) string {
 // jira reads a body for a key with settings, which is the 7th.
 func jira(t *testing.T, body, settings string, bound engine.ServiceID) []engine.Alert {
 	t.Helper()
-	alerts, odd := parseJira(jiraRequest{body: []byte(body), whole: true, identifier: "w-1",
+	alerts := parseJira(jiraRequest{body: []byte(body), whole: true, identifier: "w-1",
 		from: Sender{Key: 7, Service: bound, Settings: json.RawMessage(settings)}})
-	if odd != "" {
-		t.Errorf("odd: %s", odd)
-	}
 	for _, a := range alerts {
 		wantWhole(t, a)
 	}
@@ -342,7 +339,7 @@ func TestJiraOnce(t *testing.T) {
 	if len(ends) != 2 || ends[0].Once == ends[1].Once || ends[0].Action != ends[1].Action {
 		t.Errorf("both keys end as %q", storyOf(ends))
 	}
-	again, _ := parseJira(jiraRequest{body: []byte(jiraEvent("jira:issue_created", sev1, "")), whole: true, from: Sender{Key: 7}})
+	again := parseJira(jiraRequest{body: []byte(jiraEvent("jira:issue_created", sev1, "")), whole: true, from: Sender{Key: 7}})
 	if again[0].Once != "" {
 		t.Errorf("without an identifier: %q", again[0].Once)
 	}
@@ -404,7 +401,7 @@ func TestOddFromJira(t *testing.T) {
 			if a.Summary != "Jira sent something Rouse could not read" || a.Severity != engine.Major || a.Action != engine.Trigger || a.Service != "bitbucket" || string(a.Raw) != body {
 				t.Errorf("got %+v", a)
 			}
-			if !strings.Contains(d.log.String(), "odd request from jira") {
+			if !strings.Contains(d.log.String(), "source=jira") {
 				t.Error("nobody is told in the log")
 			}
 		})
@@ -542,7 +539,7 @@ func FuzzJira(f *testing.F) {
 	f.Add([]byte(`{"issue":{"key":"A-1\u0000","fields":{"customfield_1\u0000":"x","labels":[{}]}}}`), false, uint8(2))
 	settings := []string{"", hotSettings, `{"severity_field":"labels","service_field":"labels","done":["x"]}`}
 	f.Fuzz(func(t *testing.T, body []byte, whole bool, which uint8) {
-		alerts, _ := parseJira(jiraRequest{body: body, whole: whole, identifier: string(body[:min(len(body), 600)]),
+		alerts := parseJira(jiraRequest{body: body, whole: whole, identifier: string(body[:min(len(body), 600)]),
 			from: Sender{Settings: json.RawMessage(settings[int(which)%len(settings)])}})
 		if len(alerts) == 0 || len(alerts) > 8 {
 			t.Errorf("%d alerts", len(alerts))
@@ -582,7 +579,7 @@ func TestHostileJira(t *testing.T) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		began := time.Now()
-		alerts, _ := parseJira(jiraRequest{body: []byte(body), whole: true})
+		alerts := parseJira(jiraRequest{body: []byte(body), whole: true})
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
 		passing := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(body))

@@ -41,7 +41,7 @@ func (h *Handler) UptimeKuma(w http.ResponseWriter, r *http.Request) {
 		body = query.withoutKeys()
 	}
 	instance := first(query["instance"]...)
-	done, all := h.receive(r, []engine.Alert{parseKuma(r.Header.Get("Content-Type"), body, whole, from.Service, instance)})
+	done, all := h.receive(r, from, []engine.Alert{parseKuma(r.Header.Get("Content-Type"), body, whole, from, instance)})
 	if !all {
 		problem.Write(w, oneNotStored)
 		return
@@ -53,7 +53,7 @@ const sourceKuma = "uptime-kuma"
 
 // parseKuma reads a webhook of Uptime Kuma. A template of the user's own can make anything of it: what is
 // none becomes an alert that says so.
-func parseKuma(contentType string, body []byte, whole bool, bound engine.ServiceID, instance string) engine.Alert {
+func parseKuma(contentType string, body []byte, whole bool, from Sender, instance string) engine.Alert {
 	v, filled, odd := payload(contentType, body, whole)
 	object, _ := v.(map[string]any)
 	if filled != nil {
@@ -67,15 +67,14 @@ func parseKuma(contentType string, body []byte, whole bool, bound engine.Service
 	}
 	beat, monitor := kumaPart(f["heartbeat"]), kumaPart(f["monitor"])
 	if beat == nil && f.text("msg") == "" {
-		a := oddAlert(body, bound, "Uptime Kuma sent something Rouse could not read",
-			strings.TrimSpace(odd.note()+" Set the request body of the notification to one of Kuma's presets."))
-		a.Source = sourceKuma
-		return a
+		return oddAlert(sourceKuma, from, body, odd, "Uptime Kuma sent something Rouse could not read",
+			"Set the request body of the notification to one of Kuma's presets.")
 	}
 	if told := f.text("heartbeat"); beat == nil && told != "" && told != "null" {
 		beat = fields{} // it cannot be read, and so is no notice
 	}
-	a := kumaAlert(beat, monitor, f.text("msg"), bound, instance)
+	a := kumaAlert(beat, monitor, f.text("msg"), from.Service, instance)
+	doubtRequest(&a, odd)
 	a.Details = detailsOf(a.Details, nonEmpty(odd.note()))
 	a.Raw = cutRaw(body)
 	return a
@@ -97,11 +96,8 @@ func kumaAlert(beat, monitor fields, msg string, bound engine.ServiceID, instanc
 	name := oneLine(monitor.text("name"))
 	labels := kumaLabels(monitor)
 	word := first(labels["tag:severity"], labels["tag:priority"])
-	severity, _ := severityOf(word)
 	a := engine.Alert{
 		Service:  bound,
-		Severity: severity,
-		Word:     cut(word, maxSummary),
 		DedupKey: kumaTrouble(beat, monitor, name, msg, instance),
 		Labels:   atMost(labels, maxLabels),
 		Source:   sourceKuma,
@@ -110,8 +106,13 @@ func kumaAlert(beat, monitor fields, msg string, bound engine.ServiceID, instanc
 	if bound == "" {
 		a.Service = serviceOf(labels["tag:service"])
 	}
+	rate(&a, word)
+	status := beat.text("status")
 	var state string
-	a.Action, state = kumaState(beat.text("status"))
+	a.Action, state = kumaState(status)
+	if a.Action == engine.Trigger && status != "0" && beat != nil {
+		doubtAction(&a, "status", status)
+	}
 	if beat == nil && word == "" {
 		a.Severity = engine.Minor
 	}

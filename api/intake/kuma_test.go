@@ -28,7 +28,7 @@ const (
 )
 
 func parseKumaJSON(body string) engine.Alert {
-	return parseKuma("application/json", []byte(body), true, "", "")
+	return parseKuma("application/json", []byte(body), true, Sender{}, "")
 }
 
 func TestKumaDown(t *testing.T) {
@@ -175,7 +175,7 @@ func FuzzKuma(f *testing.F) {
 		f.Add("multipart/form-data; boundary=b", []byte(seed), false, "a")
 	}
 	f.Fuzz(func(t *testing.T, kind string, body []byte, whole bool, instance string) {
-		a := parseKuma(kind, body, whole, "", instance)
+		a := parseKuma(kind, body, whole, Sender{}, instance)
 		wantWhole(t, a)
 		wantLittle(t, []engine.Alert{a}, append(body, instance...))
 		if a.DedupKey == "" {

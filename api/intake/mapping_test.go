@@ -123,7 +123,7 @@ func TestAMappingThatFails(t *testing.T) {
 		{"wrong types", `{"summary":"'no ' + body.id"}`, "The mapping's summary could not be used: no such overload",
 			func(a engine.Alert) bool { return a.Summary == "Disk full" }},
 		{"a dedup key", `{"dedup_key":"body.uuid"}`, "dedup_key could not be used",
-			func(a engine.Alert) bool { return a.DedupKey == hash([]byte(body)) }},
+			func(a engine.Alert) bool { return a.DedupKey == bodyKey(sourceWebhook, Sender{}, []byte(body)) }},
 		{"a severity", `{"severity":"body.level"}`, "severity could not be used", func(a engine.Alert) bool { return a.Severity == engine.Critical }},
 		{"no number", `{"dedup_key":"double(body.id) / 0.0"}`, "gives no finite number", func(a engine.Alert) bool { return true }},
 		{"a type", `{"dedup_key":"type(body.id)"}`, "gives a type", func(a engine.Alert) bool { return true }},
@@ -131,7 +131,7 @@ func TestAMappingThatFails(t *testing.T) {
 			"takes too many steps", func(a engine.Alert) bool { return a.Summary == "Disk full" }},
 		{"each of no list", `{"each":"body.title","severity":"3","summary":"item.name"}`, "The mapping's each could not be used: gives a text, no list",
 			func(a engine.Alert) bool {
-				return a.Summary == "Disk full" && a.Severity == engine.Minor && a.DedupKey == hash([]byte(body)) && strings.Contains(a.Details, "summary could not be used")
+				return a.Summary == "Disk full" && a.Severity == engine.Minor && a.DedupKey == bodyKey(sourceWebhook, Sender{}, []byte(body)) && strings.Contains(a.Details, "summary could not be used")
 			}},
 		{"each of nothing", `{"each":"body.alerts"}`, "The mapping's each could not be used: no such key: alerts", func(a engine.Alert) bool { return a.Summary == "Disk full" }},
 	} {

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"rouse/engine"
 )
 
 // system is what sends notifications of groups of alerts, in the words that people know it by.
@@ -36,12 +34,13 @@ type notification struct {
 	listEmpty                               bool // alerts is there, or null, and empty
 	signs                                   int  // Watchdogs that were taken out of alerts
 	tooLong                                 bool // what is beyond maxNotification was not read
-	bound                                   engine.ServiceID
+	sender                                  Sender
 }
 
 // amAlert is one alert of a notification.
 type amAlert struct {
-	no                  int // its place in the list
+	no                  int    // its place in the list
+	status              string // its own word, else that of the group
 	resolved            bool
 	labels, annotations map[string]string
 	values, valueString string // Grafana's, what was measured
@@ -53,7 +52,7 @@ type amAlert struct {
 // maxNotified is how many alerts of a notification are read. Those behind them count as cut off.
 const maxNotified = 10_000
 
-func newNotification(from system, object map[string]any, bound engine.ServiceID) notification {
+func newNotification(from system, object map[string]any, sender Sender) notification {
 	f := fieldsOf(object)
 	n := notification{
 		from:         from,
@@ -67,7 +66,7 @@ func newNotification(from system, object map[string]any, bound engine.ServiceID)
 		title:        f.text("title"),
 		message:      f.text("message"),
 		truncated:    min(countOf(f["truncatedalerts"]), math.MaxInt32),
-		bound:        bound,
+		sender:       sender,
 	}
 	if f.text("version") == "1" {
 		n.from.name, n.from.limit = fromGrafana.name, fromGrafana.limit // at Alertmanager's address, too
@@ -97,6 +96,7 @@ func (n *notification) newAlert(f fields) *amAlert {
 		status = n.status
 	}
 	a := &amAlert{
+		status:      status,
 		resolved:    isResolved(status),
 		labels:      stringsOf(f["labels"]),
 		annotations: stringsOf(f["annotations"]),

@@ -181,15 +181,12 @@ func opsgenieWriter(build func(*opsgenieWrite) *opsgenieRefusal) opsgenieServe {
 			c.refuse(opsgenieLater("The request broke off before its end. Nothing of it was stored: send it again."))
 			return
 		}
-		a, odd, refused := readOpsgenie(opsgenieRequest{id: c.id, service: c.from.Service, about: c.about, query: c.r.URL.Query()}, body, whole, build)
-		if odd != nil {
-			h.log.WarnContext(c.r.Context(), "odd request in Opsgenie's format", "key", c.from.Prefix, "why", odd.why)
-		}
+		a, refused := readOpsgenie(opsgenieRequest{id: c.id, from: c.from, about: c.about, query: c.r.URL.Query()}, body, whole, build)
 		if refused != nil {
 			c.refuse(refused)
 			return
 		}
-		if _, all := h.receive(c.r, []engine.Alert{a}); !all {
+		if _, all := h.receive(c.r, c.from, []engine.Alert{a}); !all {
 			c.refuse(opsgenieLater("Rouse could not store this. Send it again."))
 			return
 		}

@@ -306,8 +306,8 @@ func TestAnAlertOfOpsgenieThatCannotBeRead(t *testing.T) {
 	}
 	for what, test := range map[string]struct{ body, want string }{
 		"cut off behind the alias": {`{"alias": "disk", "message": "Disk full", "priority": "P1", "description": "it beg`, `trigger db/disk sev 1 "P1" "Disk full"`},
-		"cut off in the alias":     {`{"message": "Disk full", "alias": "di`, `trigger db/` + hash([]byte(`{"message": "Disk full", "alias": "di`)) + ` sev 2 "" "Disk full"`},
-		"odd from a place on":      {`{"message": "Disk full", "priority": "P2", alias: 7}`, `trigger db/` + hash([]byte(`{"message": "Disk full", "priority": "P2", alias: 7}`)) + ` sev 2 "P2" "Disk full"`},
+		"cut off in the alias":     {`{"message": "Disk full", "alias": "di`, `trigger db/` + bodyKey("opsgenie", Sender{Key: 1}, []byte(`{"message": "Disk full", "alias": "di`)) + ` sev 2 "" "Disk full"`},
+		"odd from a place on":      {`{"message": "Disk full", "priority": "P2", alias: 7}`, `trigger db/` + bodyKey("opsgenie", Sender{Key: 1}, []byte(`{"message": "Disk full", "priority": "P2", alias: 7}`)) + ` sev 2 "P2" "Disk full"`},
 	} {
 		d := newDesk(nil)
 		wantGenie(t, d.genie("POST", "/v2/alerts", test.body), http.StatusAccepted)
@@ -315,7 +315,7 @@ func TestAnAlertOfOpsgenieThatCannotBeRead(t *testing.T) {
 		if got := told(d.got[0]); got != test.want || !strings.Contains(d.got[0].Details, "Not all of the request was read.") {
 			t.Errorf("%s: got %s, %q\nwant %s", what, got, d.got[0].Details, test.want)
 		}
-		if !strings.Contains(d.log.String(), "odd request in Opsgenie's format") || strings.Contains(d.log.String(), "Disk full") {
+		if !strings.Contains(d.log.String(), "not all of a request could be read") || strings.Contains(d.log.String(), "Disk full") {
 			t.Errorf("%s: the log says %s", what, d.log)
 		}
 	}

@@ -38,10 +38,10 @@ const (
 
 // opsgenieRequest is what a request says apart from its body.
 type opsgenieRequest struct {
-	id      string
-	service engine.ServiceID // the key's
-	about   opsgenieRef      // of a create nothing
-	query   url.Values
+	id    string
+	from  Sender
+	about opsgenieRef // of a create nothing
+	query url.Values
 }
 
 // opsgenieWrite is a request that becomes an alert, as far as it could be read. Its methods make the alert.
@@ -58,8 +58,8 @@ type opsgenieWrite struct {
 	alert  engine.Alert
 }
 
-// readOpsgenie reads a request. odd tells the log what is wrong with its form.
-func readOpsgenie(r opsgenieRequest, body []byte, whole bool, build func(*opsgenieWrite) *opsgenieRefusal) (a engine.Alert, odd *partial, refused *opsgenieRefusal) {
+// readOpsgenie reads a request.
+func readOpsgenie(r opsgenieRequest, body []byte, whole bool, build func(*opsgenieWrite) *opsgenieRefusal) (a engine.Alert, refused *opsgenieRefusal) {
 	q := opsgenieWrite{opsgenieRequest: r, body: body}
 	if len(bytes.TrimSpace(body)) > 0 {
 		var v any
@@ -71,14 +71,15 @@ func readOpsgenie(r opsgenieRequest, body []byte, whole bool, build func(*opsgen
 			q.odd = &partial{why: errors.New("no JSON object")}
 		}
 	}
-	q.alert = engine.Alert{Service: r.service, Severity: engine.Major, Source: sourceOpsgenie, Once: opsgenieOnce(r.id), Raw: cutRaw(body)}
+	q.alert = engine.Alert{Service: r.from.Service, Severity: engine.Major, Source: sourceOpsgenie, Once: opsgenieOnce(r.id), Raw: cutRaw(body)}
 	if r.about.name != "" {
 		q.alert.Incident, q.alert.DedupKey = r.about.key(), dedupKey(r.about.name)
 	}
 	q.alert.By = rosters.PersonID(cut(oneLine(q.said("user")), maxOpsgenieName))
 	q.alert.Note = cut(q.said("note"), maxOpsgenieNote)
 	refused = build(&q)
-	return q.alert, q.odd, refused
+	doubtRequest(&q.alert, q.odd)
+	return q.alert, refused
 }
 
 // opsgenieFields are the members of a body that mean something here, and not what else there may be by the thousand.
@@ -194,13 +195,12 @@ func (q *opsgenieWrite) setDescription() *opsgenieRefusal {
 }
 
 func (q *opsgenieWrite) setPriority() *opsgenieRefusal {
-	word := cut(q.text("priority"), maxOpsgenieName)
+	word := q.text("priority")
 	if word == "" {
 		return q.lacks("priority", "must be one of P1, P2, P3, P4, P5")
 	}
-	q.alert.Word = word
-	q.alert.Severity, _ = severityOf(word)
-	return q.amend("Priority " + word)
+	rate(&q.alert, word)
+	return q.amend("Priority " + q.alert.Word)
 }
 
 func (q *opsgenieWrite) addTags() *opsgenieRefusal {
@@ -248,9 +248,9 @@ func (q *opsgenieWrite) lacks(field, what string) *opsgenieRefusal {
 // create makes an alert of whatever there is.
 func (q *opsgenieWrite) create() *opsgenieRefusal {
 	if q.fields == nil {
-		a := oddAlert(q.body, q.service, "Opsgenie's API was sent an alert Rouse could not read",
-			strings.TrimSpace(q.odd.note()+" Look in the sender for what is wrong."))
-		a.Source, a.Once = sourceOpsgenie, q.alert.Once
+		a := oddAlert(sourceOpsgenie, q.from, q.body, q.odd, "Opsgenie's API was sent an alert Rouse could not read",
+			"Look in the sender for what is wrong.")
+		a.Once = q.alert.Once
 		q.alert = a
 		return nil
 	}
@@ -262,11 +262,11 @@ func (q *opsgenieWrite) create() *opsgenieRefusal {
 	a.Links = q.links()
 	a.Summary = q.summary()
 	a.Details = q.details()
-	a.Word = cut(q.text("priority"), maxOpsgenieName)
-	if a.Word == "" && q.odd == nil {
-		a.Word = opsgenieDefaultPriority
+	word := q.text("priority")
+	if word == "" && q.odd == nil {
+		word = opsgenieDefaultPriority
 	}
-	a.Severity, _ = severityOf(a.Word)
+	rate(a, word)
 	a.DedupKey = q.alias()
 	return nil
 }
@@ -277,7 +277,7 @@ func (q *opsgenieWrite) alias() string {
 	alias := opsgenieAlias(q.text("alias"))
 	switch {
 	case q.odd != nil && (alias == "" || strings.HasSuffix(alias, "…")):
-		return hash(q.body) // it may come again
+		return bodyKey(sourceOpsgenie, q.from, q.body) // it may come again
 	case alias == "":
 		return q.id
 	}

@@ -68,10 +68,7 @@ func (h *Handler) pagerDuty(w http.ResponseWriter, r *http.Request, form eventFo
 	if a.DedupKey == "" && !form.change {
 		a.DedupKey = madeUpKey()
 	}
-	if e.odd != nil {
-		h.log.WarnContext(r.Context(), "odd event in PagerDuty's format", "why", e.odd.why)
-	}
-	if _, all := h.receive(r, []engine.Alert{a}); !all {
+	if _, all := h.receive(r, from, []engine.Alert{a}); !all {
 		eventLater(w, "Rouse could not store the event. Send it again.")
 		return
 	}

@@ -103,6 +103,7 @@ func (e *event) alert(from Sender, change bool) (engine.Alert, bool) {
 		a.Service = serviceOf(first(e.fields.text("service"), custom.scalars["service"], custom.common["service"]))
 	}
 	e.read(&a)
+	doubtRequest(&a, e.odd)
 	switch {
 	case change:
 		a.Action, a.Severity = engine.Record, engine.Minor
@@ -111,7 +112,7 @@ func (e *event) alert(from Sender, change bool) (engine.Alert, bool) {
 		if a.Action != engine.Trigger { // it may say of what where it could not be read: somebody has to look
 			e.keep("event_action", string(a.Action))
 		}
-		a.Action, a.DedupKey = engine.Trigger, hash(e.body)
+		a.Action, a.DedupKey = engine.Trigger, bodyKey(sourcePagerDuty, from, e.body)
 	case a.Action != engine.Trigger:
 		return a, false
 	}
@@ -144,13 +145,13 @@ func (e *event) read(a *engine.Alert) {
 		a.Action = action
 	} else {
 		e.keep("event_action", word)
+		doubtAction(a, "event_action", word)
 	}
-	var known bool
-	a.Word = cut(e.fields.text("severity"), maxLabelName)
-	if a.Severity, known = severityOf(first(a.Word, "error")); !known {
+	if !rate(a, e.fields.text("severity")) {
 		e.keep("severity", a.Word)
 	}
 	if at := e.fields.text("timestamp"); at != "" {
+		var known bool
 		if a.At, known = eventTime(at); !known {
 			e.keep("timestamp", at)
 		}

@@ -142,7 +142,8 @@ func TestPagerDutyCaptures(t *testing.T) {
 			Summary: "full again", Labels: sdk}, "source: sdk"},
 		{"sdk-pagerduty-006", processed("x"), engine.Alert{Action: engine.Trigger, Severity: 2, DedupKey: "x", Summary: "Alert without summary from x"}, ""},
 		{"sdk-pagerduty-007", processed("X"), engine.Alert{Action: engine.Trigger, Severity: 1, Word: "fatal", Summary: "s", Labels: sdk}, "source: sdk"},
-		{"sdk-pagerduty-008", processed("X"), engine.Alert{Action: engine.Trigger, Severity: 3, Word: "info", Summary: "s", Labels: sdk},
+		{"sdk-pagerduty-008", processed("X"), engine.Alert{Action: engine.Trigger, Severity: 3, Word: "info", Summary: "s", Labels: sdk,
+			Doubts: []engine.Doubt{{Of: engine.DoubtAction, Text: `The event_action "explode" is unknown: taken as trigger.`}}},
 			"event_action as sent: explode\n\nsource: sdk"},
 		{"sdk-pagerduty-009", `400 {"status":"invalid event","message":"Event object is invalid","errors":["'dedup_key' is missing or blank. ` +
 			`Say what to resolve: the key that its trigger had, or was answered with."]}`, engine.Alert{}, ""},
@@ -451,7 +452,7 @@ func TestOddEvents(t *testing.T) {
 			}
 			a := theAlert(t, d)
 			if tt.dedup == "" {
-				tt.dedup = hash([]byte(tt.body[:min(len(tt.body), maxBody)]))
+				tt.dedup = bodyKey("pagerduty", Sender{Key: 3}, []byte(tt.body[:min(len(tt.body), maxBody)]))
 			}
 			if a.Action != engine.Trigger || !strings.HasPrefix(a.Summary, tt.summary) || a.DedupKey != tt.dedup || a.Severity != tt.severity || !strings.Contains(a.Details, tt.details) {
 				t.Errorf("got %.3000s", fmt.Sprintf("%+v\n%s", bare(a), a.Details))
@@ -459,7 +460,7 @@ func TestOddEvents(t *testing.T) {
 			if bytes.Contains(a.Raw, []byte(anyKey)) || strings.Contains(a.Details, anyKey) {
 				t.Error("the key is kept")
 			}
-			if !strings.Contains(d.log.String(), "odd event") || strings.Contains(d.log.String(), anyKey) {
+			if !strings.Contains(d.log.String(), "not all of a request could be read: its incident says why\" source=pagerduty") || strings.Contains(d.log.String(), anyKey) {
 				t.Errorf("the log says %q", d.log)
 			}
 			if got := decodeInto[pagerDutyAnswer](t, w); got.DedupKey != a.DedupKey {

@@ -90,15 +90,30 @@ type beginning struct {
 	left   int      // bytes that its values may still take
 	path   []string // names of the members that are being read
 	where  string   // the first place where something is missing
+	whole  bool     // of a list, an element that the text ends in is left out
 }
 
 // readBeginning reads what it can of a JSON value that was cut off, or is none from some place on: what stands
 // complete before that, and the beginning of the string that it ends in. Numbers are json.Number; v is nil if
 // there is nothing. where is the first place where something is missing.
-func readBeginning(body []byte) (v any, where string) {
+func readBeginning(body []byte) (v any, where string) { return newBeginning(body).read() }
+
+// readElements is readBeginning, with those elements of lists alone that are whole.
+func readElements(body []byte) any {
+	b := newBeginning(body)
+	b.whole = true
+	v, _ := b.read()
+	return v
+}
+
+func newBeginning(body []byte) *beginning {
 	text := mend(body)
 	b := &beginning{text: text, tokens: json.NewDecoder(bytes.NewReader(text)), left: allowance(len(body))}
 	b.tokens.UseNumber()
+	return b
+}
+
+func (b *beginning) read() (v any, where string) {
 	v, whole := b.value()
 	if !whole {
 		b.missing()
@@ -186,7 +201,7 @@ func (b *beginning) list() ([]any, bool) {
 	b.path = append(b.path, "[]")
 	for b.tokens.More() {
 		v, whole := b.value()
-		if v != (nothing{}) {
+		if v != (nothing{}) && (whole || !b.whole) {
 			list = append(list, v)
 		}
 		if !whole {

@@ -16,7 +16,8 @@ import (
 // Keys knows the integration keys.
 type Keys interface {
 	// Sender finds out who shows a key. ErrUnknownKey if the key is not in force, *ForbiddenError if it is
-	// and may not send alerts; any other error: it cannot be told just now, the sender is to come again.
+	// and may not send alerts; any other error, such as ErrKeyNotLookedUp: it cannot be told just now, the
+	// sender is to come again.
 	Sender(ctx context.Context, key string) (Sender, error)
 }
 
@@ -37,6 +38,9 @@ type Sender struct {
 
 // ErrUnknownKey says that a key is not in force.
 var ErrUnknownKey = errors.New("the key is not known, or it was revoked")
+
+// ErrKeyNotLookedUp says that it is not known whether a key is in force.
+var ErrKeyNotLookedUp = errors.New("the key cannot be looked up: the database is away; try again")
 
 // errNoKey says that a request shows no key at all.
 var errNoKey = errors.New("the request carries no key")
@@ -60,7 +64,7 @@ type noted interface{ Known(prefix string) }
 // sender finds out who sends in a dialect: the first of the keys that is in force counts, "" is none. The
 // error is errNoKey, a *ForbiddenError or another one of Keys.
 func (h *Handler) sender(w http.ResponseWriter, r *http.Request, dialect string, keys ...string) (Sender, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience) // who has sent an alert may hang up
+	ctx, cancel := h.within(r)
 	defer cancel()
 	refused := errNoKey
 	for _, key := range keys {
@@ -127,6 +131,8 @@ func refuse(w http.ResponseWriter, err error) {
 		problem.Write(w, problem.Unauthorized.Because("The request carries no key. Send it as Authorization: Bearer rouse_…"))
 	case errors.Is(err, ErrUnknownKey):
 		problem.Write(w, problem.Unauthorized.Because("%s.", sentence(err)))
+	case errors.Is(err, ErrKeyNotLookedUp):
+		problem.Write(w, problem.Unavailable.Because("%s.", sentence(ErrKeyNotLookedUp)))
 	default:
 		problem.Write(w, problem.Unavailable.Because("Rouse cannot do this just now. Try again."))
 	}

@@ -56,7 +56,7 @@ func (h *Handler) SNS(w http.ResponseWriter, r *http.Request) {
 		refuseSNS(w, err)
 		return
 	}
-	done, all := h.receive(r, []engine.Alert{m.alert(settings, from, body)})
+	done, all := h.receive(r, from, []engine.Alert{m.alert(settings, from, body)})
 	if !all {
 		problem.Write(w, notAllStored)
 		return

@@ -53,6 +53,7 @@ func (m snsMessage) alert(s snsSettings, from Sender, body []byte) engine.Alert 
 		m.fill(&a, object)
 	}
 	a.Details = cut(joinBlocks(cut(a.Details, maxDetails-maxNote), missing.note()), maxDetails)
+	doubtRequest(&a, missing)
 	return a
 }
 
@@ -91,7 +92,10 @@ func (m snsMessage) fill(a *engine.Alert, object map[string]any) {
 	if severity, ok := severityWithin(a.Word); ok {
 		a.Severity = severity
 	} else {
-		a.Severity, a.Word = tagged(m.Message, a.Severity, a.Word)
+		said := a.Word
+		if a.Severity, a.Word = tagged(m.Message, a.Severity, a.Word); a.Word == said && said != "" {
+			doubtSeverity(a)
+		}
 	}
 	if a.Service == "" {
 		a.Service = serviceOf(first(f.text("service"), tag(serviceTag, m.Message)))
@@ -175,10 +179,13 @@ func (c alarm) fill(a *engine.Alert, s snsSettings, m snsMessage) {
 		a.Action = engine.Resolve
 	case "INSUFFICIENT_DATA":
 		a.Action = s.insufficientData
+	case "ALARM":
+	default:
+		doubtAction(a, "state", c.state)
 	}
-	a.Summary = oneLine(c.name)
+	a.Summary = first(oneLine(c.name), oneLine("Alarm without name from "+m.topic()))
 	if line := firstLine(c.description); line != "" {
-		a.Summary = oneLine(c.name + ": " + line)
+		a.Summary = oneLine(a.Summary + ": " + line)
 	}
 	a.DedupKey = dedupKey(first(c.arn, strings.Join([]string{"cloudwatch", c.account, c.region, c.name}, ":")))
 	a.Severity, a.Word = tagged(c.description, s.severity, "")

@@ -382,6 +382,7 @@ func FuzzSNS(f *testing.F) {
 		f.Add(fromFile(f, name), "Subject", uint8(0), []byte{})
 	}
 	f.Add("text\nsev: 1", "", uint8(1), []byte(`{"Type":"Notification"}`))
+	f.Add("{\"AlarmName\":\"\\u0001\",\"NewStateValue\":\"OK", "", uint8(0), []byte{}) // a name that shows nothing, and cut off
 	f.Add(`{"AlarmName":"\u0000","NewStateValue":"OK","Trigger":{"Dimensions":{"a":1}}}`, "", uint8(2), []byte("["))
 	a := newAWS(f)
 	types := []string{snsNotify, snsSubscribe, snsUnsubscribe}

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,8 +10,8 @@ import (
 	"rouse/rosters"
 )
 
-// attempt makes alerts of a payload, and says what was not as it should be.
-type attempt func(Payload, Sender) (alerts []engine.Alert, warnings []string, err error)
+// attempt makes alerts of a payload, and says where a mapping failed.
+type attempt func(Payload, Sender) (alerts []engine.Alert, failed []failure, err error)
 
 // attempts are the dialects that Try knows.
 var attempts = map[string]attempt{
@@ -42,15 +41,39 @@ func Try(dialect string, settings json.RawMessage, service engine.ServiceID, p P
 	if err := CheckSettings(dialect, settings); err != nil {
 		return nil, nil, err
 	}
-	if len(p.Body) > maxBody {
-		p.Body, p.CutOff = p.Body[:maxBody], true
-		warnings = append(warnings, fmt.Sprintf("the payload is longer than %d KiB: the rest is not read", maxBody>>10))
+	p.Size = int64(len(p.Body))
+	if limit := limitOf(dialect); len(p.Body) > limit {
+		p.Body, p.CutOff = p.Body[:limit], true
 	}
-	alerts, more, err := try(p, Sender{Service: service, Settings: settings})
-	return alerts, append(warnings, more...), err
+	alerts, failed, err := try(p, Sender{Service: service, Settings: settings})
+	for _, f := range failed {
+		warnings = append(warnings, f.String())
+	}
+	return alerts, append(warnings, doubtsOf(alerts)...), err
 }
 
-func tryAlerts(p Payload, from Sender) ([]engine.Alert, []string, error) {
+// limitOf is how many bytes of a request of a dialect are read.
+func limitOf(dialect string) int {
+	if dialect == fromAlertmanager.source || dialect == fromGrafana.source {
+		return maxNotification
+	}
+	return maxBody
+}
+
+// doubtsOf are the doubts about alerts, each once. Those about a mapping are told by where it failed, and a word
+// for a severity may be one that the operator has told the server of.
+func doubtsOf(alerts []engine.Alert) (texts []string) {
+	for _, a := range alerts {
+		for _, d := range a.Doubts {
+			if (d.Of == engine.DoubtRequest || d.Of == engine.DoubtAction) && !slices.Contains(texts, d.Text) {
+				texts = append(texts, d.Text)
+			}
+		}
+	}
+	return texts
+}
+
+func tryAlerts(p Payload, from Sender) ([]engine.Alert, []failure, error) {
 	alerts, _, refused := parseAlerts(p.Body, !p.CutOff, from, p.Header.Get("Idempotency-Key"))
 	if refused != nil {
 		return nil, nil, refused
@@ -58,51 +81,45 @@ func tryAlerts(p Payload, from Sender) ([]engine.Alert, []string, error) {
 	return alerts, nil, nil
 }
 
-func tryWebhook(p Payload, from Sender) (alerts []engine.Alert, warnings []string, err error) {
+func tryWebhook(p Payload, from Sender) ([]engine.Alert, []failure, error) {
 	m, err := readMapping(from.Settings)
 	if err != nil {
 		return nil, nil, err
 	}
 	alerts, _, failed := readWebhook(p, from, m)
-	for _, f := range failed {
-		warnings = append(warnings, f.String())
-	}
-	return alerts, warnings, nil
+	return alerts, failed, nil
 }
 
 func tryNotification(from system) attempt {
-	return func(p Payload, sender Sender) ([]engine.Alert, []string, error) {
-		alerts, odd := from.parse(p.Body, !p.CutOff, sender.Service, p.Query.Get("per") == "group")
-		return alerts, nonEmpty(odd), nil
+	return func(p Payload, sender Sender) ([]engine.Alert, []failure, error) {
+		return from.parse(p.Body, !p.CutOff, sender, p.Query.Get("per") == "group"), nil, nil
 	}
 }
 
-func tryPagerDuty(p Payload, from Sender) ([]engine.Alert, []string, error) {
-	e := readEvent(p.Body, !p.CutOff)
-	a, ok := e.alert(from, false)
+func tryPagerDuty(p Payload, from Sender) ([]engine.Alert, []failure, error) {
+	a, ok := readEvent(p.Body, !p.CutOff).alert(from, false)
 	if !ok {
 		return nil, nil, notAnAlert.Because("An event that does not trigger needs a dedup_key.")
 	}
-	return []engine.Alert{a}, nonEmpty(e.odd.note()), nil
+	return []engine.Alert{a}, nil, nil
 }
 
-func tryGoAlert(p Payload, from Sender) ([]engine.Alert, []string, error) {
+func tryGoAlert(p Payload, from Sender) ([]engine.Alert, []failure, error) {
 	sent := readGoAlert(p.Header.Get("Content-Type"), p.Body, !p.CutOff, form(p.Query))
-	return []engine.Alert{sent.alert(from.Service)}, nonEmpty(sent.odd.note()), nil
+	return []engine.Alert{sent.alert(from)}, nil, nil
 }
 
-func tryFormatted(p Payload, from Sender) ([]engine.Alert, []string, error) {
-	return []engine.Alert{parseFormatted(p.Header.Get("Content-Type"), p.Body, !p.CutOff, from.Service)}, nil, nil
+func tryFormatted(p Payload, from Sender) ([]engine.Alert, []failure, error) {
+	return []engine.Alert{parseFormatted(p.Header.Get("Content-Type"), p.Body, !p.CutOff, from)}, nil, nil
 }
 
-func tryKuma(p Payload, from Sender) ([]engine.Alert, []string, error) {
+func tryKuma(p Payload, from Sender) ([]engine.Alert, []failure, error) {
 	if len(p.Body) == 0 {
 		p.Body = form(p.Query).withoutKeys()
 	}
-	return []engine.Alert{parseKuma(p.Header.Get("Content-Type"), p.Body, !p.CutOff, from.Service, p.Query.Get("instance"))}, nil, nil
+	return []engine.Alert{parseKuma(p.Header.Get("Content-Type"), p.Body, !p.CutOff, from, p.Query.Get("instance"))}, nil, nil
 }
 
-func tryJira(p Payload, from Sender) ([]engine.Alert, []string, error) {
-	alerts, odd := parseJira(jiraRequest{body: p.Body, whole: !p.CutOff, from: from, identifier: p.Header.Get("X-Atlassian-Webhook-Identifier")})
-	return alerts, nonEmpty(odd), nil
+func tryJira(p Payload, from Sender) ([]engine.Alert, []failure, error) {
+	return parseJira(jiraRequest{body: p.Body, whole: !p.CutOff, from: from, identifier: p.Header.Get("X-Atlassian-Webhook-Identifier")}), nil, nil
 }

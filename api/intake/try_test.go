@@ -22,7 +22,7 @@ func TestTry(t *testing.T) {
 		{"webhook", ``, `{"summary":"Disk full","x":"` + strings.Repeat("x", maxBody) + `"}`, "Disk full", "longer than 512 KiB"},
 		{"alerts", ``, `{"summary":"Disk full"}`, "Disk full", ""},
 		{"alertmanager", ``, captured(t, 3), "Disk full on db2", ""},
-		{"alertmanager", ``, `{"a":1}`, "Alertmanager sent something Rouse could not read", "no alerts"},
+		{"alertmanager", ``, `{"a":1}`, "Alertmanager sent something Rouse could not read", "It is without alerts."},
 		{"grafana", ``, `{"version":"1","alerts":[{"labels":{"alertname":"Down"}}]}`, "Down", ""},
 		{"pagerduty", ``, `{"routing_key":"k","event_action":"trigger","payload":{"summary":"Disk full","source":"db1","severity":"error"}}`, "Disk full", ""},
 		{"pagerduty", ``, `{"routing_key":"k","event_action":"trigger","payload":{"summary":"Disk full"`, "Disk full", "Not all of the request was read"},

@@ -30,8 +30,9 @@ const sourceWebhook = "webhook"
 // /v1/alerts does: nothing is refused for its form. What no summary can be found in becomes an alert that
 // shows how the payload begins.
 //
-// Where the mapping fails on a payload, our own format counts as well, and the details say what failed. An
-// each that gives an empty list is put on record and pages nobody.
+// Where the mapping fails on a payload, our own format counts as well, and the details say what failed. If it is
+// each that fails, the payload is a trigger. An each that gives an empty list is put on record and pages nobody,
+// unless the payload was cut: then one more alert pages for what is missing.
 //
 // An Idempotency-Key, or the Webhook-Id of https://www.standardwebhooks.com, makes a request count once however
 // often it comes. Without one, and without a dedup key, a request that is repeated opens another incident. A key
@@ -44,8 +45,8 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	mac := hmac.New(sha256.New, from.Secret)
-	r.Body = tee{io.TeeReader(r.Body, mac), r.Body}
+	mac, size := hmac.New(sha256.New, from.Secret), counter(0)
+	r.Body = tee{io.TeeReader(r.Body, io.MultiWriter(mac, &size)), r.Body}
 	body, whole, err := readBody(r)
 	if err != nil {
 		problem.Write(w, brokenOff)
@@ -56,12 +57,12 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 			"X-Hub-Signature-256 must be sha256= and the HMAC-SHA256 of the body in hex."))
 		return
 	}
-	sent := Payload{Body: body, CutOff: !whole, Header: r.Header, Query: r.URL.Query()}
+	sent := Payload{Body: body, CutOff: !whole, Size: int64(size), Header: r.Header, Query: r.URL.Query()}
 	alerts, list, odd := readWebhook(sent, from, h.mappings.of(from.Settings))
 	if len(odd) > 0 {
 		h.log.WarnContext(r.Context(), "the mapping of a webhook fails", "api_key", from.Prefix, "fields", failedFields(odd))
 	}
-	done, all := h.receive(r, alerts)
+	done, all := h.receive(r, from, alerts)
 	switch {
 	case !all && list:
 		problem.Write(w, notAllStored)
@@ -72,6 +73,14 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 	default:
 		accept(w, done[0])
 	}
+}
+
+// counter counts the bytes that are written to it.
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	*c += counter(len(b))
+	return len(b), nil
 }
 
 // isSigned tells whether a header has the signature sum.
@@ -95,47 +104,67 @@ func failedFields(odd []failure) (names []string) {
 // Payload is what a sender sent.
 type Payload struct {
 	Body   []byte
-	CutOff bool // only the beginning of the body is there
+	CutOff bool  // only the beginning of the body is there
+	Size   int64 // of the body as it was sent; used if it was cut off
 	Header http.Header
 	Query  url.Values
 }
 
 // readWebhook reads a payload by a mapping; m is nil for none. There is at least one alert. list says that the
-// payload is one, and odd where the mapping failed.
-func readWebhook(p Payload, from Sender, m *mapping) (alerts []engine.Alert, list bool, odd []failure) {
+// payload is one, and failed where the mapping failed.
+func readWebhook(p Payload, from Sender, m *mapping) (alerts []engine.Alert, list bool, failed []failure) {
 	c := newContent(p, from)
 	if m != nil && m.broken != "" {
-		c.notes = append(c.notes, "The mapping of the key cannot be used, save it again: "+cut(oneLine(m.broken), maxSummary))
-		odd, m = []failure{{field: "mapping", why: m.broken}}, nil
+		c.broken = "The mapping of the key cannot be used, save it again: " + cut(oneLine(m.broken), maxSummary)
+		failed, m = []failure{{field: "mapping", why: m.broken}}, nil
 	}
 	if m == nil {
 		alerts, list = c.plain()
-		return alerts, list, odd
+		return alerts, list, failed
+	}
+	if m.each != nil {
+		return c.each(m)
 	}
 	u, done := m.applyTo(c.body, len(p.Body), c.headers(), c.query)
 	defer done()
-	if m.each == nil {
-		given, failed := u.given(nil)
-		return []engine.Alert{c.alert(c.body, given, failed, c.raw, "")}, false, failed
+	given, failed := u.given(nil)
+	return []engine.Alert{c.single(given, failed)}, false, failed
+}
+
+// each makes an alert of each of the elements that the mapping finds. An element that the payload was cut
+// through is left to the alert for what is missing, as nothing is known of what stood behind the cut.
+func (c *content) each(m *mapping) (alerts []engine.Alert, list bool, failed []failure) {
+	if c.odd != nil && c.isJSON {
+		c.body = readElements(c.Body)
 	}
+	u, done := m.applyTo(c.body, len(c.Body), c.headers(), c.query)
+	defer done()
 	items, err := u.items()
-	if err != nil {
+	switch {
+	case err != nil && c.odd != nil: // it is not the mapping's fault
+		rest := c.rest(0)
+		f := newFailure("each", err)
+		rest.Details = detailsOf(rest.Details, []string{f.note()})
+		doubt(&rest, engine.DoubtMapping, f.note())
+		return []engine.Alert{rest}, true, nil
+	case err != nil:
 		given, failed := u.given(nil)
 		failed = append([]failure{newFailure("each", err)}, failed...)
-		return []engine.Alert{c.alert(c.body, given, failed, c.raw, "")}, true, failed
-	}
-	if len(items) == 0 {
+		a := c.single(given, failed)
+		a.Action = engine.Trigger // whatever else it says, it is not known of what
+		return []engine.Alert{a}, true, failed
+	case len(items) == 0 && c.odd == nil:
 		return []engine.Alert{c.empty()}, true, nil
 	}
 	for i, item := range items[:min(len(items), maxAlerts)] {
-		given, failed := u.given(item)
-		for j := range failed {
-			failed[j].no = i + 1
+		given, missed := u.given(item)
+		for j := range missed {
+			missed[j].no = i + 1
 		}
 		raw, _ := json.Marshal(item) // what was decoded from JSON encodes
-		alerts, odd = append(alerts, c.alert(item, given, failed, raw, fmt.Sprint(":", i))), append(odd, failed...)
+		alerts, failed = append(alerts, c.alert(item, given, missed, raw, fmt.Sprint(":", i))), append(failed, missed...)
 	}
-	return c.withRest(alerts, len(items)), true, odd
+	return c.withRest(alerts, len(items)), true, failed
 }
 
 // content is a payload as far as it could be read.
@@ -146,7 +175,9 @@ type content struct {
 	query    map[string]string // without keys
 	elements []json.RawMessage // of a body that is a list, as they were sent
 	raw      []byte            // what is kept beside the incident
-	notes    []string          // for the details of each alert
+	isJSON   bool
+	odd      *partial // what of the body is missing
+	broken   string   // why the mapping cannot be used at all, "" if it can
 }
 
 func newContent(p Payload, from Sender) *content {
@@ -186,7 +217,7 @@ func (c *content) read() {
 			c.text()
 			return
 		}
-		c.body, c.notes = v, nonEmpty(odd.note())
+		c.body, c.odd, c.isJSON = v, odd, true
 		if _, ok := v.([]any); ok && odd == nil {
 			c.elements = parts(proper)
 		}
@@ -197,14 +228,14 @@ func (c *content) read() {
 		c.text()
 		return
 	}
-	c.body, c.notes = formBody(filled), nonEmpty(odd.note())
+	c.body, c.odd = formBody(filled), odd
 }
 
 // text takes the body as one.
 func (c *content) text() {
 	c.body = storable(string(c.Body))
 	if c.CutOff {
-		c.notes = append(c.notes, fmt.Sprintf("Not all of the request was read. It is longer than %d KiB.", len(c.Body)>>10))
+		c.odd = &partial{why: fmt.Errorf("longer than %d KiB", len(c.Body)>>10)}
 	}
 }
 
@@ -269,7 +300,7 @@ func (c *content) headers() map[string]string {
 func (c *content) plain() (alerts []engine.Alert, list bool) {
 	elements, list := c.body.([]any)
 	if !list || len(elements) == 0 {
-		return []engine.Alert{c.alert(c.body, nil, nil, c.raw, "")}, false
+		return []engine.Alert{c.single(nil, nil)}, false
 	}
 	for i, element := range elements[:min(len(elements), maxAlerts)] {
 		raw := c.raw
@@ -283,15 +314,38 @@ func (c *content) plain() (alerts []engine.Alert, list bool) {
 	return c.withRest(alerts, len(elements)), true
 }
 
-// withRest puts an alert in the place of those that are too many for one request.
+// withRest puts an alert in the place of those that are missing: of n, some may be too many for one request, and
+// the payload may have been cut.
 func (c *content) withRest(alerts []engine.Alert, n int) []engine.Alert {
-	if n <= maxAlerts {
+	if n <= maxAlerts && c.odd == nil {
 		return alerts
 	}
-	rest := c.odd(fmt.Sprintf("A webhook sent %d alerts at once, of which %d were read", n, maxAlerts),
-		"Look at the sender for what is wrong, and have it send fewer at once.")
-	rest.Once = c.once("", ":cut-off")
-	return append(alerts, rest)
+	return append(alerts, c.rest(n))
+}
+
+// rest is the alert for what is missing behind n alerts.
+func (c *content) rest(n int) engine.Alert {
+	odd, what := c.odd, "A webhook could not be read to its end"
+	switch {
+	case c.CutOff && n == 0:
+		what = fmt.Sprintf("A webhook of %d bytes was cut at %d KiB and could not be mapped", c.Size, maxBody>>10)
+	case c.CutOff:
+		what = fmt.Sprintf("A webhook of %d bytes was cut at %d KiB: alerts are missing", c.Size, maxBody>>10)
+	case n > maxAlerts:
+		what = fmt.Sprintf("A webhook sent %d alerts at once, of which %d were read", n, maxAlerts)
+		odd = &partial{why: fmt.Errorf("a list of %d alerts, and %d are taken at once", n, maxAlerts)}
+	}
+	a := oddAlert(sourceWebhook, c.from, c.raw, odd, what, "Look at the sender for what is wrong, and have it send less at once.")
+	a.Once = c.once("", ":cut-off")
+	return a
+}
+
+// single is the payload as one alert.
+func (c *content) single(given map[string]any, failed []failure) engine.Alert {
+	a := c.alert(c.body, given, failed, c.raw, "")
+	a.Details = detailsOf(a.Details, nonEmpty(c.odd.note()))
+	doubtRequest(&a, c.odd)
+	return a
 }
 
 // alert is what the mapping says of an element of the payload, or of all of it, and beyond that what our own
@@ -307,16 +361,19 @@ func (c *content) alert(v any, given map[string]any, failed []failure, raw []byt
 	case len(a.Labels) == 0:
 		a.Labels = scalarLabels(object)
 	}
-	notes := slices.Clone(c.notes)
+	notes := nonEmpty(c.broken)
 	for _, f := range failed {
 		notes = append(notes, f.note())
+	}
+	for _, note := range notes {
+		doubt(&a, engine.DoubtMapping, note)
 	}
 	blank := strings.HasPrefix(a.Summary, blankSummary)
 	if blank && len(raw) > 0 {
 		notes = append(notes, "The payload began with:\n\n"+cut(storable(string(raw[:min(len(raw), oddBytes)])), oddBytes))
 	}
 	if a.DedupKey == "" && (blank || hasFailed(failed, "dedup_key") || hasFailed(failed, "each")) {
-		a.DedupKey = hash(raw)
+		a.DedupKey = bodyKey(sourceWebhook, c.from, raw)
 	}
 	a.Details = detailsOf(a.Details, notes)
 	return a
@@ -441,17 +498,9 @@ func scalarLabels(object map[string]any) map[string]string {
 var textFields = []string{"summary", "title", "message", "description", "text", "subject", "details", "action", "dedupkey", "links", "key",
 	"by", "note", "at", "until", "idempotencykey", "token", "apikey", "integrationkey", "password", "secret"}
 
-// empty is the record of a payload in which the mapping finds no alert.
+// empty is the record of a payload in which the mapping finds no alert. Nothing is in doubt.
 func (c *content) empty() engine.Alert {
-	a := c.odd("A webhook in which the mapping finds no alert", "The mapping's each gave an empty list, so nobody is paged.")
-	a.Action, a.Severity, a.Once = engine.Record, engine.Minor, c.once("", "")
-	return a
-}
-
-// odd is an alert about the payload itself.
-func (c *content) odd(summary, advice string) engine.Alert {
-	a := oddAlert(c.raw, c.from.Service, summary, advice)
-	a.Source = sourceWebhook
-	a.Details = detailsOf(a.Details, c.notes)
+	a := oddAlert(sourceWebhook, c.from, c.raw, nil, "A webhook in which the mapping finds no alert", "The mapping's each gave an empty list, so nobody is paged.")
+	a.Action, a.Severity, a.Once, a.Doubts = engine.Record, engine.Minor, c.once("", ""), nil
 	return a
 }

@@ -43,7 +43,11 @@ func (c *contract) check(op *operation, w http.ResponseWriter, r *http.Request, 
 // invalid is the problem of fields that are wrong.
 func invalid(fields []problem.Field) *problem.Problem {
 	first := fields[0]
-	detail := strings.TrimSpace(first.Pointer + first.Parameter + " " + first.Detail)
+	between := " "
+	if strings.HasPrefix(first.Detail, "there is") { // a sentence of its own
+		between = ": "
+	}
+	detail := strings.TrimSpace(first.Pointer + first.Parameter + between + first.Detail)
 	if more := len(fields) - 1; more > 0 {
 		detail += fmt.Sprintf(", and %d more", more)
 	}

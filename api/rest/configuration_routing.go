@@ -53,7 +53,7 @@ func validRules(l RuleList) error {
 			fields = append(fields, problem.Field{Pointer: at + "/id", Value: r.ID, Detail: "is the id of another rule of the list"})
 		}
 		ids[r.ID] = true
-		if _, err := pager.ReadCondition(r.When); err != nil {
+		if err := pager.CheckRule(r.When); err != nil {
 			fields = append(fields, problem.Field{Pointer: at + "/when", Value: shortened(r.When), Detail: err.Error()})
 		}
 	}
@@ -85,6 +85,9 @@ func (h handlers) writeRules(ctx context.Context, l RuleList, _ int) error {
 		if len(fields) > 0 {
 			return invalid(fields)
 		}
+	}
+	if err := h.tryRules(ctx, team, rules); err != nil {
+		return err
 	}
 	err := h.incidents.ReplaceRules(ctx, team, rules, enginedb.AnyVersion)
 	if errors.Is(err, enginedb.ErrExists) {

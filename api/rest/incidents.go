@@ -1,11 +1,14 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"rouse/api/problem"
 	"rouse/engine"
@@ -47,21 +50,38 @@ func (h handlers) GetIncident(ctx context.Context, r GetIncidentRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	out := incidentOut(inc, lines)
-	if inc.Group != "" {
-		grouped, err := h.incidents.GroupedIn(ctx, inc.ID, maxGrouped)
-		if err != nil {
-			return nil, err
-		}
-		out.Grouped = mapped(grouped, groupedOut)
+	reports, err := h.incidents.Reports(ctx, inc.ID)
+	if err != nil {
+		return nil, err
 	}
+	out := incidentOut(inc, lines)
+	out.Reports = mapped(reports, reportOut)
 	return GetIncident200JSONResponse(out), nil
 }
 
-const maxGrouped = 500 // alerts of one incident that are listed
+func reportOut(r enginedb.Report) Report {
+	return Report{ID: r.Last, FirstID: r.First, DedupKey: r.DedupKey, Source: r.Source, Service: string(r.Service), Summary: r.Summary, Severity: int(r.Severity),
+		Word: r.Word, Firing: r.Firing, Count: r.Count, FirstAt: r.FirstAt.UTC(), LastAt: r.LastAt.UTC(), Cut: r.Cut, Labels: r.Labels, Details: r.Details,
+		Links: mapped(r.Links, func(l engine.Link) Link { return Link{Href: l.Href, Text: l.Text} })}
+}
 
-func groupedOut(g enginedb.Part) GroupedAlert {
-	return GroupedAlert{DedupKey: g.DedupKey, Summary: g.Summary, Severity: int(g.Severity), Firing: g.Firing, Count: g.Count, FirstAt: g.FirstAt.UTC(), LastAt: g.LastAt.UTC()}
+// GetOriginal answers with what is JSON or text as such, and never with what a browser would show as a page.
+func (h handlers) GetOriginal(ctx context.Context, r GetOriginalRequestObject) (GetOriginalResponseObject, error) {
+	raw, err := h.incidents.Original(ctx, engine.Key(r.Key), r.ID)
+	if err != nil {
+		return nil, about(fmt.Sprintf("alert %d of incident %s", r.ID, r.Key), err)
+	}
+	if len(raw) == 0 {
+		return nil, problem.NotFound.Because("The original of alert %d is not kept any more, or there was none.", r.ID)
+	}
+	kind := "application/octet-stream"
+	switch {
+	case json.Valid(raw):
+		kind = "application/json"
+	case utf8.Valid(raw):
+		kind = "text/plain; charset=utf-8"
+	}
+	return GetOriginal200AsteriskResponse{Body: bytes.NewReader(raw), ContentType: kind, ContentLength: int64(len(raw))}, nil
 }
 
 func incidentOut(inc engine.Incident, lines []enginedb.Line) Incident {

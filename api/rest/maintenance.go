@@ -33,7 +33,7 @@ func (h handlers) maintenanceOf(ctx context.Context, m Maintenance, service stri
 		return out, wrong("/to", clock(out.To), "has passed already")
 	}
 	if out.When != "" {
-		if _, err := pager.ReadCondition(out.When); err != nil {
+		if err := pager.CheckMaintenance(out.When); err != nil {
 			return out, wrong("/when", shortened(out.When), err.Error())
 		}
 	}

@@ -80,7 +80,7 @@ type Contact struct {
 	// After Since the page began; 0s if it is missing.
 	After Duration `json:"after"`
 
-	// Channel push, sms or voice.
+	// Channel push, web_push, sms, voice, email or webhook.
 	Channel  string `json:"channel"`
 	Disabled bool   `json:"disabled,omitempty,omitzero"`
 	ID       int64  `json:"id,omitempty,omitzero"`
@@ -277,9 +277,12 @@ type Forecast struct {
 	Pages []ForecastPage `json:"pages"`
 
 	// Policy Whose levels are climbed; missing: the catch-all roster alone.
-	Policy   string `json:"policy,omitempty,omitzero"`
-	Service  string `json:"service,omitempty,omitzero"`
-	Severity int    `json:"severity"`
+	Policy string `json:"policy,omitempty,omitzero"`
+
+	// Remarks What to know beside the pages: an unknown service, a rule that fails, a maintenance, an incident that would be opened again, contacts that nothing can be sent to.
+	Remarks  []string `json:"remarks,omitempty,omitzero"`
+	Service  string   `json:"service,omitempty,omitzero"`
+	Severity int      `json:"severity"`
 
 	// Unpaged The operator has its word for the severity page nobody.
 	Unpaged bool `json:"unpaged,omitempty,omitzero"`
@@ -332,23 +335,9 @@ type Gaps struct {
 	To    time.Time `json:"to"`
 }
 
-// GroupedAlert defines model for GroupedAlert.
-type GroupedAlert struct {
-	// Count How often it was reported.
-	Count    int    `json:"count"`
-	DedupKey string `json:"dedup_key"`
-
-	// Firing It is not over.
-	Firing   bool      `json:"firing"`
-	FirstAt  time.Time `json:"first_at"`
-	LastAt   time.Time `json:"last_at"`
-	Severity int       `json:"severity"`
-	Summary  string    `json:"summary"`
-}
-
 // Handoff Who is told, in ordinary words that wake nobody, when others come on call: whoever comes on, and whoever goes off, with the incidents that are open. It is told by day, 08:00 to 20:00 in the person's zone. If it is missing, both are told when it happens.
 type Handoff struct {
-	// Ahead So long before, whoever comes on is told as well: 1h to 336h. Not, if it is missing.
+	// Ahead So long before, whoever comes on is told as well: 1h to 336h (14 days). Not, if it is missing.
 	Ahead Duration `json:"ahead,omitempty,omitzero"`
 
 	// Silent Nobody is told.
@@ -367,7 +356,7 @@ type Heartbeat struct {
 	// Disabled Nothing is expected of it.
 	Disabled bool `json:"disabled,omitempty,omitzero"`
 
-	// Every Without a sign for so long it is silent: 30s to 720h. Longer than the signs are apart, as they are never quite on time.
+	// Every Without a sign for so long it is silent: 30s to 720h (30 days). Longer than the signs are apart, as they are never quite on time.
 	//
 	// Example: 24h
 	Every Duration `json:"every"`
@@ -379,7 +368,7 @@ type Heartbeat struct {
 	// LastAt Of the last sign.
 	LastAt time.Time `json:"last_at,omitempty,omitzero"`
 
-	// MaxRun How long a run may take, 1s to 720h; as long as it likes, if it is missing.
+	// MaxRun How long a run may take, 1s to 720h (30 days); as long as it likes, if it is missing.
 	MaxRun Duration `json:"max_run,omitempty,omitzero"`
 
 	// Message What its alerts say first, at most 300 characters.
@@ -507,17 +496,17 @@ type Incident struct {
 	CalmUntil   time.Time    `json:"calm_until,omitempty,omitzero"`
 	DedupKey    string       `json:"dedup_key,omitempty,omitzero"`
 	Escalations []Escalation `json:"escalations"`
-
-	// Grouped The alerts of an incident that groups them, those that are not over first; 500 at most.
-	Grouped []GroupedAlert `json:"grouped,omitempty,omitzero"`
-	Key     string         `json:"key"`
+	Key         string       `json:"key"`
 
 	// Manager Who acknowledged the manager's escalation.
 	Manager string `json:"manager,omitempty,omitzero"`
 
 	// NextAt When something happens if nobody does anything.
-	NextAt     time.Time `json:"next_at,omitempty,omitzero"`
-	OpenedAt   time.Time `json:"opened_at"`
+	NextAt   time.Time `json:"next_at,omitempty,omitzero"`
+	OpenedAt time.Time `json:"opened_at"`
+
+	// Reports What its alerts say, by dedup key, several where it groups them; those that are not over first, then the last ones; 500 at most.
+	Reports    []Report  `json:"reports,omitempty,omitzero"`
 	ResolvedAt time.Time `json:"resolved_at,omitempty,omitzero"`
 
 	// Returns How often it came back after it was resolved.
@@ -660,6 +649,12 @@ type Level struct {
 	Wait Duration `json:"wait,omitempty,omitzero"`
 }
 
+// Link defines model for Link.
+type Link struct {
+	Href string `json:"href"`
+	Text string `json:"text,omitempty,omitzero"`
+}
+
 // Maintenance defines model for Maintenance.
 type Maintenance struct {
 	// Again Instead of from and to.
@@ -681,7 +676,7 @@ type Maintenance struct {
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 	Version   int       `json:"version,omitempty,omitzero"`
 
-	// When A CEL expression as of a rule: the alerts that it is for; all of the service, if it is missing.
+	// When A CEL expression as of a rule, but without now: the alerts that it is for; all of the service, if it is missing.
 	When string `json:"when,omitempty,omitzero"`
 }
 
@@ -756,7 +751,7 @@ type NewNote struct {
 
 // Noise What need not wake anybody. Without any of it every trouble is an incident of its own, pages at once, and ends when its source or a person says so.
 type Noise struct {
-	// AutoClose Resolves an incident so long after its last alert, 1m to 2160h, whoever holds it; 0s, or missing: never.
+	// AutoClose Resolves an incident so long after its last alert, 1m to 2160h (90 days), whoever holds it; 0s, or missing: never.
 	AutoClose Duration `json:"auto_close,omitempty,omitzero"`
 
 	// Delay How long an alert of a severity may take to be resolved by its source before anybody is paged; 4h at most. Getting worse pages at once.
@@ -1060,7 +1055,7 @@ type Problem struct {
 
 // Recurring defines model for Recurring.
 type Recurring struct {
-	// Length How long it takes each time.
+	// Length How long it takes each time. Times that touch are one, which is 30 days long at most.
 	Length Duration `json:"length"`
 
 	// Rule One RRULE value.
@@ -1090,6 +1085,45 @@ type Reply struct {
 	Role     string `json:"role,omitempty,omitzero"`
 	Severity int    `json:"severity"`
 	Summary  string `json:"summary"`
+}
+
+// Report What the alerts with one dedup key say, the last word of each thing.
+type Report struct {
+	// Count How often it was reported.
+	Count int `json:"count"`
+
+	// Cut Labels, details and links are left out, as those of the reports before it are 1 MiB already: see the original.
+	Cut      bool   `json:"cut,omitempty,omitzero"`
+	DedupKey string `json:"dedup_key"`
+
+	// Details The first 4,000 characters, with … if there are more.
+	Details string `json:"details,omitempty,omitzero"`
+
+	// Firing It is not over, as far as its source says.
+	Firing  bool      `json:"firing"`
+	FirstAt time.Time `json:"first_at"`
+
+	// FirstID Of the first.
+	FirstID int64 `json:"first_id"`
+
+	// ID Of the last alert, by which its original is read.
+	ID int64 `json:"id"`
+
+	// Labels What rules look at. PagerDuty's source, component, group, class, client and custom_details stand here, too; and Opsgenie's tags.
+	Labels map[string]string `json:"labels,omitempty,omitzero"`
+	LastAt time.Time         `json:"last_at"`
+	Links  []Link            `json:"links,omitempty,omitzero"`
+
+	// Service Whose trouble it is as the sender says; a rule may have sent it elsewhere.
+	Service  string `json:"service,omitempty,omitzero"`
+	Severity int    `json:"severity"`
+
+	// Source The format it came in, such as alertmanager or pagerduty.
+	Source  string `json:"source"`
+	Summary string `json:"summary"`
+
+	// Word The sender's word for the severity.
+	Word string `json:"word,omitempty,omitzero"`
 }
 
 // Resolution defines model for Resolution.
@@ -2516,6 +2550,9 @@ type ServerInterface interface {
 	// AcknowledgeIncident Take an incident
 	// (POST /v1/incidents/{key}/acknowledge)
 	AcknowledgeIncident(w http.ResponseWriter, r *http.Request, key IncidentKey)
+	// GetOriginal Read an alert as its sender wrote it
+	// (GET /v1/incidents/{key}/alerts/{id}/original)
+	GetOriginal(w http.ResponseWriter, r *http.Request, key IncidentKey, id RowID)
 	// DeclineIncident Decline a page, or hand back what was acknowledged
 	// (POST /v1/incidents/{key}/decline)
 	DeclineIncident(w http.ResponseWriter, r *http.Request, key IncidentKey)
@@ -3245,6 +3282,41 @@ func (siw *ServerInterfaceWrapper) AcknowledgeIncident(w http.ResponseWriter, r 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.AcknowledgeIncident(w, r, key)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetOriginal operation middleware
+func (siw *ServerInterfaceWrapper) GetOriginal(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "key" -------------
+	var key IncidentKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", mux.Vars(r)["key"], &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "key", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetOriginal(w, r, key, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -8717,6 +8789,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}", wrapper.GetIncident).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}/alerts/{id}/original", wrapper.GetOriginal).Methods(http.MethodGet)
+
 	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}/acknowledge", wrapper.AcknowledgeIncident).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}/decline", wrapper.DeclineIncident).Methods(http.MethodPost)
@@ -9061,6 +9135,53 @@ type AcknowledgeIncidentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AcknowledgeIncidentdefaultApplicationProblemPlusJSONResponse) VisitAcknowledgeIncidentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOriginalRequestObject struct {
+	Key IncidentKey `json:"key"`
+	ID  RowID       `json:"id"`
+}
+
+type GetOriginalResponseObject interface {
+	VisitGetOriginalResponse(w http.ResponseWriter) error
+}
+
+type GetOriginal200AsteriskResponse struct {
+	Body          io.Reader
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetOriginal200AsteriskResponse) VisitGetOriginalResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetOriginaldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOriginaldefaultApplicationProblemPlusJSONResponse) VisitGetOriginalResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12960,6 +13081,9 @@ type StrictServerInterface interface {
 	// AcknowledgeIncident Take an incident
 	// (POST /v1/incidents/{key}/acknowledge)
 	AcknowledgeIncident(ctx context.Context, request AcknowledgeIncidentRequestObject) (AcknowledgeIncidentResponseObject, error)
+	// GetOriginal Read an alert as its sender wrote it
+	// (GET /v1/incidents/{key}/alerts/{id}/original)
+	GetOriginal(ctx context.Context, request GetOriginalRequestObject) (GetOriginalResponseObject, error)
 	// DeclineIncident Decline a page, or hand back what was acknowledged
 	// (POST /v1/incidents/{key}/decline)
 	DeclineIncident(ctx context.Context, request DeclineIncidentRequestObject) (DeclineIncidentResponseObject, error)
@@ -13488,6 +13612,33 @@ func (sh *strictHandler) AcknowledgeIncident(w http.ResponseWriter, r *http.Requ
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(AcknowledgeIncidentResponseObject); ok {
 		if err := validResponse.VisitAcknowledgeIncidentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOriginal operation middleware
+func (sh *strictHandler) GetOriginal(w http.ResponseWriter, r *http.Request, key IncidentKey, id RowID) {
+	var request GetOriginalRequestObject
+
+	request.Key = key
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOriginal(ctx, request.(GetOriginalRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOriginal")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetOriginalResponseObject); ok {
+		if err := validResponse.VisitGetOriginalResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

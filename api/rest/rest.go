@@ -26,12 +26,12 @@ import (
 type Config struct {
 	Engine    pager.Engine
 	DB        rosterdb.DB
-	CatchAll  engine.CatchAll          // its roster and people cannot be deleted
-	Channels  map[rosters.Channel]bool // on which this server can send
-	PublicURL string                   // where people reach this server
-	Secrets   *seal.Box                // seals what senders sign with; nil: none can be kept
-	Offset    func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
-	Log       *slog.Logger             // nil discards
+	CatchAll  engine.CatchAll                 // its roster and people cannot be deleted
+	Channels  func() map[rosters.Channel]bool // on which this server can send now
+	PublicURL string                          // where people reach this server
+	Secrets   *seal.Box                       // seals what senders sign with; nil: none can be kept
+	Offset    func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
+	Log       *slog.Logger                    // nil discards
 }
 
 // API answers requests whose caller is known.
@@ -41,7 +41,7 @@ type API struct {
 	rosters   rosterdb.Store
 	incidents enginedb.Store // services, policies and keys too
 	catchAll  engine.CatchAll
-	channels  map[rosters.Channel]bool
+	channels  func() map[rosters.Channel]bool
 	publicURL string
 	keymaker  keys.Maker
 	offset    func() time.Duration
@@ -56,6 +56,9 @@ func New(c Config) *API {
 	}
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
+	}
+	if c.Channels == nil {
+		c.Channels = func() map[rosters.Channel]bool { return nil }
 	}
 	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, keymaker: keys.Maker{Secrets: c.Secrets}, offset: c.Offset, log: c.Log, doors: newDoors()}
 }

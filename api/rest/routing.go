@@ -70,6 +70,9 @@ func (h handlers) replaceRules(ctx context.Context, team rosters.TeamID, ifMatch
 	if err := h.checkRules(ctx, team, rules); err != nil {
 		return Rules{}, err
 	}
+	if err := h.tryRules(ctx, team, rules); err != nil {
+		return Rules{}, err
+	}
 	before, err := h.routing(ctx)
 	if err != nil {
 		return Rules{}, err
@@ -121,7 +124,7 @@ func (h handlers) checkRules(ctx context.Context, team rosters.TeamID, rules []e
 			fields = append(fields, problem.Field{Pointer: at + "/id", Value: string(r.ID), Detail: "is the id of another rule of the list"})
 		}
 		ids[r.ID] = true
-		if _, err := pager.ReadCondition(r.When); err != nil {
+		if err := pager.CheckRule(r.When); err != nil {
 			fields = append(fields, problem.Field{Pointer: at + "/when", Value: shortened(r.When), Detail: err.Error()})
 		}
 		more, err := h.namedBy(ctx, team, r, at)
@@ -193,19 +196,49 @@ func (h handlers) routing(ctx context.Context) (engine.Routing, error) {
 	return pager.ReadRouting(stored), nil
 }
 
-// elsewhere holds the last alerts against the routing as it was, and as it is.
-func (h handlers) elsewhere(ctx context.Context, before engine.Routing) (*Elsewhere, error) {
-	after, err := h.routing(ctx)
+// tryRules refuses rules that fail for more than half of the last alerts, and did not before: each time the
+// catch-all roster would be paged, too.
+func (h handlers) tryRules(ctx context.Context, team rosters.TeamID, rules []engine.Rule) error {
+	stored, err := h.incidents.Routing(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	before := pager.ReadRouting(stored)
+	stored.Rules = slices.DeleteFunc(stored.Rules, func(r engine.Rule) bool { return r.Team == team })
+	stored.Rules = append(stored.Rules, rules...)
+	last, found, err := h.compare(ctx, before, pager.ReadRouting(stored))
+	if err != nil {
+		return err
+	}
+	failing, why := map[engine.RuleID]int{}, map[engine.RuleID]string{}
+	for _, e := range found {
+		if id := e.Now.Failed; id != "" && e.Was.Failed == "" {
+			failing[id]++
+			why[id] = e.Now.Decisions[len(e.Now.Decisions)-1].Text // nothing is decided behind a rule that fails
+		}
+	}
+	var fields []problem.Field
+	for i, r := range rules {
+		if n := failing[r.ID]; n > len(last)/2 {
+			fields = append(fields, problem.Field{Pointer: fmt.Sprintf("/items/%d/when", i), Value: shortened(r.When),
+				Detail: fmt.Sprintf("fails for %d of the last %d alerts, the limit is half of them. %s", n, len(last), why[r.ID])})
+		}
+	}
+	if len(fields) > 0 {
+		return invalid(fields)
+	}
+	return nil
+}
+
+// compare holds the last alerts against a routing and another.
+func (h handlers) compare(ctx context.Context, before, after engine.Routing) ([]enginedb.Arrived, []engine.Elsewhere, error) {
 	last, err := h.incidents.LastAlerts(ctx, comparedAlerts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	services, err := h.incidents.Services(ctx, "", "", 1_000_000)
+	services, err := h.incidents.Services(ctx, "", "", everything)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	byID := map[engine.ServiceID]*engine.Service{}
 	for i := range services {
@@ -215,7 +248,19 @@ func (h handlers) elsewhere(ctx context.Context, before engine.Routing) (*Elsewh
 	for i, a := range last {
 		alerts[i], at[i] = a.Alert, a.At
 	}
-	found := before.Compare(after, alerts, at, func(id engine.ServiceID) *engine.Service { return byID[id] })
+	return last, before.Compare(after, alerts, at, func(id engine.ServiceID) *engine.Service { return byID[id] }), nil
+}
+
+// elsewhere holds the last alerts against the routing as it was, and as it is.
+func (h handlers) elsewhere(ctx context.Context, before engine.Routing) (*Elsewhere, error) {
+	after, err := h.routing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, found, err := h.compare(ctx, before, after)
+	if err != nil {
+		return nil, err
+	}
 	out := &Elsewhere{LookedAt: len(last), Count: len(found), Items: []ElsewhereAlert{}}
 	for _, e := range found[:min(len(found), maxElsewhere)] {
 		a := last[e.Alert]

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"time"
 
 	"rouse/engine"
 	"rouse/engine/pager"
@@ -29,11 +28,12 @@ func forecastOut(f pager.Foretold) Forecast {
 	out := Forecast{At: inc.OpenedAt.UTC(), Service: string(inc.Service), Severity: int(inc.Severity), Policy: string(f.PolicyID), Joins: string(f.Joins),
 		Unpaged: f.Unpaged, Pages: []ForecastPage{}, Lines: []ForecastLine{}}
 	if !f.Again.IsZero() {
-		out.Again = f.Again.UTC().Truncate(time.Second)
+		out.Again = f.Again.UTC()
 	}
 	if f.Unpaged {
 		return out
 	}
+	out.Remarks = f.Remarks
 	for _, p := range f.Pages {
 		page := ForecastPage{At: p.At.UTC(), Person: string(p.Person), Name: f.Names[p.Person], Role: p.Role, Level: p.Level + 1, CatchAll: p.CatchAll}
 		for _, c := range p.Contacts {

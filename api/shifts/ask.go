@@ -221,8 +221,9 @@ func (d *Desk) unreachable(ctx context.Context, b Book, asks rosters.Person, w r
 	if err != nil {
 		return "", err
 	}
+	channels := d.cfg.Channels()
 	for _, id := range comes {
-		usable := func(c rosters.Contact) bool { return !c.Disabled && d.cfg.Channels[c.Channel] }
+		usable := func(c rosters.Contact) bool { return !c.Disabled && channels[c.Channel] }
 		if !slices.ContainsFunc(people[id].Contacts, usable) {
 			return fmt.Sprintf(in(asks.Language).noContact, people[id].Name), nil
 		}

@@ -20,10 +20,10 @@ import (
 // Config is what a Desk needs.
 type Config struct {
 	DB       *pgxpool.Pool
-	Pages    *pgxpool.Pool            // that pages are answered with: what an answer waits for is asked there; nil: DB
-	Channels map[rosters.Channel]bool // on which this server can send
-	Offset   func() time.Duration     // added to the database's clock, as the pager's; nil: nothing
-	Log      *slog.Logger             // nil discards
+	Pages    *pgxpool.Pool                   // that pages are answered with: what an answer waits for is asked there; nil: DB
+	Channels func() map[rosters.Channel]bool // on which this server can send now
+	Offset   func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
+	Log      *slog.Logger                    // nil discards
 }
 
 // Desk does what people ask for by text. Its methods are safe for concurrent use.

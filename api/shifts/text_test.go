@@ -34,7 +34,7 @@ const (
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: dbtest.New(t)}
-	h.desk = shifts.New(shifts.Config{DB: h.db, Channels: map[rosters.Channel]bool{rosters.SMS: true}, Offset: func() time.Duration { return h.moved }})
+	h.desk = shifts.New(shifts.Config{DB: h.db, Channels: func() map[rosters.Channel]bool { return map[rosters.Channel]bool{rosters.SMS: true} }, Offset: func() time.Duration { return h.moved }})
 	store := rosterdb.New(h.db)
 	must := func(err error) {
 		t.Helper()

@@ -82,6 +82,7 @@ func (s *senders) end() {
 // The database goes and comes while senders never pause: it is caught up with, and then all goes straight
 // through again, without a gap and without one overtaking another.
 func TestCatchingUpWhileSendersGoOn(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, func(c *Config) { c.Patience = time.Second })
 	n.db.gate = func(context.Context, engine.Alert) { <-time.After(time.Millisecond) } // a commit
 	n.start()
@@ -109,6 +110,7 @@ func TestCatchingUpWhileSendersGoOn(t *testing.T) {
 
 // Whenever the database fails, whomever it fails, and whatever it has stored by then.
 func TestOrderIsKeptWhateverFails(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, func(c *Config) { c.Patience = 20 * time.Millisecond })
 	n.within, n.probes = 50*time.Millisecond, 20*time.Millisecond
 	var quiet atomic.Bool
@@ -139,6 +141,7 @@ func TestOrderIsKeptWhateverFails(t *testing.T) {
 
 // Of one trouble one alert is under way at a time, of several many.
 func TestAFewAreReplayedSideBySide(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.db.goAway()
 	for no := 1; no <= 3; no++ {
@@ -175,6 +178,7 @@ func TestAFewAreReplayedSideBySide(t *testing.T) {
 
 // The first pages go out in the order in which the alerts came, but for those that were under way together.
 func TestTroublesComeInTheirOrder(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.db.goAway()
 	const all = 400
@@ -193,6 +197,7 @@ func TestTroublesComeInTheirOrder(t *testing.T) {
 
 // A key names a trouble, too, whosever it is.
 func TestAlertsOfOneKeyKeepTheirOrder(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.db.goAway()
 	var want []string
@@ -215,6 +220,7 @@ func TestAlertsOfOneKeyKeepTheirOrder(t *testing.T) {
 
 // While the last few are being replayed, those that come are held; but not for longer than a moment.
 func TestHeldBackForAMomentOnly(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.db.goAway()
 	for i := range fewLeft / 2 {
@@ -253,6 +259,7 @@ func TestHeldBackForAMomentOnly(t *testing.T) {
 
 // What is replayed does not run away from one that takes a moment.
 func TestFewOvertakeOneThatTakesAMoment(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.db.goAway()
 	for i := range 3 * abreast {
@@ -285,6 +292,7 @@ func TestFewOvertakeOneThatTakesAMoment(t *testing.T) {
 
 // A disk that hung made way for the database. What it took in the end is not overtaken.
 func TestWhatWasWrittenLateKeepsItsPlace(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	goOn := make(chan struct{})
 	n.Spool.sync = func(f *os.File) error { <-goOn; return f.Sync() }

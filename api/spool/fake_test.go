@@ -19,8 +19,8 @@ import (
 	"rouse/engine/pager"
 )
 
-// soon is how long a test waits for what happens at once.
-const soon = 20 * time.Second
+// soon is how long a test waits for what happens at once, on a machine that is busy with others.
+const soon = time.Minute
 
 var (
 	errAway  = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}                      // as from a database that is not there
@@ -249,7 +249,7 @@ func (n *node) refuses(a engine.Alert, because error) {
 	if !errors.Is(err, because) || got != (pager.Received{}) {
 		n.t.Fatalf("%s: got %+v, %v; want %v", a.Summary, got, err, because)
 	}
-	if took := time.Since(began); took > n.waits+500*time.Millisecond {
+	if took := time.Since(began); took > n.waits+5*time.Second { // a machine may be busy
 		n.t.Errorf("the sender waited %s for its refusal", took)
 	}
 }

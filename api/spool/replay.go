@@ -18,6 +18,7 @@ const (
 	abreast       = 32               // alerts that are replayed side by side
 	windowItems   = 256              // alerts that are looked at together: one that has to wait holds up none of the others
 	windowBytes   = 16 << 20         // of them, in memory
+	withOthers    = time.Millisecond // in which the results of a transaction have all come
 	fewLeft       = 64               // alerts for whose replay those that come are held back
 	storeWithin   = 10 * time.Second // for one; the pager's own limit
 	probeWithin   = 2 * time.Second  // for one while the database is away: it hangs, or comes back meanwhile
@@ -147,11 +148,42 @@ func (r *replay) await(ctx context.Context, next time.Time) {
 	}
 	select {
 	case res := <-r.results:
-		r.take(ctx, res)
+		for _, res := range r.together(res) {
+			r.take(ctx, res)
+		}
 	case <-r.s.wake:
 	case <-due:
 	case <-ctx.Done():
 	}
+}
+
+// together are a result and those that come with it, as those of alerts do that shared a transaction: so those
+// that are started next come to the pager together, and share one again. Started one by one, the first would
+// have a transaction of its own each time, for which the others wait. What was stored comes before what failed
+// meanwhile.
+func (r *replay) together(first result) []result {
+	all := []result{first}
+	end := time.NewTimer(withOthers)
+	defer end.Stop()
+	for len(all) < r.running {
+		select {
+		case res := <-r.results:
+			all = append(all, res)
+			continue
+		case <-end.C:
+		}
+		break
+	}
+	slices.SortStableFunc(all, func(a, b result) int {
+		switch {
+		case a.err == nil && b.err != nil:
+			return -1
+		case a.err != nil && b.err == nil:
+			return 1
+		}
+		return 0
+	})
+	return all
 }
 
 // next is when time alone gives something to do that could not be done now; zero: never.

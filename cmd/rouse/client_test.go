@@ -118,6 +118,12 @@ func TestIncidents(t *testing.T) {
 
 const incidentAnswer = `{"key":"HOT-12","service":"bitbucket","severity":1,"summary":"disk full","status":"fixing","manager":"ann","alerts":3,
 	"opened_at":"2026-11-20T12:00:00Z","alerted_at":"2026-11-20T12:02:00Z","acknowledged_at":"2026-11-20T12:03:00Z","next_at":"2026-11-20T12:33:00Z",
+	"reports":[
+		{"id":7,"first_id":3,"dedup_key":"db1/disk","source":"pagerduty","summary":"disk full","severity":1,"firing":true,"count":3,
+			"first_at":"2026-11-20T12:00:00Z","last_at":"2026-11-20T12:02:00Z","labels":{"host":"db1","client":"Grafana\u001b[2J","empty of lines":"a\nb"},
+			"details":"/dev/sda1 100%\n\tbeing 40 GB\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17","links":[{"href":"https://grafana.example/d/disk","text":"Disks"},{"href":"https://wiki.example/disk"}]},
+		{"id":4,"first_id":4,"dedup_key":"db2/disk","source":"pagerduty","summary":"disk full on db2","severity":2,"firing":false,"count":1,
+			"first_at":"2026-11-20T12:01:00Z","last_at":"2026-11-20T12:01:00Z"}],
 	"escalations":[
 		{"no":1,"role":"incident manager","ladder":"bitbucket","state":"acknowledged","level":1,"round":1,"holder":"ann","levels":[],"pages":[]},
 		{"no":2,"role":"dba","ladder":"dba","state":"climbing","round":1,"levels":[],"pages":[]}],

@@ -13,7 +13,7 @@ import (
 	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/pager"
-	"rouse/rosters"
+	"rouse/notifiers/email"
 )
 
 // config is everything that can be set, from ROUSE_* variables. It is read once, at the start of a
@@ -30,6 +30,7 @@ type config struct {
 	allowPrivate bool
 	twilio       twilioSettings
 	ntfy         ntfySettings
+	smtp         smtpSettings
 	heartbeat    heartbeatSettings
 	keep         pager.Keep
 	spool        spoolSettings
@@ -55,6 +56,12 @@ type twilioSettings struct {
 
 type ntfySettings struct{ url, token string }
 
+type smtpSettings struct {
+	host, username, password, from string
+	port                           int // 0: by security
+	security                       email.Security
+}
+
 type heartbeatSettings struct {
 	url   string // "": no heartbeat. A secret
 	every time.Duration
@@ -70,15 +77,7 @@ const (
 // that it is enough.
 func (t twilioSettings) configured() bool { return t.accountSID != "" }
 func (n ntfySettings) configured() bool   { return n.url != "" }
-
-// usable are the channels that something can be sent on.
-func (c config) usable() map[rosters.Channel]bool {
-	return map[rosters.Channel]bool{
-		rosters.Push:  c.ntfy.configured(),
-		rosters.SMS:   c.twilio.configured(),
-		rosters.Voice: c.twilio.configured(),
-	}
-}
+func (s smtpSettings) configured() bool   { return s.host != "" }
 
 // parseConfig reads the settings of some sections; those of others keep their defaults, so that a
 // client command does not fail on what only the server needs. All that is wrong is told at once.
@@ -127,6 +126,10 @@ func (c config) check() (wrong []string) {
 		{some != "" && t.from == "", "ROUSE_TWILIO_FROM is missing: set it to a number of the account, such as +15005550006"},
 		{t.apiKey != "" && t.apiSecret == "", "ROUSE_TWILIO_API_SECRET is missing: set it to the secret of ROUSE_TWILIO_API_KEY"},
 		{t.apiKey == "" && t.apiSecret != "", "ROUSE_TWILIO_API_KEY is missing: set it to the key (SK…) of ROUSE_TWILIO_API_SECRET"},
+		{c.smtp.host != "" && c.smtp.from == "", "ROUSE_SMTP_FROM is missing: set it to the address that mail is from, such as rouse@example.com"},
+		{c.smtp.host == "" && c.smtp.from+c.smtp.username+c.smtp.password != "", "ROUSE_SMTP_HOST is missing: set it to your mail server, smtp.example.com, or unset all of ROUSE_SMTP_*"},
+		{c.smtp.username == "" && c.smtp.password != "", "ROUSE_SMTP_USERNAME is missing: set it to the name that goes with ROUSE_SMTP_PASSWORD"},
+		{c.smtp.security == email.Plain && c.smtp.username != "", "ROUSE_SMTP_SECURITY=none would send the password in the clear: set it to starttls or tls, or unset ROUSE_SMTP_USERNAME"},
 		{c.ntfy.token != "" && c.ntfy.url == "", "ROUSE_NTFY_URL is missing: set it to the server of ROUSE_NTFY_TOKEN, https://ntfy.example.com"},
 	} {
 		if need.missing {

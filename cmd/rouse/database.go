@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"rouse/migrations"
 	"rouse/migrations/localpg"
 )
 
@@ -61,24 +65,68 @@ func privateDir(cfg config, getenv func(string) string) string {
 	return localpg.DefaultDir(getenv)
 }
 
-// errNoAnswer says that the database may come yet: after a power cut it starts together with Rouse.
-var errNoAnswer = errors.New("no answer from the database")
+// noAnswerError says that the database may come yet: after a power cut it starts together with Rouse.
+type noAnswerError struct {
+	where  string // host and port
+	cause  string
+	public string // the cause as anybody may read it: it names no host and no user
+}
 
-// awaitDatabase is openDatabase for a server: a database that does not answer is asked again, every second,
-// until it does.
-func awaitDatabase(ctx context.Context, cfg config, getenv func(string) string, log *slog.Logger) (postgres, error) {
+func (e *noAnswerError) Error() string {
+	return fmt.Sprintf("no answer from the database at %s (%s): is Postgres running there? Check ROUSE_DATABASE_URL", e.where, e.cause)
+}
+
+// How a server waits for its database.
+const (
+	askEvery  = time.Second // it is asked
+	waitsSaid = time.Minute // the log is told
+)
+
+// awaitDatabase opens the database and brings it to this binary's schema. One that does not answer, or goes
+// away meanwhile, is asked again every second until it does; absent is told each time, anew.
+func awaitDatabase(ctx context.Context, cfg config, getenv func(string) string, log *slog.Logger, absent func(why string)) (postgres, error) {
+	began := time.Now()
+	var said time.Time
 	for {
-		db, err := openDatabase(ctx, cfg, getenv, log)
-		if !errors.Is(err, errNoAnswer) {
+		db, err := openMigrated(ctx, cfg, getenv, log)
+		if err == nil && !said.IsZero() {
+			log.Info("the database answers", "waited", time.Since(began).Round(time.Second))
+		}
+		why, ok := errors.AsType[*noAnswerError](err)
+		if !ok {
 			return db, err
 		}
-		log.Error("waiting for the database; no alert is taken and nobody is paged until it answers", "error", err)
+		absent(why.public)
+		if time.Since(said) >= waitsSaid {
+			said = time.Now()
+			log.Error("waiting for the database; no alert is taken and nobody is paged until it answers", "error", err, "since", began, "tried_every", askEvery)
+		}
 		select {
-		case <-time.After(time.Second):
+		case <-time.After(askEvery):
 		case <-ctx.Done():
 			return db, err
 		}
 	}
+}
+
+// openMigrated is openDatabase with the schema that this binary needs.
+func openMigrated(ctx context.Context, cfg config, getenv func(string) string, log *slog.Logger) (postgres, error) {
+	db, err := openDatabase(ctx, cfg, getenv, log)
+	if err != nil {
+		return db, err
+	}
+	migrated, err := migrations.Up(ctx, db.Pool)
+	for _, name := range migrated.Applied {
+		log.Info("migration applied", "name", name)
+	}
+	if err == nil {
+		return db, nil
+	}
+	if mayCome(err) {
+		err = noDatabase(ctx, db.Config(), err)
+	}
+	db.Close()
+	return postgres{}, err
 }
 
 // another opens a second pool on the same database, with at most so many connections: what it carries
@@ -184,7 +232,11 @@ func noDatabase(ctx context.Context, cfg *pgxpool.Config, err error) error {
 	}
 	where := net.JoinHostPort(cfg.ConnConfig.Host, fmt.Sprint(cfg.ConnConfig.Port))
 	name := cfg.ConnConfig.Database
-	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+	said, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case ok && mayCome(err):
+		return &noAnswerError{where, said.Message, said.Message}
+	case ok:
 		switch said.Code {
 		case "28P01", "28000": // invalid password, invalid authorisation
 			return fmt.Errorf("the database at %s refuses user %s: check user and password in ROUSE_DATABASE_URL", where, cfg.ConnConfig.User)
@@ -200,7 +252,22 @@ func noDatabase(ctx context.Context, cfg *pgxpool.Config, err error) error {
 		cause = inner
 	}
 	text, _, _ := strings.Cut(cause.Error(), "\n")
-	return fmt.Errorf("%w at %s (%s): is Postgres running there? Check ROUSE_DATABASE_URL", errNoAnswer, where, text)
+	public := "no connection"
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		public = errno.Error()
+	}
+	return &noAnswerError{where, text, public}
+}
+
+// mayCome reports whether a database that fails so is likely to answer later: it is not reached, the
+// connection broke, or it is starting, stopping or out of connections.
+func mayCome(err error) bool {
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return slices.Contains([]string{"57P01", "57P02", "57P03", "53300"}, said.Code)
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	return connecting || network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // gone is closed when a private server has ended by itself; without one it never is.

@@ -87,7 +87,7 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 	all = append(all, examineServer(ctx, cfg)...)
 	all = append(all, examineProviders(ctx, cfg)...)
 	if err == nil {
-		all = append(all, examineOnCall(ctx, cfg, db, r)...)
+		all = append(all, examineOnCall(ctx, cfg, c.getenv, db, r)...)
 	}
 	return all
 }

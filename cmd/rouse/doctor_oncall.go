@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -24,20 +25,39 @@ type duty struct {
 	usable   map[rosters.Channel]bool
 }
 
-func examineOnCall(ctx context.Context, cfg config, db postgres, r reader) []finding {
-	d, err := readDuty(ctx, cfg, db)
+func examineOnCall(ctx context.Context, cfg config, getenv func(string) string, db postgres, r reader) []finding {
+	d, err := readDuty(ctx, cfg, getenv, db)
 	if err != nil {
 		return []finding{{"on call", fail, fmt.Sprintf("cannot be read: %v", err)}}
 	}
 	return d.examine(r)
 }
 
-func readDuty(ctx context.Context, cfg config, db postgres) (d duty, err error) {
+// usable are the channels that the server can send on.
+func usable(ctx context.Context, cfg config, getenv func(string) string, db postgres) (map[rosters.Channel]bool, error) {
+	secrets, err := secretBox(cfg, getenv)
+	if err != nil {
+		return nil, err
+	}
+	carriers, err := newCarriers(cfg, db.Pool, secrets, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if err := carriers.Read(ctx); err != nil {
+		return nil, err
+	}
+	return carriers.Usable(), nil
+}
+
+func readDuty(ctx context.Context, cfg config, getenv func(string) string, db postgres) (d duty, err error) {
 	who, what := rosterdb.New(db.Pool), enginedb.New(db.Pool)
 	if d.from, err = who.Now(ctx); err != nil {
 		return d, err
 	}
-	d.to, d.catchAll, d.usable = d.from.Add(week), cfg.catchAll, cfg.usable()
+	d.to, d.catchAll = d.from.Add(week), cfg.catchAll
+	if d.usable, err = usable(ctx, cfg, getenv, db); err != nil {
+		return d, err
+	}
 	const limit = 10_000
 	ids, err := who.RosterIDs(ctx, "", "", limit)
 	if err != nil {
@@ -154,6 +174,13 @@ func (d duty) examinePolicy(p engine.Policy) (all []finding) {
 	return all
 }
 
+// remedies say what sets a provider up.
+var remedies = map[rosters.Channel]string{
+	rosters.Push:  "set ROUSE_NTFY_URL",
+	rosters.SMS:   "set ROUSE_TWILIO_ACCOUNT_SID and what belongs to it",
+	rosters.Voice: "set ROUSE_TWILIO_ACCOUNT_SID and what belongs to it",
+}
+
 // trouble says why a person cannot be paged and what to do, "" if they can.
 func (d duty) trouble(id rosters.PersonID) string {
 	p, known := d.people[id]
@@ -166,7 +193,7 @@ func (d duty) trouble(id rosters.PersonID) string {
 		case c.Disabled:
 			why = append(why, string(c.Channel)+" is disabled")
 		case !d.usable[c.Channel]:
-			why = append(why, "no provider for "+string(c.Channel)+" is set up")
+			why = append(why, "no provider for "+string(c.Channel)+" is set up: "+remedies[c.Channel])
 		case c.Channel != rosters.Push && !notifiers.IsE164(c.Address), c.Address == "":
 			why = append(why, "the address for "+string(c.Channel)+" is not valid")
 		default:
@@ -177,7 +204,7 @@ func (d duty) trouble(id rosters.PersonID) string {
 		return fmt.Sprintf("%s has no contact", id)
 	}
 	slices.Sort(why)
-	return fmt.Sprintf("%s has no usable contact (%s)", id, strings.Join(slices.Compact(why), ", "))
+	return fmt.Sprintf("%s has no usable contact (%s)", id, strings.Join(slices.Compact(why), "; "))
 }
 
 // joinSpan adds a span to those before it; what goes on where the last one ends is one with it.

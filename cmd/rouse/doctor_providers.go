@@ -104,19 +104,23 @@ func examineTwilio(ctx context.Context, client *http.Client, cfg config) finding
 // (https://docs.ntfy.sh/config/#health-checks).
 func examineNtfy(ctx context.Context, client *http.Client, n ntfySettings) finding {
 	const name = "ntfy"
+	const healthAt, accountAt = "/v1/health", "/v1/account"
 	var health struct{ Healthy bool }
-	status, err := ask(ctx, client, n.url+"/v1/health", nil, &health)
+	status, err := ask(ctx, client, n.url+healthAt, nil, &health)
 	switch {
 	case err != nil:
-		return finding{name, fail, fmt.Sprintf("no answer from %s: %v. Check ROUSE_NTFY_URL", n.url, err)}
+		return finding{name, fail, fmt.Sprintf("no answer from %s: %v. Check ROUSE_NTFY_URL", n.url+healthAt, err)}
 	case status != http.StatusOK || !health.Healthy:
-		return finding{name, fail, fmt.Sprintf("%s answers %d, and not as a healthy ntfy does: check ROUSE_NTFY_URL", n.url, status)}
+		return finding{name, fail, fmt.Sprintf("%s answers %d, and not as a healthy ntfy does: check ROUSE_NTFY_URL", n.url+healthAt, status)}
 	case n.token == "":
 		return finding{name, pass, n.url + " is healthy"}
 	}
-	status, err = ask(ctx, client, n.url+"/v1/account", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+n.token) }, new(any))
-	if err != nil || status == http.StatusUnauthorized || status == http.StatusForbidden {
-		return finding{name, fail, n.url + " refuses the token: check ROUSE_NTFY_TOKEN"}
+	status, err = ask(ctx, client, n.url+accountAt, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+n.token) }, new(any))
+	switch {
+	case err != nil:
+		return finding{name, fail, fmt.Sprintf("no answer from %s: %v", n.url+accountAt, err)}
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return finding{name, fail, fmt.Sprintf("%s answers %d, and so refuses the token: check ROUSE_NTFY_TOKEN", n.url+accountAt, status)}
 	}
 	return finding{name, pass, n.url + " is healthy and accepts the token"}
 }

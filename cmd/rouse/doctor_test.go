@@ -143,8 +143,8 @@ func TestDoctorAsksNtfy(t *testing.T) {
 	}{
 		{ntfySettings{url: server.URL}, pass, "healthy"},
 		{ntfySettings{url: server.URL, token: "tk_1"}, pass, "accepts the token"},
-		{ntfySettings{url: server.URL, token: "tk_2"}, fail, "ROUSE_NTFY_TOKEN"},
-		{ntfySettings{url: server.URL + "/elsewhere"}, fail, "ROUSE_NTFY_URL"},
+		{ntfySettings{url: server.URL, token: "tk_2"}, fail, server.URL + "/v1/account answers 401, and so refuses the token: check ROUSE_NTFY_TOKEN"},
+		{ntfySettings{url: server.URL + "/elsewhere"}, fail, server.URL + "/elsewhere/v1/health answers 401, and not as a healthy ntfy does: check ROUSE_NTFY_URL"},
 		{ntfySettings{url: "http://127.0.0.1:1"}, fail, "no answer"},
 	} {
 		if got := examineNtfy(t.Context(), client, test.ntfy); got.Status != test.want || !strings.Contains(got.Text, test.says) {

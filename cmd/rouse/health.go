@@ -34,9 +34,7 @@ type ready struct {
 // /metrics. They tell nothing about people or incidents, and anybody may ask.
 func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, kept *spool.Spool, own []prometheus.Collector, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, http.StatusOK, alive{Service: "rouse", Status: "ok", Version: version()})
-	})
+	mux.HandleFunc("GET /healthz", answerAlive)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		answer, status := readiness(audit(r.Context()), beat), http.StatusOK
 		answer.Checks = append(answer.Checks, spoolFinding(kept.State()))
@@ -45,16 +43,24 @@ func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, k
 		}
 		answerJSON(w, status, answer)
 	})
+	mux.Handle("GET /metrics", metricsHandler(append(own, beat.told), log))
+	return mux
+}
+
+func answerAlive(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, alive{Service: "rouse", Status: "ok", Version: version()})
+}
+
+// metricsHandler answers /metrics with what this process has and, of its own, these.
+func metricsHandler(own []prometheus.Collector, log *slog.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(own...)
-	registry.MustRegister(beat.told)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError, // one that cannot be counted does not hide the others
 		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		MaxRequestsInFlight: 4,
-	}))
-	return mux
+	})
 }
 
 func readiness(audit []pager.Check, beat *heartbeat) ready {

@@ -47,7 +47,8 @@ most, and then a warning is written. What the job leaves running in the backgrou
 standard error, which ends with it.
 
 The heartbeat is the one called NAME of the service that the integration key in ROUSE_KEY belongs to; or that
-at the address in ROUSE_BEAT_URL, which was shown when it was made. NAME may be missing then.`,
+at the address in ROUSE_BEAT_URL, which was shown when it was made. NAME may be missing then; if the address
+is that of another heartbeat, a warning says so.`,
 		Example: `  # in a crontab: the job's own output is mailed as before
   ROUSE_URL=https://rouse.example
   ROUSE_KEY_FILE=/etc/rouse/key
@@ -120,6 +121,7 @@ type beatTarget struct {
 	address  string // without a query
 	query    url.Values
 	name     string // for people
+	meant    string // whose address it has to be; "": it was not said, or there is no address
 	retryFor time.Duration
 }
 
@@ -177,6 +179,7 @@ func (c *cli) beat(name string, f beatFlags) (*beatTarget, error) {
 
 // at sends the signs to the address of a heartbeat, which is a secret: errors name the host alone.
 func (b *beatTarget) at(c *cli, address, name string) (err error) {
+	b.meant = name
 	if name == "" {
 		b.name = "the heartbeat"
 	}
@@ -233,6 +236,22 @@ func (b *beatTarget) tell(ctx context.Context, within time.Duration, body string
 	return nil, refused
 }
 
+// heardOf is whose sign was taken in, of what an address answers: "OK" and the name; "" if it does not say.
+func heardOf(answer []byte) string {
+	if name, ok := strings.CutPrefix(string(answer), "OK "); ok {
+		return oneLine(name)
+	}
+	return ""
+}
+
+// warnOfAnother warns if an address, which one copies easily to the next job, is not that of the heartbeat that
+// was meant: that one will be silent, and this one tells of two jobs.
+func (b *beatTarget) warnOfAnother(stderr io.Writer, answer []byte) {
+	if name := heardOf(answer); b.meant != "" && name != "" && !strings.EqualFold(name, oneLine(b.meant)) {
+		fmt.Fprintf(stderr, "rouse: warning: the address is that of heartbeat %q, which was told, and not of %q: look at ROUSE_BEAT_URL\n", name, oneLine(b.meant))
+	}
+}
+
 // giveSign gives one sign and tells whether it was taken in.
 func (c *cli) giveSign(ctx context.Context, b *beatTarget, f beatFlags) error {
 	var raw json.RawMessage
@@ -243,10 +262,14 @@ func (c *cli) giveSign(ctx context.Context, b *beatTarget, f beatFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.json {
-		if !json.Valid(raw) { // an address answers in a word
-			raw = json.RawMessage(`{"outcome":"noted"}`)
+	if !json.Valid(raw) { // an address answers in words
+		b.warnOfAnother(c.stderr, raw)
+		if name := heardOf(raw); name != "" {
+			b.name = "heartbeat " + name
 		}
+		raw = json.RawMessage(`{"outcome":"noted"}`)
+	}
+	if f.json {
 		return c.printJSON(raw)
 	}
 	return c.print(said("", "Rouse has heard "+b.name+"."))
@@ -319,13 +342,16 @@ func (b *beatTarget) tellEnd(ctx context.Context, stderr io.Writer, run, state, 
 	if b == nil {
 		return
 	}
-	err := retry(ctx, b.retryFor, func(within time.Duration) error {
-		_, err := b.tell(ctx, within, output, "state", state, "run", run, "exit", exit)
+	var answer []byte
+	err := retry(ctx, b.retryFor, func(within time.Duration) (err error) {
+		answer, err = b.tell(ctx, within, output, "state", state, "run", run, "exit", exit)
 		return err
 	})
 	if err != nil {
 		fmt.Fprintf(stderr, "rouse: warning: Rouse was not told that %s %s: %v\n", b.name, state, err)
+		return
 	}
+	b.warnOfAnother(stderr, answer)
 }
 
 // forward sends the job the signals that come for it. A terminal sends those that are typed there to everybody who

@@ -79,7 +79,7 @@ func (l *listener) hear(w http.ResponseWriter, r *http.Request) {
 	l.sent = body
 	l.paths = append(l.paths, r.Method+" "+r.URL.EscapedPath()+" "+r.Header.Get("Authorization"))
 	if strings.HasPrefix(r.URL.Path, "/beat/") {
-		io.WriteString(w, "OK\n")
+		io.WriteString(w, "OK Nightly backup\n")
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -272,6 +272,36 @@ func TestASignIsGiven(t *testing.T) {
 	l = newListener(t, 404)
 	if _, _, err := call(t, settingsOf(), "heartbeat", "--url", l.URL+"/beat/s3cret"); exitStatus(err) != 1 || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An address is easily copied from one job to the next.
+func TestTheAddressOfAnotherHeartbeat(t *testing.T) {
+	l := newListener(t)
+	env := settingsOf("ROUSE_BEAT_URL=" + l.URL + "/beat/s3cret")
+	for _, test := range []struct {
+		args   []string
+		status int
+		warned bool
+	}{
+		{[]string{"nightly backup", "--", "true"}, 0, false},
+		{[]string{"--", "true"}, 0, false},
+		{[]string{"reports", "--", "true"}, 0, true},
+		{[]string{"reports", "--", "sh", "-c", "exit 3"}, 3, true},
+		{[]string{"reports"}, 0, true},
+		{[]string{"reports", "--json"}, 0, true},
+	} {
+		out, errs, err := call(t, env, append([]string{"heartbeat"}, test.args...)...)
+		want := ""
+		if test.warned {
+			want = "rouse: warning: the address is that of heartbeat \"Nightly backup\", which was told, and not of \"reports\": look at ROUSE_BEAT_URL\n"
+		}
+		if exitStatus(err) != test.status || errs != want {
+			t.Errorf("%q: %q and %d", test.args, errs, exitStatus(err))
+		}
+		if len(test.args) == 1 && out != "Rouse has heard heartbeat Nightly backup.\n" {
+			t.Errorf("%q: %q", test.args, out)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,19 +14,12 @@ import (
 // incident is GET /v1/incidents/{key}, as far as it is shown.
 type incident struct {
 	incidentSummary
-	AcknowledgedAt time.Time `json:"acknowledged_at"`
-	ResolvedAt     time.Time `json:"resolved_at"`
-	NextAt         time.Time `json:"next_at"`
-	Returns        int       `json:"returns"`
-	Grouped        []struct {
-		Summary  string    `json:"summary"`
-		Severity int       `json:"severity"`
-		Firing   bool      `json:"firing"`
-		Count    int       `json:"count"`
-		FirstAt  time.Time `json:"first_at"`
-		LastAt   time.Time `json:"last_at"`
-	} `json:"grouped"`
-	Escalations []struct {
+	AcknowledgedAt time.Time  `json:"acknowledged_at"`
+	ResolvedAt     time.Time  `json:"resolved_at"`
+	NextAt         time.Time  `json:"next_at"`
+	Returns        int        `json:"returns"`
+	Reports        []reported `json:"reports"`
+	Escalations    []struct {
 		No     int    `json:"no"`
 		Role   string `json:"role"`
 		State  string `json:"state"`
@@ -41,6 +35,24 @@ type incident struct {
 	} `json:"timeline"`
 }
 
+// reported is what the alerts with one dedup key say.
+type reported struct {
+	ID       int64             `json:"id"`
+	Source   string            `json:"source"`
+	Summary  string            `json:"summary"`
+	Severity int               `json:"severity"`
+	Firing   bool              `json:"firing"`
+	Count    int               `json:"count"`
+	FirstAt  time.Time         `json:"first_at"`
+	LastAt   time.Time         `json:"last_at"`
+	Labels   map[string]string `json:"labels"`
+	Details  string            `json:"details"`
+	Links    []struct {
+		Href string `json:"href"`
+		Text string `json:"text"`
+	} `json:"links"`
+}
+
 func (c *cli) showIncident(ctx context.Context, key string, r reader, asJSON bool) error {
 	api, err := c.client()
 	if err != nil {
@@ -54,10 +66,14 @@ func (c *cli) showIncident(ctx context.Context, key string, r reader, asJSON boo
 	if asJSON {
 		return c.printJSON(raw)
 	}
-	parts := []table{in.head(r), in.escalations(), in.timeline(r)}
-	if len(in.Grouped) > 0 {
-		parts = slices.Insert(parts, 1, in.grouped(r))
+	parts := []table{in.head(r)}
+	if len(in.Reports) > 0 {
+		parts = append(parts, in.reports(r))
 	}
+	for _, report := range in.Reports[:min(len(in.Reports), shownReports)] {
+		parts = append(parts, report.contents(in.Key))
+	}
+	parts = append(parts, in.escalations(), in.timeline(r))
 	for i, part := range parts {
 		if i > 0 {
 			fmt.Fprintln(c.stdout)
@@ -88,17 +104,62 @@ func (in incident) head(r reader) (t table) {
 	return t
 }
 
-// grouped lists the alerts of an incident that groups them.
-func (in incident) grouped(r reader) (t table) {
-	t.add(bold, "ALERT", "SEVERITY", "STATE", "COUNT", "FIRST", "LAST")
-	for _, a := range in.Grouped {
+// What is shown of alerts; --json shows all.
+const (
+	shownReports = 5
+	shownLines   = 15  // of details
+	shownWidth   = 300 // characters of a line, and of a label
+)
+
+// reports lists the alerts, one for each dedup key.
+func (in incident) reports(r reader) (t table) {
+	t.add(bold, "ALERT", "SEVERITY", "STATE", "COUNT", "FIRST", "LAST", "SOURCE")
+	for _, a := range in.Reports {
 		paint, state := colour(""), "over"
 		if a.Firing {
 			paint, state = yellow, "firing"
 		}
-		t.add(paint, oneLine(a.Summary), fmt.Sprint(a.Severity), state, fmt.Sprint(a.Count), r.show(a.FirstAt), r.show(a.LastAt))
+		t.add(paint, oneLine(a.Summary), fmt.Sprint(a.Severity), state, fmt.Sprint(a.Count), r.show(a.FirstAt), r.show(a.LastAt), a.Source)
 	}
 	return t
+}
+
+// contents is what an alert says beside its summary, and where its original is.
+func (a reported) contents(key string) (t table) {
+	t.add(bold, oneLine(a.Summary))
+	var labels []string
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		labels = append(labels, bounded(oneLine(name+"="+a.Labels[name])))
+	}
+	if len(labels) > 0 {
+		t.add("", "  labels", strings.Join(labels, ", "))
+	}
+	lines := strings.Split(strings.TrimSpace(a.Details), "\n")
+	for i, line := range lines {
+		name := ""
+		if i == 0 {
+			name = "  details"
+		}
+		switch {
+		case i == shownLines:
+			t.add("", name, fmt.Sprintf("… and %d more lines", len(lines)-i))
+		case i < shownLines && a.Details != "":
+			t.add("", name, bounded(strings.TrimRight(strings.ReplaceAll(line, "\t", "    "), "\r ")))
+		}
+	}
+	for _, l := range a.Links {
+		t.add("", "  link", oneLine(strings.TrimSpace(l.Text+" "+l.Href)))
+	}
+	t.add(faint, "  as sent", fmt.Sprintf("GET %s/alerts/%d/original", incidentPath(key), a.ID))
+	return t
+}
+
+// bounded is the beginning of what is longer than shownWidth characters.
+func bounded(text string) string {
+	if line := []rune(text); len(line) > shownWidth {
+		return string(line[:shownWidth-1]) + "…"
+	}
+	return text
 }
 
 func (in incident) escalations() (t table) {

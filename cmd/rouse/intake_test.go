@@ -69,6 +69,33 @@ func TestIntakeTestFailsWithTheMapping(t *testing.T) {
 	}
 }
 
+// A payload of which the server would not see the end shows what pages in its place, and fails.
+func TestIntakeTestOfAPayloadThatIsCut(t *testing.T) {
+	payload := `{"text":"` + strings.Repeat("x", 600_000) + `","checks":[{"name":"Queue grows"}]}`
+	dir := files(t, "payload.json", payload, "mapping.yaml", "each: body.?checks.orValue([])\nsummary: item.name")
+	out, _, err := call(t, settingsOf(), "intake", "test", "--file", dir+"/payload.json", "--mapping", dir+"/mapping.yaml")
+	if exitStatus(err) != 1 || !strings.Contains(err.Error(), "1 warning") || !strings.Contains(out, "A webhook of 600045 bytes was cut at 512 KiB and could not be mapped") ||
+		!strings.Contains(out, "warning: Not all of the request was read. It is longer than 512 KiB.") || !strings.Contains(out, "trigger") {
+		t.Errorf("exit status %d, %v:\n%s", exitStatus(err), err, out)
+	}
+}
+
+// A list of more alerts than are taken at once, and a word for an action that nobody knows, are warned of.
+func TestIntakeTestWarnsOfWhatIsDoubted(t *testing.T) {
+	dir := files(t, "many.json", "["+strings.Repeat(`"x",`, 1000)+`"x"]`, "over.json", `{"summary":"x","action":"over"}`)
+	for name, warning := range map[string]string{
+		"many.json": "It is a list of 1001 alerts, and 1000 are taken at once.",
+		"over.json": `The action "over" is unknown: taken as trigger.`,
+	} {
+		for _, dialect := range []string{"alerts", "webhook"} {
+			out, _, err := call(t, settingsOf(), "intake", "test", "--file", dir+"/"+name, "--dialect", dialect)
+			if exitStatus(err) != 1 || !strings.Contains(err.Error(), "1 warning") || !strings.Contains(out, "warning: ") || !strings.Contains(out, warning) {
+				t.Errorf("%s as %s: exit status %d, %v: %.300s", name, dialect, exitStatus(err), err, out[max(0, len(out)-300):])
+			}
+		}
+	}
+}
+
 func TestIntakeTestOfOtherDialects(t *testing.T) {
 	dir := files(t, "own.json", `[{"summary":"a"},{"summary":"b","action":"resolve","dedup_key":"d"}]`, "am.json", `{"alerts":[{"labels":{"alertname":"Down"}}]}`)
 	for dialect, want := range map[string]string{"alerts": "resolve  2         db       d", "alertmanager": "Down"} {

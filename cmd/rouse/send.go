@@ -49,8 +49,10 @@ func (c *cli) sendCommand() *cobra.Command {
 		Use:   "send",
 		Short: "Report trouble, or that it is over; also for Nagios and Icinga",
 		Long: `Send posts an alert to the Rouse at ROUSE_URL with the integration key in ROUSE_KEY, and tells which incident
-it opened or joined. If Rouse cannot be reached or cannot take it, it tries again; however often, the alert
-counts once. It ends with 0 once the alert is stored, 1 if it is not, and 2 if it was asked wrongly.
+it opened or joined. "rouse token create --service NAME" makes the key; "rouse token list --service NAME"
+shows which there are and when each was last used. If Rouse cannot be reached or cannot take the alert, it
+tries again; however often, the alert counts once. It ends with 0 once the alert is stored, 1 if it is not,
+and 2 if it was asked wrongly.
 
 Alerts with the same --dedup-key are the same trouble; --action resolve with that key ends it.
 
@@ -58,7 +60,13 @@ With --nagios or --icinga the alert is made of the macros of a notification in t
 triggers, a recovery resolves, an acknowledgement acknowledges if its author is a person whom Rouse knows;
 flapping, downtimes and custom notifications become lines in the timeline of the incident, if one is open.
 Flags count before macros. The dedup key is nagios/HOST or nagios/HOST/SERVICE, or begins with icinga.
-Without enable_environment_macros, Nagios can set them in the command line: NAGIOS_HOSTNAME='$HOSTNAME$' …`,
+
+Without enable_environment_macros, Nagios can set them in the command line: NAGIOS_HOSTNAME='$HOSTNAME$' …
+NAGIOS_NOTIFICATIONTYPE and NAGIOS_HOSTNAME are needed; what is wrong is said by NAGIOS_HOSTSTATE and
+NAGIOS_HOSTOUTPUT, or by NAGIOS_SERVICEDESC, NAGIOS_SERVICESTATE and NAGIOS_SERVICEOUTPUT. Who acknowledged
+or commented is said by NAGIOS_NOTIFICATIONAUTHORNAME, else NAGIOS_NOTIFICATIONAUTHOR, and what they said by
+NAGIOS_NOTIFICATIONCOMMENT: an acknowledgement of nobody whom Rouse knows is a line in the timeline, and the
+paging goes on.`,
 		Example: `  rouse send --summary "Disk full on db1" --severity critical --dedup-key disk-db1 --label host=db1
   rouse send --action resolve --dedup-key disk-db1
   df -h | rouse send --summary "Disk full on db1" --link https://grafana.example/d/disk --details -
@@ -208,7 +216,7 @@ func (c *cli) senderClient(keyFile string) (*client, error) {
 		}
 	}
 	if key == "" {
-		return nil, usagef("there is no integration key: `rouse token create --service NAME --name nagios` makes one; put it into ROUSE_KEY, or into a file for --key-file")
+		return nil, usagef("there is no integration key: `rouse token create --service NAME --name nagios` makes one (`rouse token list --service NAME` lists those there are); put it into ROUSE_KEY, or into a file for --key-file")
 	}
 	api, err := c.client()
 	if err != nil {
@@ -247,7 +255,7 @@ func (c *client) send(ctx context.Context, in report, retryFor time.Duration) (r
 	})
 	switch {
 	case hasStatus(err, http.StatusUnauthorized):
-		err = fmt.Errorf("%s does not know the integration key, or it was revoked: `rouse token list` shows those there are", c.base)
+		err = fmt.Errorf("%s does not know the integration key, or it was revoked: `rouse token list --service NAME` shows those there are", c.base)
 	case hasStatus(err, http.StatusForbidden):
 		refused, _ := errors.AsType[*refusal](err)
 		err = fmt.Errorf("%s: `rouse token create --service NAME --name nagios` makes a key that may send alerts", clean(strings.TrimSuffix(refused.problem.text(), ".")))

@@ -211,7 +211,7 @@ func TestSendAskedWrongly(t *testing.T) {
 
 func TestSendThatCannotSend(t *testing.T) {
 	for status, says := range map[int]string{
-		401: "does not know the integration key, or it was revoked: `rouse token list`",
+		401: "does not know the integration key, or it was revoked: `rouse token list --service NAME`",
 		403: "`rouse token create --service NAME --name nagios` makes a key that may send alerts",
 	} {
 		s := newStation(t, opened, status)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"rouse/engine"
 	"rouse/engine/pager"
 	"rouse/notifiers"
+	"rouse/notifiers/email"
 	"rouse/rosters"
 )
 
@@ -30,6 +32,7 @@ const (
 	paging   section = "Paging"
 	sms      section = "SMS and voice (Twilio)"
 	push     section = "Push (ntfy)"
+	mailing  section = "E-mail (SMTP)"
 	watching section = "Dead-man's switch"
 	keeping  section = "What is kept"
 	logging  section = "Log"
@@ -37,7 +40,7 @@ const (
 	clients  section = "Commands that ask a server (oncall, roster, coverage, incidents, ack, page, send, export, plan, apply)"
 )
 
-var serverSections = []section{database, server, paging, sms, push, watching, keeping, logging, rehearse}
+var serverSections = []section{database, server, paging, sms, push, mailing, watching, keeping, logging, rehearse}
 
 // setting is one ROUSE_* variable. set gets a value that is not empty; its error goes on after the
 // name and the value, and says what to set instead.
@@ -82,6 +85,13 @@ var settings = []setting{
 
 	{push, "ROUSE_NTFY_URL", "", false, "server to push through, https://ntfy.example.com; your own, as a topic at a public one is no secret", link(func(c *config) *string { return &c.ntfy.url })},
 	{push, "ROUSE_NTFY_TOKEN", "", true, "its access token, tk_…", text(func(c *config) *string { return &c.ntfy.token }, nil)},
+
+	{mailing, "ROUSE_SMTP_HOST", "", false, "mail server to send through, smtp.example.com", text(func(c *config) *string { return &c.smtp.host }, checkHost)},
+	{mailing, "ROUSE_SMTP_PORT", "", false, "its port; default 587, with tls 465, with none 25", setSMTPPort},
+	{mailing, "ROUSE_SMTP_SECURITY", "starttls", false, "starttls, tls (from the beginning), or none for a server on this machine", setSMTPSecurity},
+	{mailing, "ROUSE_SMTP_USERNAME", "", false, "name to sign in with; none sends without", text(func(c *config) *string { return &c.smtp.username }, nil)},
+	{mailing, "ROUSE_SMTP_PASSWORD", "", true, "its password", text(func(c *config) *string { return &c.smtp.password }, nil)},
+	{mailing, "ROUSE_SMTP_FROM", "", false, `address that mail is from, rouse@example.com or "Rouse <rouse@example.com>"`, text(func(c *config) *string { return &c.smtp.from }, checkFrom)},
 
 	{watching, "ROUSE_HEARTBEAT_URL", "", true, "address to get again and again while all is well, of a switch elsewhere that raises the alarm when that ends. " +
 		"Each node gets it: one address for all tells when the last node is gone, an address of its own for each node tells of each", setHeartbeatURL},
@@ -169,6 +179,38 @@ func checkNumber(value string) error {
 		return errors.New("is not a phone number: set it to the form +15005550006, with country code and no spaces")
 	}
 	return nil
+}
+
+func checkHost(value string) error {
+	if strings.ContainsAny(value, " /:@") {
+		return errors.New("is not a server's name: set it to something like smtp.example.com, and the port by itself")
+	}
+	return nil
+}
+
+func checkFrom(value string) error {
+	if from, err := mail.ParseAddress(value); err != nil || !email.IsAddress(from.Address) {
+		return errors.New("is not an address: set it to something like rouse@example.com")
+	}
+	return nil
+}
+
+func setSMTPPort(c *config, value string) error {
+	port, err := strconv.Atoi(value)
+	if err != nil || port < 1 || port > 65535 {
+		return errors.New("is not a port: set it to one of 1 to 65535, such as 587")
+	}
+	c.smtp.port = port
+	return nil
+}
+
+func setSMTPSecurity(c *config, value string) error {
+	switch c.smtp.security = email.Security(value); c.smtp.security {
+	case email.StartTLS, email.TLS, email.Plain:
+		return nil
+	default:
+		return errors.New("is none of starttls, tls, none")
+	}
 }
 
 func setDatabase(c *config, value string) error {

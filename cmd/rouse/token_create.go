@@ -64,8 +64,8 @@ touched. It is read from a file or, with -, from standard input, as arguments ar
 	cmd.Flags().StringVar(&flags.person, "person", "", "the person whom a respond key acts as")
 	cmd.Flags().StringVar(&flags.dialect, "dialect", "", "the only dialect that a sender's key is for (default all)")
 	cmd.Flags().StringVar(&flags.settings, "settings", "", "file with what the dialect has to know of the sender, in JSON")
-	cmd.Flags().StringVar(&flags.secret, "secret-file", "", "file with what the sender signs with")
-	cmd.Flags().StringVar(&flags.register, "register", "", "file with a key that another system made, to be kept instead of a new one")
+	cmd.Flags().StringVar(&flags.secret, "secret-file", "", "file with what the sender signs with, 8 bytes at least")
+	cmd.Flags().StringVar(&flags.register, "register", "", "file with another system's key (16 to 256 characters) to keep, not a new one")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "write JSON")
 	return cmd
 }

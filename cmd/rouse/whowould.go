@@ -18,6 +18,7 @@ type forecast struct {
 	Policy   string    `json:"policy"`
 	Joins    string    `json:"joins"`
 	Unpaged  bool      `json:"unpaged"`
+	Remarks  []string  `json:"remarks"`
 	Again    time.Time `json:"again"`
 	Pages    []struct {
 		At       time.Time `json:"at"`
@@ -62,7 +63,8 @@ func (c *cli) whowouldCommand() *cobra.Command {
 		Short: "Show who would be paged for an alert, on which contacts and when",
 		Long: `Whowould asks what would become of an alert, now or at another time: by the routing rules, maintenance,
 delays, working hours, the policy, who is on call at each moment and each person's contacts, if every
-message arrived and nobody answered. It is told by the very steps that page; nothing is kept of it.`,
+message arrived and nobody answered. It is told by the very steps that page; nothing is kept of it. The
+alert is a first one, of an incident that has not come back.`,
 		Example: `  rouse whowould --service bitbucket --severity 1
   rouse whowould --service bitbucket --severity 1 --at 2026-12-25T03:00Z
   rouse whowould --service bitbucket --label cluster=prod --source zabbix --word Disaster --why`,
@@ -91,6 +93,9 @@ message arrived and nobody answered. It is told by the very steps that page; not
 			}
 			if flags.json {
 				return encodeJSON(c.stdout, json.RawMessage(raw))
+			}
+			for _, remark := range told.Remarks {
+				fmt.Fprintln(c.stdout, remark)
 			}
 			if err := c.print(told.table(r)); err != nil || !why {
 				return err

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-const forecastAnswer = `{"at":"2026-12-25T03:00:00Z","service":"bitbucket","severity":1,"policy":"bitbucket","again":"2026-12-25T03:15:00Z",
+const forecastAnswer = `{"at":"2026-12-25T03:00:00Z","service":"bitbucket","severity":1,"policy":"bitbucket","remarks":["Ann Example has a contact of channel voice, but no provider of it is configured: nothing is sent there."],"again":"2026-12-25T03:15:00Z",
 	"pages":[
 		{"at":"2026-12-25T03:00:00Z","person":"ann","name":"Ann Example","role":"incident manager","level":1,"contacts":[
 			{"at":"2026-12-25T03:00:00Z","channel":"push","address":"ann-pages"},{"at":"2026-12-25T03:01:00Z","channel":"sms","address":"+49…17"}]},

@@ -13,12 +13,14 @@ import (
 	"rouse/api"
 	"rouse/api/calendar"
 	"rouse/api/callbacks"
+	"rouse/api/devices"
 	"rouse/api/intake"
 	"rouse/api/keys"
 	"rouse/api/shifts"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
-	"rouse/migrations"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
 )
 
 // Times of a shutdown: for requests under way, then for messages under way.
@@ -40,9 +42,21 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w. Is another Rouse running? Set ROUSE_LISTEN", cfg.listen, err)
 	}
-	defer listener.Close()
+	entrance := newEntrance(log)
+	server := &http.Server{
+		Handler:           entrance,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	defer server.Close()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
 
-	db, err := awaitDatabase(ctx, cfg, getenv, log)
+	db, err := awaitDatabase(ctx, cfg, getenv, log, entrance.databaseIsAway)
 	if err != nil {
 		return err
 	}
@@ -57,31 +71,27 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	if cfg.databaseURL == "" {
 		log.Warn("TRIAL DATABASE: a private Postgres, without replica or backup. Set ROUSE_DATABASE_URL before anybody relies on this Rouse")
 	}
-	migrated, err := migrations.Up(ctx, db.Pool)
-	if err != nil {
-		return err
-	}
-	for _, name := range migrated.Applied {
-		log.Info("migration applied", "name", name)
-	}
 
-	channels, account, err := newChannels(cfg)
-	if err != nil {
-		return err
-	}
-	if len(channels) == 0 {
-		log.Warn("NO CHANNELS: nobody can be paged. Set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it")
-	}
 	// Requests have a pool of their own: a flood of alerts keeps no page waiting for a connection.
 	requests, err := db.another(ctx, requestConns)
 	if err != nil {
 		return err
 	}
 	defer requests.Close()
+	carriers, err := newCarriers(cfg, requests, secrets, log)
+	if err != nil {
+		return err
+	}
+	if err := carriers.Load(ctx); err != nil {
+		return err
+	}
+	if usable := carriers.Usable(); !usable[rosters.Push] && !usable[rosters.SMS] && !usable[rosters.Voice] {
+		log.Warn("NO PUSH, SMS OR CALLS: nobody is woken. Set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it, or PUT /v1/providers/{name}")
+	}
 	p, err := pager.New(pager.Config{
 		DB:        db.Pool,
 		Intake:    requests,
-		Channels:  channels,
+		Channels:  carriers.Channels(),
 		CatchAll:  cfg.catchAll,
 		PublicURL: cfg.publicURL,
 		KeyPrefix: cfg.keyPrefix,
@@ -98,38 +108,30 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	defer kept.Close() // what waits stays on disk
 	senders := api.NewKeyring(requests, secrets, log)
 	handler := api.New(api.Config{
-		Engine:    p,
-		DB:        requests,
-		Intake:    intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), AWS: cfg.outside(), Log: log}),
-		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: account, Shifts: shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: cfg.usable(), Offset: p.Offset, Log: log}), Log: log}),
+		Engine: p,
+		DB:     requests,
+		Intake: intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), AWS: cfg.outside(), Log: log}),
+		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: carriers.Twilios, Gateway: carriers.Gateway, Reply: carriers.Reply,
+			Shifts:  shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: carriers.Usable, Offset: p.Offset, Log: log}),
+			Devices: devices.New(rosterdb.New(requests), log), PushKey: carriers.PushKey, Base: cfg.basePath(), Log: log}),
 		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
 		Health:    healthHandler(p.Audit, beat, kept, append(p.Collectors(), kept.Collectors()...), log),
 		CatchAll:  cfg.catchAll,
-		Channels:  cfg.usable(),
+		Channels:  carriers.Usable,
 		PublicURL: cfg.publicURL,
 		Secrets:   secrets,
 		Offset:    p.Offset,
 		Log:       log,
 	})
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-
 	if err := p.Start(ctx); err != nil {
 		return err
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	entrance.open(handler)
 	aside, end := context.WithCancel(ctx)
 	var upkeep sync.WaitGroup
 	upkeep.Go(func() { beat.run(aside) })
 	upkeep.Go(func() { senders.Keep(aside) })
+	upkeep.Go(func() { carriers.Keep(aside) })
 	upkeep.Go(func() { kept.Run(aside) })
 	upkeep.Go(func() { keys.ResealOnce(aside, enginedb.New(requests), secrets, log) })
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })

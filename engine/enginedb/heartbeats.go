@@ -359,8 +359,8 @@ func (s Store) FindOrphans(ctx context.Context) error {
 
 // How it is known that somebody watches.
 const (
-	watchedEvery = 5 * time.Second  // so often it is written in the whole instance
-	unwatched    = 15 * time.Second // a longer gap is a time in which nobody watched
+	watchedEvery = 2 * time.Second  // so often it is written in the whole instance
+	unwatched    = 10 * time.Second // a longer gap is a time in which nobody watched
 )
 
 // Watch is what a look at the heartbeats finds.

@@ -392,8 +392,8 @@ func TestATimeInWhichNobodyWatchedIsNoticedOnce(t *testing.T) {
 	if _, n, err := s.ResumeHeartbeats(ctx, 0, 0); n != 0 || err != nil {
 		t.Errorf("somebody watched: %d, %v", n, err)
 	}
-	if w := look(10*time.Second, 10*time.Second); w.Unwatched {
-		t.Errorf("ten seconds later: %+v", w)
+	if w := look(8*time.Second, 8*time.Second); w.Unwatched {
+		t.Errorf("eight seconds later: %+v", w)
 	}
 	if w := look(time.Minute, time.Minute); !w.Unwatched {
 		t.Errorf("a minute later: %+v", w)

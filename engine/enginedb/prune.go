@@ -62,7 +62,7 @@ func (s Store) PruneIncidents(ctx context.Context, p Prune, prefix string) (int6
 		}
 		// Under the locks, so that nothing more is written about them. Parts have no foreign keys.
 		var b pgx.Batch
-		for _, part := range []string{"timeline", "alert", "grouped", "attempt", "page", "escalation"} {
+		for _, part := range []string{"timeline", "alert", "grouped", "group_size", "attempt", "page", "escalation"} {
 			b.Queue(`delete from `+part+` where incident = any($1)`, ids)
 		}
 		b.Queue(`delete from incident where id = any($1)`, ids)

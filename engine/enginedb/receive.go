@@ -2,10 +2,13 @@ package enginedb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rouse/engine"
 )
@@ -127,22 +130,63 @@ type Relative struct {
 }
 
 // LockGroups makes the transaction alone with the groups of alerts until it ends, so that none is opened twice.
-// It waits for others no longer than so long, if that is not 0; after that it fails (SQLSTATE 55P03), as
-// everything else in the transaction does that would wait longer.
+// It waits for others no longer than so long; after that it fails (SQLSTATE 55P03), as everything else in the
+// transaction does that would wait longer.
 func (s Store) LockGroups(ctx context.Context, kin []Kin, within time.Duration) error {
-	var services, groups []string
-	for _, k := range kin {
-		services, groups = append(services, string(k.Service)), append(groups, k.Group)
-	}
 	var b pgx.Batch
-	queuePatience(&b, within)
-	// In one order, so that two who ask about several never wait for each other.
-	b.Queue(`select pg_advisory_xact_lock(h) from (select distinct hashtextextended(k.service || ':' || k.group_key, 1) h
-		from unnest($1::text[], $2::text[]) k (service, group_key) where k.group_key <> '' order by h) l`, services, groups)
+	queueLocks(&b, kin, within)
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return fmt.Errorf("locking the groups of %d alerts: %w", len(kin), err)
 	}
 	return nil
+}
+
+// LockFreeGroups is LockGroups without those that others still have after that time: locked says of each alert
+// whether the transaction has its group.
+func (s Store) LockFreeGroups(ctx context.Context, kin []Kin, within time.Duration) (locked []bool, err error) {
+	var b pgx.Batch
+	b.Queue(`savepoint groups`)
+	queueLocks(&b, kin, within)
+	err = s.db.SendBatch(ctx, &b).Close()
+	if err == nil {
+		return slices.Repeat([]bool{true}, len(kin)), nil
+	}
+	if said, ok := errors.AsType[*pgconn.PgError](err); !ok || said.Code != lockNotAvailable {
+		return nil, fmt.Errorf("locking the groups of %d alerts: %w", len(kin), err)
+	}
+	services, groups := groupsOf(kin)
+	b = pgx.Batch{}
+	b.Queue(`rollback to savepoint groups`)
+	queuePatience(&b, within)
+	b.Queue(`select pg_try_advisory_xact_lock(`+groupHash+`) from unnest($1::text[], $2::text[]) with ordinality k (service, group_key, n) order by n`,
+		services, groups).Query(func(rows pgx.Rows) error {
+		locked, err = pgx.CollectRows(rows, pgx.RowTo[bool])
+		return err
+	})
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, fmt.Errorf("locking those of %d groups that are free: %w", len(kin), err)
+	}
+	return locked, nil
+}
+
+const (
+	groupHash        = `hashtextextended(k.service || ':' || k.group_key, 1)`
+	lockNotAvailable = "55P03"
+)
+
+func queueLocks(b *pgx.Batch, kin []Kin, within time.Duration) {
+	services, groups := groupsOf(kin)
+	queuePatience(b, within)
+	// In one order, so that two who ask about several never wait for each other.
+	b.Queue(`select pg_advisory_xact_lock(h) from (select distinct `+groupHash+` h
+		from unnest($1::text[], $2::text[]) k (service, group_key) order by h) l`, services, groups)
+}
+
+func groupsOf(kin []Kin) (services, groups []string) {
+	for _, k := range kin {
+		services, groups = append(services, string(k.Service)), append(groups, k.Group)
+	}
+	return services, groups
 }
 
 // HoldRouting keeps rules, words and maintenances as they are until the transaction ends, and says which version
@@ -158,11 +202,9 @@ func (s Store) HoldRouting(ctx context.Context, within time.Duration) (version i
 	return version, nil
 }
 
-// queuePatience has the transaction wait for no lock longer than so long, if that is not 0.
+// queuePatience has the transaction wait for no lock longer than so long.
 func queuePatience(b *pgx.Batch, within time.Duration) {
-	if within > 0 {
-		b.Queue(`select set_config('lock_timeout', $1, true)`, fmt.Sprint(within.Milliseconds()))
-	}
+	b.Queue(`select set_config('lock_timeout', $1, true)`, fmt.Sprint(max(1, within.Milliseconds())))
 }
 
 // Kin finds the incident that each belongs to. What it says of groups holds for whoever has locked them.
@@ -208,54 +250,42 @@ type Grouped struct {
 	Anew     bool // the incident was over: so is all that it had before
 }
 
-// Join notes that an alert of a group was told, or that it is over, and says how the group stands then; fresh
-// says that it is new to the incident. One that is over, and that the incident never had, is nothing to it.
-func (s Store) Join(ctx context.Context, m Grouped, now time.Time) (g engine.Group, fresh bool, err error) {
+// Join notes that an alert of a group was told, or that it is over, and says how the group stands then, and with
+// which summary the alert was told first, "" if it was not. One that is over, and that the incident never had, is
+// nothing to it.
+func (s Store) Join(ctx context.Context, m Grouped, now time.Time) (g engine.Group, summary string, err error) {
 	var b pgx.Batch
 	if m.Anew {
 		b.Queue(`update grouped set firing = false where incident = $1 and firing`, m.Incident)
+		b.Queue(`update group_size set firing = 0 where incident = $1`, m.Incident)
 	}
+	var fresh bool
 	if m.Over {
-		b.Queue(`update grouped set firing = false where incident = $1 and origin = $2 and dedup_key = $3`, m.Incident, m.Origin, m.DedupKey)
+		b.Queue(`with told as (update grouped set firing = false where incident = $1 and origin = $2 and dedup_key = $3 and firing returning 1)
+			update group_size set firing = firing - 1 where incident = $1 and exists (select from told)`, m.Incident, m.Origin, m.DedupKey)
 	} else {
-		b.Queue(`insert into grouped (incident, origin, dedup_key, summary, severity, firing, first_at, last_at) values ($1, $2, $3, $4, $5, true, $6, $6)
-			on conflict (incident, origin, dedup_key) do update set firing = true, n = grouped.n + 1, last_at = excluded.last_at,
-				severity = least(grouped.severity, excluded.severity)
-			returning n = 1`, m.Incident, m.Origin, m.DedupKey, m.Summary, m.Severity, now).
+		b.Queue(`with fired as (select from grouped where incident = $1 and origin = $2 and dedup_key = $3 and firing),
+			told as (insert into grouped (incident, origin, dedup_key, summary, severity, firing, first_at, last_at) values ($1, $2, $3, $4, $5, true, $6, $6)
+				on conflict (incident, origin, dedup_key) do update set firing = true, n = grouped.n + 1, last_at = excluded.last_at,
+					severity = least(grouped.severity, excluded.severity)
+				returning n = 1 fresh)
+			insert into group_size as s (incident, n, firing) values ($1, 1, 1)
+			on conflict (incident) do update set n = s.n + (select fresh::integer from told),
+				firing = s.firing + (select (not exists (select from fired))::integer)
+			returning (select fresh from told)`, m.Incident, m.Origin, m.DedupKey, m.Summary, m.Severity, now).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&fresh) })
 	}
-	b.Queue(`select count(*), count(*) filter (where firing) from grouped where incident = $1`, m.Incident).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&g.All, &g.Firing) })
+	b.Queue(`select coalesce(max(s.n), 0), coalesce(max(s.firing), 0),
+			coalesce((select summary from grouped where incident = $1 and origin = $2 and dedup_key = $3), '')
+		from group_size s where s.incident = $1`, m.Incident, m.Origin, m.DedupKey).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&g.All, &g.Firing, &summary) })
 	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
-		return g, fresh, fmt.Errorf("joining the group of incident %d: %w", m.Incident, err)
+		return g, "", fmt.Errorf("joining the group of incident %d: %w", m.Incident, err)
 	}
 	if fresh {
 		g.Joined = m.Summary
 	}
-	return g, fresh, nil
-}
-
-// Part is an alert of an incident that groups them, as it stands.
-type Part struct {
-	DedupKey string
-	Summary  string
-	Severity engine.Severity
-	Firing   bool
-	Count    int
-	FirstAt  time.Time
-	LastAt   time.Time
-}
-
-// GroupedIn lists the alerts of an incident that groups them: those that are not over first, and of each the
-// last ones first, at most limit.
-func (s Store) GroupedIn(ctx context.Context, incident int64, limit int) ([]Part, error) {
-	rows, _ := s.db.Query(ctx, `select dedup_key, summary, severity, firing, n, first_at, last_at from grouped where incident = $1
-		order by firing desc, last_at desc, dedup_key limit $2`, incident, limit)
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Part])
-	if err != nil {
-		return nil, fmt.Errorf("listing the alerts of incident %d: %w", incident, err)
-	}
-	return found, nil
+	return g, summary, nil
 }
 
 // Number is what a new incident is called, inside and outside.

@@ -276,13 +276,12 @@ func oneOf(ctx context.Context, tx pgx.Tx, version int, service engine.ServiceID
 	return err
 }
 
-// askAnew has the incidents of a service looked at whose paging waits for the end of a maintenance: it is not
-// what it was.
+// askAnew has the incidents of a service looked at whose paging waits: a maintenance is not what it was. One that
+// waits for something else may be about to wait for that, in a transaction that has not seen the change.
 func askAnew(ctx context.Context, tx pgx.Tx, service engine.ServiceID) error {
 	_, err := tx.Exec(ctx, `update incident set deadline = least(deadline, clock_timestamp()) where id in (
 		select i.id from incident i join escalation e on e.incident = i.id
-		where i.service = $1 and i.status <> 'resolved' and e.state = 'waiting' and e.wait_for = $2 order by i.id for update of i)`,
-		service, engine.ReasonMaintenance)
+		where i.service = $1 and i.status <> 'resolved' and e.state = 'waiting' order by i.id for update of i)`, service)
 	return err
 }
 

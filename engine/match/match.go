@@ -19,8 +19,8 @@
 //	summary.contains("disk") || labels.alertname.startsWith("Disk")
 //	now.weekday("Europe/Berlin") in ["sat", "sun"] || now.clock("Europe/Berlin") >= "18:00"
 //
-// An expression is checked when it is read, may cost no more than a bounded number of steps, and has no
-// effect.
+// An expression is checked when it is read, with the zones that it names, may cost no more than a bounded
+// number of steps, and has no effect. That of a maintenance knows no now: see Timeless.
 package match
 
 import (
@@ -48,6 +48,7 @@ const (
 type Condition struct {
 	program cel.Program
 	needs   []need
+	timed   bool // it looks at now
 }
 
 var _ engine.Condition = (*Condition)(nil)
@@ -129,6 +130,9 @@ func Read(expression string) (*Condition, error) {
 	}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	root := ast.NativeRep().Expr()
+	if err := zonesOf(ast.NativeRep()); err != nil {
+		return nil, err
+	}
 	if loops(root) { // without a loop an expression costs no more than its length and the texts it looks at; counting steps costs as much again
 		options = append(options, cel.CostLimit(maxCost))
 	}
@@ -136,7 +140,17 @@ func Read(expression string) (*Condition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot be made ready: %w", err)
 	}
-	return &Condition{program: program, needs: needsOf(root)}, nil
+	return &Condition{program: program, needs: needsOf(root), timed: asksNow(root)}, nil
+}
+
+// Timeless reads the expression of a maintenance. It says which alerts the maintenance is about; when it takes
+// place is said by its span, since whoever waits for the end of that is not asked again at another time.
+func Timeless(expression string) (*Condition, error) {
+	c, err := Read(expression)
+	if err == nil && c.timed {
+		return nil, errors.New("looks at now; a maintenance that comes at certain times is a recurring one: give again, with a rule such as FREQ=WEEKLY;BYDAY=SA, a start and a length")
+	}
+	return c, err
 }
 
 // explain is the first thing that is wrong, and where.

@@ -39,6 +39,8 @@ func TestConditions(t *testing.T) {
 		{`now.clock("Europe/Berlin") >= "18:30" && now.clock("UTC") == "17:30"`, true},
 		{`now.weekday("Pacific/Auckland") == "sun"`, true},
 		{`now.getHours("Europe/Berlin") == 18`, true},
+		{`now.getHours("+02:00") == 19 && now.getMinutes("-01:15") == 15`, true},
+		{`now.clock(labels.cluster == "prod" ? "Europe/Berlin" : "UTC") == "18:30"`, true},
 		{`now > timestamp("2026-11-21T00:00:00Z")`, true},
 	} {
 		condition, err := Read(c.when)
@@ -64,7 +66,14 @@ func TestWhatIsNoConditionIsRefusedAndSaysWhere(t *testing.T) {
 		`labels.x == 1`:          "no matching overload",
 		"true &&\n nosuch":       "line 2, column 2",
 		`now.weekday() == "mon"`: "no matching overload",
-		`summary.matches("(")`:   "",
+
+		`severity == 1 && now.clock("Europe/Berlim") > "18:00"`:      `line 1, column 28: "Europe/Berlim" is no time zone; use an IANA name such as Europe/Berlin`,
+		`now.weekday("Nowhere/Land") == "mon"`:                       `"Nowhere/Land" is no time zone`,
+		`now.clock("") > "1"`:                                        `"" is no time zone`,
+		`now.clock("+02:00") > "1"`:                                  `"+02:00" is no time zone`,
+		`true ? severity == 1 : now.getHours("Europe/Berlim") == 1`:  `"Europe/Berlim" is no time zone`,
+		`now.getDayOfWeek("+99:00") == 1`:                            `"+99:00" is no distance from UTC`,
+		`summary.matches("(")`:                                       "",
 		`size("` + strings.Repeat("x", maxLength) + `") > 1`:         "the limit is 4000",
 		strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200): "",
 	} {
@@ -74,8 +83,22 @@ func TestWhatIsNoConditionIsRefusedAndSaysWhere(t *testing.T) {
 	}
 }
 
+func TestTheConditionOfAMaintenanceLooksAtNoClock(t *testing.T) {
+	if c, err := Timeless(`labels.cluster == "prod"`); err != nil || c == nil {
+		t.Errorf("%v", err)
+	}
+	for _, when := range []string{`now.clock("UTC") > "18:00"`, `severity == 1 || now > timestamp("2026-11-21T00:00:00Z")`, `labels.exists(l, labels[l] == string(now))`} {
+		if _, err := Timeless(when); err == nil || !strings.Contains(err.Error(), "is a recurring one: give again, with a rule") {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	if _, err := Timeless(`nothing`); err == nil || !strings.Contains(err.Error(), "undeclared reference") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAConditionThatCannotBeToldSaysSo(t *testing.T) {
-	for _, when := range []string{`int(summary) > 1`, `now.clock("Nowhere/Land") > "1"`, `now.clock("") > "1"`, `1 / (severity - 2) > 0`,
+	for _, when := range []string{`int(summary) > 1`, `now.clock(summary) > "1"`, `now.clock(labels.empty) > "1"`, `now.getHours(summary) > 1`, `1 / (severity - 2) > 0`,
 		`labels.all(a, labels.all(b, labels.all(c, labels.all(d, labels.all(e, labels.all(f, labels.all(g, labels.all(h, size(a+b+c+d+e+f+g+h) > 0))))))))`} {
 		condition, err := Read(when)
 		if err != nil {

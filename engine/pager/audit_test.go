@@ -35,6 +35,7 @@ func unstarted(t *testing.T, db *pgxpool.Pool) *pager.Pager {
 }
 
 func TestANodeThatHasJustStartedPassesItsAudit(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	all := h.Audit(t.Context())
@@ -49,6 +50,7 @@ func TestANodeThatHasJustStartedPassesItsAudit(t *testing.T) {
 }
 
 func TestWhatIsOverdueIsToldByEveryNode(t *testing.T) {
+	t.Parallel()
 	h := newHouseWithoutNode(t)
 	p := unstarted(t, h.db)
 	h.exec(`insert into incident (key, severity, summary, status, opened_at, alerted_at, deadline)
@@ -74,6 +76,7 @@ func TestWhatIsOverdueIsToldByEveryNode(t *testing.T) {
 }
 
 func TestADatabaseThatDoesNotAnswerFailsTheAudit(t *testing.T) {
+	t.Parallel()
 	h := newHouseWithoutNode(t)
 	cfg := h.db.Config()
 	cfg.ConnConfig.Host, cfg.ConnConfig.Port, cfg.ConnConfig.User = "127.0.0.1", 1, "secret"
@@ -95,6 +98,7 @@ func TestADatabaseThatDoesNotAnswerFailsTheAudit(t *testing.T) {
 }
 
 func TestADatabaseThatTakesNoWritesFailsTheAudit(t *testing.T) {
+	t.Parallel()
 	h := newHouseWithoutNode(t)
 	h.exec(`create function refuse() returns trigger language plpgsql as
 		'begin raise exception ''could not extend file'' using errcode = tg_argv[0]; end'`)
@@ -147,6 +151,7 @@ func (c *counter) TraceBatchQuery(_ context.Context, _ *pgx.Conn, d pgx.TraceBat
 func (c *counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 func TestAFloodOfQuestionsCostsTheDatabaseLittle(t *testing.T) {
+	t.Parallel()
 	h := newHouseWithoutNode(t)
 	asked, written := &counter{of: "transaction_read_only"}, &counter{of: "insert into probe"}
 	began := time.Now()
@@ -169,6 +174,7 @@ func TestAFloodOfQuestionsCostsTheDatabaseLittle(t *testing.T) {
 
 // A queue that has stopped is noticed without any work in it, and by what it does, not by how much there is.
 func TestAQueueThatStopsFailsTheAudit(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.ForgetLooks()
 	h.until("the queues are looked into again", func() bool { return checks(t, h.Pager)["queue"].OK })
@@ -178,6 +184,6 @@ func TestAQueueThatStopsFailsTheAudit(t *testing.T) {
 	h.ForgetLooks()
 	h.until("the audit says so", func() bool {
 		c := checks(t, h.Pager)["queue"]
-		return !c.OK && strings.Contains(c.Text, "send_push, send_sms, send_voice, withdraw")
+		return !c.OK && strings.Contains(c.Text, "send_email, send_push, send_sms, send_voice, send_web_push, send_webhook, withdraw")
 	})
 }

@@ -151,7 +151,7 @@ func TestAProviderThatPanicsCostsNeitherThePageNorTheNode(t *testing.T) {
 	t.Parallel()
 	h := newHouseWithoutNode(t)
 	h.Pager = h.node("node-a", func(c *pager.Config) {
-		c.Channels[notifiers.Push] = notifiers.NewChain(notifiers.Provider{Name: "broken", Notifier: broken{}})
+		sendBy(c, notifiers.Push, notifiers.NewChain(notifiers.Provider{Name: "broken", Notifier: broken{}}))
 	})
 	for n, dedup := range []string{"sent by the queue", "sent by the sweeper"} {
 		if n == 1 {
@@ -190,7 +190,7 @@ func TestAHangUpThatPanicsIsTriedAgain(t *testing.T) {
 	h := newHouseWithoutNode(t)
 	voice := &clumsy{phones: h.phones, panicked: make(chan struct{}, 10)}
 	voice.left.Store(2)
-	h.Pager = h.node("node-a", func(c *pager.Config) { c.Channels[notifiers.Voice] = voice })
+	h.Pager = h.node("node-a", func(c *pager.Config) { sendBy(c, notifiers.Voice, voice) })
 	h.bobAcknowledges(h.ringing())
 	for range 2 {
 		await(h, "a try to hang up", voice.panicked)
@@ -365,7 +365,7 @@ func TestAMessageThatMayBeLostIsSentOnceMoreUnlessSomebodyAnswered(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouseWithoutNode(t)
-			h.Pager = h.node("node-a", func(c *pager.Config) { c.Channels[notifiers.Push] = vague{h.phones} })
+			h.Pager = h.node("node-a", func(c *pager.Config) { sendBy(c, notifiers.Push, vague{h.phones}) })
 			release := h.phones.holdUp("ann")
 			key := h.alert("db-1").Key
 			h.phones.expect(t, "ann", 1)

@@ -56,3 +56,13 @@ func (p *Pager) ReceiveTogether(ctxs []context.Context, alerts ...engine.Alert) 
 	go p.receive(some)
 	return answers
 }
+
+// Waiting is how many alerts wait, each by itself, for what somebody else has.
+func (p *Pager) Waiting() (n int) {
+	p.waits.mu.Lock()
+	defer p.waits.mu.Unlock()
+	for _, of := range p.waits.turns {
+		n += of.waiting
+	}
+	return n
+}

@@ -320,6 +320,22 @@ func TestAHeartbeatHasItsTimeAgainAfterAStop(t *testing.T) {
 	h.wantIncidents("new: Heartbeat backup is silent: last seen")
 }
 
+// Rule 18: nor is one that falls due just after it.
+func TestAHeartbeatThatFallsDueJustAfterAStopHasItsUsualGap(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	hb := h.heartbeat()
+	h.beat(hb, alive)
+	h.stop()
+	h.Pager = h.node("four and a half minutes later", later(4*time.Minute+30*time.Second))
+	h.until("it has its gap again", func() bool {
+		return ask[bool](h, `select deadline > clock_timestamp() + interval '8 minutes 50 seconds' from heartbeat_source`)
+	})
+	h.MoveClock(4 * time.Minute)
+	h.looked()
+	h.wantIncidents()
+}
+
 // A node that is replaced within seconds is no stop.
 func TestAShortStopPutsNoHeartbeatOff(t *testing.T) {
 	t.Parallel()

@@ -17,8 +17,8 @@ import (
 	"rouse/rosters/rosterdb"
 )
 
-// F22, F34: alerts have all connections of the intake and queue for more. Timers, sends and answers have
-// their own.
+// Alerts that wait have as many connections of the intake as they may, and queue for more. Timers, sends and
+// answers have their own.
 func TestAFloodAtTheIntakeMakesNoTimerLate(t *testing.T) {
 	t.Parallel()
 	h := newHouseWithoutNode(t)
@@ -35,7 +35,8 @@ func TestAFloodAtTheIntakeMakesNoTimerLate(t *testing.T) {
 	defer senders.Wait()
 	defer cancel()
 	defer unlock()
-	h.untilWaiting(4)
+	h.until("the alerts wait", func() bool { return h.Waiting() >= 40 })
+	h.untilWaiting(1)
 	since := time.Now()
 	h.MoveClock(time.Minute)
 	if m := h.phones.expect(t, annsNumber, 1); m.Key != string(quiet) {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestAttemptsAreCountedByWhatBecameOfThem(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	key := h.pushed("db-1")
 	h.MoveClock(time.Minute)

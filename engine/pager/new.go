@@ -17,6 +17,7 @@ import (
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
+	"rouse/notifiers"
 	"rouse/rosters"
 )
 
@@ -31,7 +32,8 @@ const (
 	sweepers    = 32                      // attempts of one channel that the sweeper sends at the same time
 	together    = 64                      // events that may share a transaction
 	receivers   = 2                       // transactions that take in alerts at the same time
-	sharedWait  = 500 * time.Millisecond  // for what another transaction has, by alerts that share one
+	sharedWait  = 200 * time.Millisecond  // for what another transaction has, by alerts that share one
+	loneWait    = 3 * time.Second         // likewise, by an alert alone
 	reporters   = 2                       // transactions that take in receipts at the same time
 	claimers    = 2                       // statements that claim attempts at the same time
 	claimTries  = 3                       // for an attempt whose incident somebody else holds
@@ -55,6 +57,7 @@ type Pager struct {
 	sweeping   sync.WaitGroup
 	slots      map[rosters.Channel]chan struct{} // the sweeper's sends
 	turns      chan struct{}                     // claims that wait for a lock
+	waits      *waits                            // of alerts for a lock
 	tickers    chan struct{}                     // the sweeper's ticks
 	routing    routing
 	busy       *busy
@@ -97,13 +100,17 @@ func New(cfg Config) (*Pager, error) {
 	if cfg.Intake == nil {
 		cfg.Intake = cfg.DB
 	}
+	if cfg.Channels == nil {
+		cfg.Channels = notifiers.NewChannels(nil)
+	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
 		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), storm: newStorm(), ready: make(chan struct{}), poke: make(chan struct{}, 1), watchNow: make(chan struct{}, 1)}
+	p.waits = newWaits(int(cfg.Intake.Config().MaxConns)/2 - receivers) // with these, no more than half
 	p.arrivals = newCrowd(together, receivers, p.receive)
 	p.reports = newCrowd(together, reporters, p.reportTogether)
 	p.claims = newCrowd(together, claimers, p.claimTogether)
 	queues := map[string]river.QueueConfig{withdrawQueue: {MaxWorkers: 10, FetchCooldown: 10 * time.Millisecond}}
-	for _, c := range []rosters.Channel{rosters.Push, rosters.SMS, rosters.Voice} {
+	for _, c := range rosters.Channels {
 		p.slots[c] = make(chan struct{}, sweepers)
 		queues[sendQueue(c)] = river.QueueConfig{MaxWorkers: 50, FetchCooldown: 10 * time.Millisecond}
 	}

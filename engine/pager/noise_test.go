@@ -141,7 +141,11 @@ func TestWhatFlapsPagesOnceMoreAndIsOverWhenItStaysCalm(t *testing.T) {
 			outcome = pager.Reopened
 		}
 		h.want("a return", h.told(), outcome, "HOT-1")
-		h.want("an end", h.told(over), pager.Closed, "HOT-1")
+		r := h.told(over)
+		h.want("an end", r, pager.Noted, "HOT-1")
+		if !strings.HasPrefix(r.Why, "it comes and goes: the incident closes if it stays calm until ") {
+			t.Errorf("the source hears %q", r.Why)
+		}
 	}
 	if inc := h.incident("HOT-1"); inc.Status == engine.Resolved || inc.ReturnN != 3 {
 		t.Errorf("HOT-1 is %s after %d returns", inc.Status, inc.ReturnN)
@@ -159,7 +163,11 @@ func TestAlertsOfOneClusterAreOneIncident(t *testing.T) {
 	h.want("the second", h.told(keyed("db-2"), prod), pager.Joined, "HOT-1")
 	h.want("the first again", h.told(keyed("db-1"), prod), pager.Joined, "HOT-1")
 	h.want("one of another cluster", h.told(keyed("db-3"), labelled("cluster", "test")), pager.Opened, "HOT-2")
-	h.want("the first's end", h.told(keyed("db-1"), over), pager.Closed, "HOT-1")
+	r := h.told(keyed("db-1"), over)
+	h.want("the first's end", r, pager.Noted, "HOT-1")
+	if r.Why != "others of its group go on" {
+		t.Errorf("the source hears %q", r.Why)
+	}
 	if inc := h.incident("HOT-1"); inc.Status == engine.Resolved || inc.PageN != 1 {
 		t.Errorf("HOT-1 is %s, with %d pages", inc.Status, inc.PageN)
 	}

@@ -80,7 +80,7 @@ func (p *Pager) tellNotice(ctx context.Context, n enginedb.Notice) (via rosters.
 	}
 	var quiet []rosters.Contact
 	for _, c := range who.Contacts {
-		if _, ok := p.cfg.Channels[notifiers.Channel(c.Channel)]; ok && !c.Disabled && c.Channel != rosters.Voice {
+		if p.cfg.Channels.Has(notifiers.Channel(c.Channel)) && !c.Disabled && c.Channel != rosters.Voice {
 			quiet = append(quiet, c)
 		}
 	}
@@ -94,7 +94,7 @@ func (p *Pager) tellNotice(ctx context.Context, n enginedb.Notice) (via rosters.
 	}
 	ctx, cancel := context.WithTimeout(ctx, noticeWithin)
 	defer cancel()
-	r, err := p.cfg.Channels[notifiers.Channel(c.Channel)].Notify(ctx, notifiers.Message{
+	r, err := p.cfg.Channels.On(notifiers.Channel(c.Channel)).Notify(ctx, notifiers.Message{
 		Nonce: rand.Text(), Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Notice, To: c.Address, Language: who.Language, Text: n.Text})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", c.Channel, err)

@@ -45,8 +45,8 @@ import (
 // Config is what a Pager needs.
 type Config struct {
 	DB        *pgxpool.Pool
-	Intake    *pgxpool.Pool                            // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
-	Channels  map[notifiers.Channel]notifiers.Notifier // what can be sent; a contact on another channel is not usable
+	Intake    *pgxpool.Pool       // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
+	Channels  *notifiers.Channels // what can be sent; a contact on another channel is not usable
 	CatchAll  engine.CatchAll
 	PublicURL string        // base of the URLs in buttons, "https://rouse.example.com"
 	KeyPrefix string        // of incident keys; "" is "HOT"
@@ -85,7 +85,7 @@ type Received struct {
 	Key      engine.Key // "" when no incident is concerned
 	Outcome  ReceiveOutcome
 	DedupKey string
-	Why      string // with Noted: why nothing followed
+	Why      string // with Noted: why nothing followed, or not yet
 }
 
 // From says who answers, and how that is known: exactly one of the ways.
@@ -165,6 +165,12 @@ type Engine interface {
 
 	// Call says what to read to whoever answered the call with a nonce.
 	Call(ctx context.Context, nonce string) (CallView, error)
+
+	// View says what the page of a link shows. It changes nothing.
+	View(ctx context.Context, token string) (PageView, error)
+
+	// Seen takes in that a message is shown on a screen, by its token. It acknowledges nothing.
+	Seen(ctx context.Context, token string) error
 
 	// PageIn pages a person or roster into an incident; no is the escalation's number.
 	PageIn(ctx context.Context, key engine.Key, in PageIn) (no int, err error)

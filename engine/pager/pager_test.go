@@ -15,6 +15,7 @@ import (
 )
 
 func TestAnAcceptedAlertPagesTheManagerOnCall(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	r := h.alert("db-1")
 	if r.Outcome != pager.Opened || r.Key != "HOT-1" {
@@ -30,6 +31,7 @@ func TestAnAcceptedAlertPagesTheManagerOnCall(t *testing.T) {
 }
 
 func TestARepeatedAlertJoinsAndPagesNobodyAnew(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	h.phones.expect(t, "ann", 1)
@@ -50,6 +52,7 @@ func TestARepeatedAlertJoinsAndPagesNobodyAnew(t *testing.T) {
 }
 
 func TestThirtyTwoSendersOfOneAlertOpenOneIncident(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	var wg sync.WaitGroup
 	keys := make(chan engine.Key, 32)
@@ -70,6 +73,7 @@ func TestThirtyTwoSendersOfOneAlertOpenOneIncident(t *testing.T) {
 }
 
 func TestAnUnknownServiceGoesToTheCatchAllRoster(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	r, err := h.Receive(t.Context(), engine.Alert{Action: engine.Trigger, Service: "nobody-knows", Severity: engine.Major, Summary: "odd"})
 	if err != nil {
@@ -81,6 +85,7 @@ func TestAnUnknownServiceGoesToTheCatchAllRoster(t *testing.T) {
 }
 
 func TestTheLadderClimbsUntilSomebodyAcknowledges(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	h.phones.expect(t, "ann", 1)
@@ -106,6 +111,7 @@ func TestTheLadderClimbsUntilSomebodyAcknowledges(t *testing.T) {
 }
 
 func TestEveryWayToAnswerNamesItsOwnPage(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	ann := h.phones.expect(t, "ann", 1)
@@ -137,6 +143,7 @@ func TestEveryWayToAnswerNamesItsOwnPage(t *testing.T) {
 }
 
 func TestAReplayedCallbackHasNoSecondEffect(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	ann := h.phones.expect(t, "ann", 1)
@@ -156,6 +163,7 @@ func TestAReplayedCallbackHasNoSecondEffect(t *testing.T) {
 }
 
 func TestABareReplyCountsOnlyWithOneOpenPage(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	from := pager.From{Number: "+491700000001"}
 	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrNotFound) {
@@ -184,6 +192,7 @@ func TestABareReplyCountsOnlyWithOneOpenPage(t *testing.T) {
 }
 
 func TestATeamIsPagedInAndAnswersForItself(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	if _, err := h.Acknowledge(t.Context(), pager.From{Key: "HOT-1", Person: "bob"}, "rest"); err != nil {
@@ -215,6 +224,7 @@ func TestATeamIsPagedInAndAnswersForItself(t *testing.T) {
 }
 
 func TestAnUndeliveredMessageDoesNotWait(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.phones.refuse["ann"] = &notifiers.Failure{Kind: notifiers.Final, Provider: "phones", Detail: "no such topic"}
 	h.alert("db-1")
@@ -228,6 +238,7 @@ func TestAnUndeliveredMessageDoesNotWait(t *testing.T) {
 }
 
 func TestASendLeftByADeadWorkerIsTakenOver(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	hold := make(chan struct{})
 	h.phones.hold["ann"] = hold
@@ -256,6 +267,7 @@ func TestASendLeftByADeadWorkerIsTakenOver(t *testing.T) {
 }
 
 func TestAMessageFoundAtTheProviderIsNotSentTwice(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	hold := make(chan struct{})
 	h.phones.hold["ann"] = hold
@@ -275,6 +287,7 @@ func TestAMessageFoundAtTheProviderIsNotSentTwice(t *testing.T) {
 }
 
 func TestAfterAnAcknowledgementNothingIsSent(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	h.phones.expect(t, "ann", 1)
@@ -293,6 +306,7 @@ func TestAfterAnAcknowledgementNothingIsSent(t *testing.T) {
 }
 
 func TestTwoNodesPageOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.node("node-b")
 	const n = 40
@@ -311,6 +325,7 @@ func TestTwoNodesPageOnce(t *testing.T) {
 }
 
 func TestASourceAcknowledgesOnlyForAPerson(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	ack := engine.Alert{Action: engine.Acknowledge, Service: "bitbucket", DedupKey: "db-1", Source: "test"}
@@ -328,6 +343,7 @@ func TestASourceAcknowledgesOnlyForAPerson(t *testing.T) {
 }
 
 func TestAnExpiredAcknowledgementAsksAndResumes(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	h.phones.expect(t, "ann", 1)
@@ -344,6 +360,7 @@ func TestAnExpiredAcknowledgementAsksAndResumes(t *testing.T) {
 }
 
 func TestTheTimelineTellsWhy(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	h.eventually("HOT-1", "sent", func(inc engine.Incident) bool { return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Sent })
@@ -362,6 +379,7 @@ func TestTheTimelineTellsWhy(t *testing.T) {
 }
 
 func TestAnAlertIsNotLostForItsForm(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	for name, a := range map[string]engine.Alert{
 		"NUL and broken UTF-8": {Summary: "a\x00b\xff", DedupKey: "k\x00\xff", Details: "\x00", Service: "s\x00", Source: "\xff",
@@ -381,6 +399,7 @@ func TestAnAlertIsNotLostForItsForm(t *testing.T) {
 }
 
 func TestASendersKeyNamesTheIncident(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	receive := func(key engine.Key) engine.Key {
 		t.Helper()
@@ -413,6 +432,7 @@ func TestASendersKeyNamesTheIncident(t *testing.T) {
 }
 
 func TestAProviderThatHangsHoldsUpNoOtherChannelAndNoTimer(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	const workers = 50 + 32 // of the queue and of the sweeper
 	for _, number := range h.many(workers + 20) {

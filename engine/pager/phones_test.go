@@ -210,12 +210,24 @@ func newHouseWithoutNode(t *testing.T) *house {
 	return h
 }
 
+// sendBy lets another notifier send on a channel, nil none.
+func sendBy(c *pager.Config, channel notifiers.Channel, n notifiers.Notifier) {
+	all := map[notifiers.Channel]notifiers.Notifier{}
+	for _, old := range c.Channels.All() {
+		all[old] = c.Channels.On(old)
+	}
+	if delete(all, channel); n != nil {
+		all[channel] = n
+	}
+	c.Channels = notifiers.NewChannels(all)
+}
+
 // node starts one more engine on the same database and phones, unless the changes say otherwise.
 func (h *house) node(name string, changes ...func(*pager.Config)) *pager.Pager {
 	h.t.Helper()
 	chain := notifiers.NewChain(notifiers.Provider{Name: "phones", Notifier: h.phones})
 	cfg := pager.Config{DB: h.db, Intake: h.pool(20, nil), Node: name, Log: h.log, PublicURL: "https://rouse.test",
-		Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.Push: chain, notifiers.SMS: chain, notifiers.Voice: chain},
+		Channels: notifiers.NewChannels(map[notifiers.Channel]notifiers.Notifier{notifiers.Push: chain, notifiers.SMS: chain, notifiers.Voice: chain}),
 		CatchAll: engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"bob"}}}
 	for _, change := range changes {
 		change(&cfg)

@@ -13,6 +13,7 @@ const day = 24 * time.Hour
 
 // Prune goes through batches, removes an incident with all that hangs on it, and gives no key twice.
 func TestWhatIsNotToBeKeptIsPruned(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.pushed("db-1")
 	h.bobAcknowledges("HOT-1")
@@ -46,6 +47,7 @@ func TestWhatIsNotToBeKeptIsPruned(t *testing.T) {
 }
 
 func TestNothingIsPrunedThatIsKeptForEver(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.alert("db-1")
 	if err := h.Resolve(t.Context(), "HOT-1", "bob", ""); err != nil {
@@ -59,6 +61,7 @@ func TestNothingIsPrunedThatIsKeptForEver(t *testing.T) {
 
 // An open incident keeps all it has, but for the originals of its alerts.
 func TestAnOpenIncidentIsNotPruned(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.pushed("db-1")
 	h.MoveClock(100 * day)
@@ -69,6 +72,7 @@ func TestAnOpenIncidentIsNotPruned(t *testing.T) {
 }
 
 func TestWhileOneNodePrunesAnotherDoesNot(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.exec(`insert into seen (id, at) values ('x', now() - interval '1 year')`)
 	unlock := h.lock(`select pg_advisory_xact_lock(x'7072756e65'::bigint)`)
@@ -83,6 +87,7 @@ func TestWhileOneNodePrunesAnotherDoesNot(t *testing.T) {
 }
 
 func TestPruningEndsWithTheNode(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})

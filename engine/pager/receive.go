@@ -19,7 +19,8 @@ type arrival struct {
 	back   bool  // that one was resolved, and comes back
 	routed engine.Routed
 	result Received
-	alone  bool // it needs a transaction of its own
+	alone  bool   // it needs a transaction of its own
+	behind string // what that waits for, if it is known
 	err    error
 	done   chan struct{} // closed when result or err is there
 }
@@ -64,7 +65,10 @@ func (p *Pager) receive(some []*arrival) {
 		case err != nil && !refused(err): // no database: each would wait for it once more
 			in.err = err
 			close(in.done)
-		case err != nil || in.alone:
+		case err != nil:
+			in.leave("")
+			go p.receiveAlone(in)
+		case in.alone:
 			go p.receiveAlone(in)
 		default:
 			close(in.done)
@@ -93,12 +97,17 @@ func whileWaitedFor(some []*arrival) (context.Context, context.CancelFunc) {
 	}
 }
 
+// leave marks an alert that needs a transaction of its own, which waits for what has that name.
+func (in *arrival) leave(behind string) { in.alone, in.behind = true, behind }
+
 func (p *Pager) receiveAlone(in *arrival) {
 	ctx, cancel := context.WithTimeout(in.ctx, receiveWithin)
 	defer cancel()
-	in.err = deciding(func() error {
-		return p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
-			return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)
+	in.err = p.waits.take(ctx, in.behind, func() error {
+		return deciding(func() error {
+			return p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
+				return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)
+			})
 		})
 	})
 	close(in.done)
@@ -123,13 +132,16 @@ func deciding(f func() error) (err error) {
 // those whose incident somebody else holds, and those that do not go together, are left and marked.
 func (p *Pager) receiveIn(ctx context.Context, tx pgx.Tx, some []*arrival, digits int, alone bool) (func(), error) {
 	for _, in := range some {
-		in.result, in.alone = Received{DedupKey: in.alert.DedupKey}, false
+		in.result, in.alone, in.behind = Received{DedupKey: in.alert.DedupKey}, false, ""
 	}
 	r, err := p.gather(ctx, tx, some, digits, alone)
 	if err != nil {
 		return nil, err
 	}
 	for _, in := range some {
+		if in.alone { // left out before it came to that
+			continue
+		}
 		if err := r.take(in); err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func (p *Pager) gather(ctx context.Context, tx pgx.Tx, some []*arrival, digits i
 	if err := r.holdRouting(ctx, some, alone); err != nil {
 		return nil, err
 	}
-	if err := r.lockGroups(ctx, some, alone); err != nil {
+	if err := r.lockGroups(ctx, some, alone, p.waits); err != nil {
 		return nil, err
 	}
 	if err := r.findKin(ctx, some); err != nil {
@@ -125,12 +125,14 @@ func (r *reception) service(id engine.ServiceID) *engine.Service {
 // whoever takes one away has those incidents asked anew that it holds back, and cannot see the ones that are
 // being opened.
 func (r *reception) holdRouting(ctx context.Context, some []*arrival, alone bool) error {
-	if !slices.ContainsFunc(some, func(in *arrival) bool {
-		return in.alert.Action == engine.Trigger && len(r.routing.Windows[in.routed.Service]) > 0
+	if len(r.routing.Windows) == 0 || !slices.ContainsFunc(some, func(in *arrival) bool {
+		svc := r.service(in.routed.Service)
+		return in.alert.Action == engine.Trigger &&
+			(len(r.routing.Windows[in.routed.Service]) > 0 || svc != nil && svc.Noise.Return.Within > 0) // it may come back to an incident of another service
 	}) {
 		return nil
 	}
-	version, err := r.db.HoldRouting(ctx, patience(alone))
+	version, err := r.db.HoldRouting(ctx, patience(ctx, alone))
 	if err == nil && version != r.arrivals.Routing {
 		return fmt.Errorf("routing alerts: %w", errMet)
 	}
@@ -138,21 +140,46 @@ func (r *reception) holdRouting(ctx context.Context, some []*arrival, alone bool
 }
 
 // lockGroups makes this transaction alone with the groups of its alerts. Alerts that share it do not wait for
-// long: whoever has the group may be held up by one incident, and that is not everybody's trouble.
-func (r *reception) lockGroups(ctx context.Context, some []*arrival, alone bool) error {
-	kin, _ := r.kin(some)
-	if !slices.ContainsFunc(kin, func(k enginedb.Kin) bool { return k.Group != "" }) {
+// long, and not at all for a group that others wait for in vain: whoever has it may be held up by one incident,
+// and that is not everybody's trouble. Those whose group is not to be had are left out, to wait by themselves.
+func (r *reception) lockGroups(ctx context.Context, some []*arrival, alone bool, waits *waits) error {
+	var kin []enginedb.Kin
+	var whose []*arrival
+	all, of := r.kin(some)
+	for i, k := range all {
+		switch {
+		case k.Group == "":
+		case !alone && waits.stuck(groupName(k.Service, k.Group)):
+			of[i].leave(groupName(k.Service, k.Group))
+		default:
+			kin, whose = append(kin, k), append(whose, of[i])
+		}
+	}
+	if kin == nil {
 		return nil
 	}
-	return r.db.LockGroups(ctx, kin, patience(alone))
+	if alone {
+		return r.db.LockGroups(ctx, kin, patience(ctx, alone))
+	}
+	locked, err := r.db.LockFreeGroups(ctx, kin, patience(ctx, alone))
+	for i, ok := range locked {
+		if !ok {
+			whose[i].leave(groupName(kin[i].Service, kin[i].Group))
+		}
+	}
+	return err
 }
 
-// patience is how long a transaction waits for others: 0 is as long as it may.
-func patience(alone bool) time.Duration {
-	if alone {
-		return 0
+// patience is how long a transaction waits for what others have: one alone nearly as long as its sender does,
+// so that it is not cut off in the middle.
+func patience(ctx context.Context, alone bool) time.Duration {
+	if !alone {
+		return sharedWait
 	}
-	return sharedWait
+	if end, ok := ctx.Deadline(); ok {
+		return min(loneWait, time.Until(end)-sharedWait)
+	}
+	return loneWait
 }
 
 // findKin finds what alerts belong to though nothing open has their key: groups, and what comes back.
@@ -172,7 +199,7 @@ func (r *reception) findKin(ctx context.Context, some []*arrival) error {
 func (r *reception) kin(some []*arrival) (kin []enginedb.Kin, whose []*arrival) {
 	for _, in := range some {
 		svc := r.service(in.routed.Service)
-		if svc == nil || in.open != 0 || in.alert.Action != engine.Trigger || in.routed.Unpaged {
+		if svc == nil || in.open != 0 || in.alone || in.alert.Action != engine.Trigger || in.routed.Unpaged {
 			continue
 		}
 		k := enginedb.Kin{Origin: in.alert.Service, Service: in.routed.Service, DedupKey: in.alert.DedupKey,
@@ -221,7 +248,7 @@ func (r *reception) prepare(some []*arrival) error {
 	var wanted []engine.Key
 	for _, in := range some {
 		d := r.byID[in.open]
-		if in.alert.Action != engine.Trigger || r.knownBefore[in].Told || in.routed.Unpaged || in.open != 0 && (d == nil || !in.back) {
+		if in.alone || in.alert.Action != engine.Trigger || r.knownBefore[in].Told || in.routed.Unpaged || in.open != 0 && (d == nil || !in.back) {
 			continue
 		}
 		o, err := r.opening(in)
@@ -229,8 +256,8 @@ func (r *reception) prepare(some []*arrival) error {
 			return err
 		}
 		r.openings[in] = o
-		if in.open != 0 { // it comes back, to the ladder that it had
-			levels = append(levels, d.After.Escalations[0].Ladder.Levels[0])
+		if in.open != 0 { // it comes back, to the ladders that it had
+			levels = append(levels, d.After.LevelsIfBack()...)
 			continue
 		}
 		fresh = append(fresh, in)

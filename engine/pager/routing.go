@@ -73,8 +73,17 @@ func ready(stored enginedb.Routing, before map[string]*match.Condition) (engine.
 	return out, read
 }
 
-// ReadCondition checks the expression of a rule or a maintenance; the error says what is wrong with it.
-func ReadCondition(text string) (engine.Condition, error) { return match.Read(text) }
+// CheckRule checks the expression of a rule; the error says what is wrong with it.
+func CheckRule(text string) error {
+	_, err := match.Read(text)
+	return err
+}
+
+// CheckMaintenance checks the expression of a maintenance.
+func CheckMaintenance(text string) error {
+	_, err := match.Timeless(text)
+	return err
+}
 
 // ReadRouting makes what is stored ready to be asked.
 func ReadRouting(stored enginedb.Routing) engine.Routing {

@@ -75,7 +75,7 @@ func (p *Pager) deliver(ctx context.Context, c *claimed, secret string) error {
 // notify sends one claimed attempt. ok is false when the lease could not be kept: then nobody may say
 // what became of the message.
 func (p *Pager) notify(ctx context.Context, c *claimed, secret string) (r notifiers.Receipt, ok bool) {
-	n := p.cfg.Channels[notifiers.Channel(c.Channel)]
+	n := p.cfg.Channels.On(notifiers.Channel(c.Channel))
 	if n == nil {
 		return notifiers.Receipt{State: notifiers.Failed, Detail: fmt.Sprintf("no provider for %s is configured", c.Channel)}, true
 	}
@@ -246,10 +246,11 @@ func passing(err error) bool {
 }
 
 func (p *Pager) message(c enginedb.Claim, secret string) notifiers.Message {
-	base := p.cfg.PublicURL + "/a/" + strconv.FormatInt(c.Incident, 36) + "-" + strconv.FormatInt(int64(c.Attempt), 36) + "-" + secret
+	token := strconv.FormatInt(c.Incident, 36) + "-" + strconv.FormatInt(int64(c.Attempt), 36) + "-" + secret
+	button, page := p.cfg.PublicURL+"/a/"+token, p.cfg.PublicURL+"/p/"+token
 	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language,
 		Key: string(c.Key), Severity: int(c.Severity), Summary: c.Summary, Service: string(c.Service), Role: c.Role, Reason: c.Why,
-		Code: c.Code, AckURL: base + "/ack", DeclineURL: base + "/decline", Since: c.Before, At: c.Claimed}
+		Code: c.Code, AckURL: button + "/ack", DeclineURL: button + "/decline", PageURL: page, SeenURL: page + "/seen", Since: c.Before, At: c.Claimed}
 	asks := c.Ask
 	named := map[engine.Key]bool{c.Key: true}
 	for _, o := range c.Others {
@@ -287,7 +288,7 @@ func (p *Pager) withdraw(ctx context.Context, incident int64, attempt int) error
 	if err != nil {
 		return err
 	}
-	w, ok := p.cfg.Channels[notifiers.Channel(call.Channel)].(notifiers.Withdrawer)
+	w, ok := p.cfg.Channels.On(notifiers.Channel(call.Channel)).(notifiers.Withdrawer)
 	if !ok {
 		return nil
 	}

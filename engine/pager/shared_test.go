@@ -3,6 +3,8 @@ package pager_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,7 +63,7 @@ func TestTheEndOfWhatJoinedAGroupAtTheSameMomentIsNotLost(t *testing.T) {
 	h.noise(engine.Noise{Grouping: hourly})
 	h.told()
 	answers := h.ReceiveTogether(nil, of(keyed("db-2")), of(keyed("db-2"), over))
-	for i, outcome := range []pager.ReceiveOutcome{pager.Joined, pager.Closed} {
+	for i, outcome := range []pager.ReceiveOutcome{pager.Joined, pager.Noted} {
 		r, err := answers[i]()
 		if err != nil {
 			t.Fatal(err)
@@ -114,6 +116,59 @@ func TestAGroupThatIsHeldHoldsUpNoOtherAlert(t *testing.T) {
 	}
 }
 
+// Rule 1: alerts of a group that is stuck leave the others their connections, also those that have to wait for
+// something of their own.
+func TestAStuckGroupLeavesOthersTheirConnections(t *testing.T) {
+	t.Parallel()
+	h := newHouseWithoutNode(t)
+	requests := h.pool(10, nil)
+	h.Pager = h.node("node-a", func(c *pager.Config) { c.Intake = requests })
+	h.noise(engine.Noise{Grouping: hourly})
+	h.told()
+	h.want("another service's", h.told(from("other"), keyed("other-1")), pager.Opened, "HOT-2")
+	unlock := h.lock(`select from incident where key = 'HOT-1' for update`)
+	ctx, cancel := context.WithCancel(t.Context())
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	defer cancel()
+	for i := range 40 {
+		senders.Go(func() { _, _ = h.Receive(ctx, of(keyed(fmt.Sprint("stuck-", i)))) })
+	}
+	h.until("the group's alerts wait", func() bool { return h.Waiting() >= 38 })
+	release := h.lock(`select from incident where key = 'HOT-2' for update`)
+	again := h.ReceiveTogether(nil, of(from("other"), keyed("other-1")))[0]
+	h.untilWaiting(2)
+	if n := requests.Stat().AcquiredConns(); n > 5 {
+		t.Errorf("alerts that wait hold %d connections of 10", n)
+	}
+	began := time.Now()
+	h.want("another trouble", h.told(from("other"), keyed("other-2")), pager.Opened, "HOT-3")
+	release()
+	r, err := again()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.want("what waited for its own incident", r, pager.Joined, "HOT-2")
+	if d := time.Since(began); d > 2*time.Second {
+		t.Errorf("others took %v while a group was stuck", d)
+	}
+	unlock()
+}
+
+// The source of an end may say nothing but the key.
+func TestTheEndOfAPartIsToldByWhatThePartSaidFirst(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.noise(engine.Noise{Grouping: hourly})
+	h.told()
+	h.told(keyed("db-2"), func(a *engine.Alert) { a.Summary = "Disk full on db2" })
+	h.told(keyed("db-2"), over, func(a *engine.Alert) { a.Summary = "" })
+	lines := ask[[]string](h, `select array_agg(text order by id) from timeline where reason = 'part of the group is over'`)
+	if want := `"Disk full on db2" is over; 1 alert of the group is not.`; !slices.Equal(lines, []string{want}) {
+		t.Errorf("the timeline says %q, want %q", lines, want)
+	}
+}
+
 // An alert without a key is never over by its source's word.
 func TestAGroupIsNotOverWhileAnAlertWithoutAKeyIsInIt(t *testing.T) {
 	t.Parallel()
@@ -121,7 +176,7 @@ func TestAGroupIsNotOverWhileAnAlertWithoutAKeyIsInIt(t *testing.T) {
 	h.noise(engine.Noise{Grouping: hourly, Delay: map[engine.Severity]time.Duration{engine.Critical: 3 * time.Minute}})
 	h.told()
 	h.want("one without a key", h.told(keyed("")), pager.Joined, "HOT-1")
-	h.want("the other's end", h.told(over), pager.Closed, "HOT-1")
+	h.want("the other's end", h.told(over), pager.Noted, "HOT-1")
 	h.wantStatus("HOT-1", engine.New)
 	h.MoveClock(3*time.Minute + time.Second)
 	h.phones.expect(t, "ann", 1)

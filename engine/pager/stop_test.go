@@ -280,7 +280,7 @@ func TestAnEventThatComesBeforeTheFirstSweepEndsNoLevel(t *testing.T) {
 	key := h.pushed("db-1")
 	h.stop()
 	p, err := pager.New(pager.Config{DB: h.db, Offset: 2 * time.Hour, Log: h.log, // and not started
-		Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.Push: h.phones}})
+		Channels: notifiers.NewChannels(map[notifiers.Channel]notifiers.Notifier{notifiers.Push: h.phones})})
 	if err != nil {
 		t.Fatal(err)
 	}

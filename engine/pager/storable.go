@@ -22,7 +22,8 @@ const (
 	maxWord    = 200       // bytes of a service or source
 	maxDedup   = 512       // bytes; a longer dedup key is replaced by its SHA-256
 	maxLinks   = 50        // and responders
-	maxNote    = 4 << 10   // bytes
+	maxDoubts  = 20
+	maxNote    = 4 << 10 // bytes
 	maxLabels  = 200
 	maxLabel   = 1 << 10 // bytes
 )
@@ -65,6 +66,10 @@ func storable(a engine.Alert) engine.Alert {
 	a.Responders = slices.Clone(a.Responders[:min(len(a.Responders), maxLinks)])
 	for i := range a.Responders {
 		a.Responders[i].Name = text(a.Responders[i].Name, maxWord)
+	}
+	a.Doubts = slices.Clone(a.Doubts[:min(len(a.Doubts), maxDoubts)])
+	for i := range a.Doubts {
+		a.Doubts[i].Text = text(a.Doubts[i].Text, maxNote)
 	}
 	if !ownKey.MatchString(string(a.Key)) {
 		a.Key = ""

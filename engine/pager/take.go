@@ -28,11 +28,17 @@ func (r *reception) take(in *arrival) error {
 	case a.Action == engine.Record:
 		return r.keep(in, "kept on record")
 	case in.open != 0 && d == nil, d != nil && d.After.Status == engine.Resolved && !back:
-		in.alone = true
+		in.leave(fmt.Sprint("incident\x00", in.open))
 		return nil
 	case back:
-		return r.comeBack(d, in)
+		if err := r.comeBack(d, in); err != nil {
+			return err
+		}
+		return r.tellDoubts(d, in)
 	case d != nil:
+		if err := r.tellDoubts(d, in); err != nil { // before it may be over
+			return err
+		}
 		return r.join(d, in)
 	case a.Action != engine.Trigger:
 		return r.keep(in, "no incident is open for it")
@@ -55,7 +61,7 @@ func (r *reception) repeated(in *arrival) (bool, error) {
 	}
 	if first := r.told[once]; first != nil { // twice in one transaction
 		if first.alone { // and left out of it: nothing is stored yet
-			in.alone = true
+			in.leave(first.behind)
 			return true, nil
 		}
 		in.result = first.result
@@ -83,10 +89,14 @@ func (r *reception) namesOf(in *arrival) (names []string) {
 	}
 	if svc := r.service(in.routed.Service); svc != nil && in.alert.Action == engine.Trigger {
 		if group := svc.Noise.Grouping.Of(in.routed.Alert); group != "" {
-			names = append(names, "group\x00"+string(svc.ID)+"\x00"+group)
+			names = append(names, groupName(svc.ID, group))
 		}
 	}
 	return names
+}
+
+func groupName(service engine.ServiceID, group string) string {
+	return "group\x00" + string(service) + "\x00" + group
 }
 
 // keep stores an alert that changes no incident.
@@ -107,7 +117,7 @@ func (r *reception) open(in *arrival) error {
 	in.result.Key, in.result.Outcome = number.Key, Opened
 	r.name(d, in)
 	ev := o.Event()
-	if err := r.group(d, in, &ev.Group); err != nil {
+	if _, err := r.group(d, in, &ev.Group); err != nil {
 		return err
 	}
 	return r.step(d, ev)
@@ -120,17 +130,17 @@ func (r *reception) name(d *draft, in *arrival) {
 	}
 }
 
-// group notes an alert of an incident that groups them, and how the group stands then. An alert without a key
-// is never over by its source's word, and so neither is the group.
-func (r *reception) group(d *draft, in *arrival, g *engine.Group) error {
+// group notes an alert of an incident that groups them, and how the group stands then; summary is what the alert
+// said first, "" if nothing is noted. An alert without a key is never over by its source's word, and so neither
+// is the group.
+func (r *reception) group(d *draft, in *arrival, g *engine.Group) (summary string, err error) {
 	over := in.alert.Action == engine.Resolve
 	if d.After.Group == "" || over && (in.alert.DedupKey == "" || in.alert.Incident == d.After.Key) { // the end of all of it
-		return nil
+		return "", nil
 	}
-	var err error
-	*g, _, err = r.db.Join(r.ctx, enginedb.Grouped{Incident: d.After.ID, Origin: in.alert.Service, DedupKey: in.alert.DedupKey,
+	*g, summary, err = r.db.Join(r.ctx, enginedb.Grouped{Incident: d.After.ID, Origin: in.alert.Service, DedupKey: in.alert.DedupKey,
 		Summary: in.alert.Summary, Severity: in.routed.Severity, Over: over, Anew: d.After.Status == engine.Resolved}, r.world.now)
-	return err
+	return summary, err
 }
 
 // comeBack opens an incident again.
@@ -140,15 +150,29 @@ func (r *reception) comeBack(d *draft, in *arrival) error {
 	r.name(d, in)
 	o := r.openings[in]
 	var g engine.Group
-	if err := r.group(d, in, &g); err != nil {
+	if _, err := r.group(d, in, &g); err != nil {
 		return err
 	}
-	return r.step(d, engine.Returned{Severity: o.Severity, Calm: o.Calm(), Start: o.Start()})
+	return r.step(d, engine.Returned{Severity: o.Severity, Calm: o.Calm(), Delay: o.Start().Delay})
 }
 
 func (r *reception) attach(d *draft, in *arrival) {
 	d.Alerts = append(d.Alerts, in.alert)
 	in.result.Key = d.After.Key
+}
+
+// tellDoubts has the timeline say what of an alert was not understood; of the one that opens the incident,
+// Opening says it.
+func (r *reception) tellDoubts(d *draft, in *arrival) error {
+	for _, n := range in.routed.Decisions {
+		if n.Reason != engine.ReasonDoubt {
+			continue
+		}
+		if err := r.step(d, engine.Told{By: in.alert.Source, Text: n.Text, Why: n.Reason}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // join brings an alert to its open incident.
@@ -165,14 +189,7 @@ func (r *reception) join(d *draft, in *arrival) error {
 	}
 	switch a.Action {
 	case engine.Resolve:
-		in.result.Outcome = Closed
-		ev := engine.Ended{By: who, Why: closing(a), Source: !known, Over: a.Summary}
-		var g engine.Group
-		if err := r.group(d, in, &g); err != nil {
-			return err
-		}
-		ev.Firing = g.Firing
-		return r.step(d, ev)
+		return r.end(d, in, engine.Ended{By: who, Why: closing(a), Source: !known})
 	case engine.Acknowledge, engine.Snooze:
 		if err := r.answeredAtSource(d, in, by, known); err != nil || a.Note == "" {
 			return err
@@ -201,11 +218,38 @@ func (r *reception) join(d *draft, in *arrival) error {
 		if in.routed.Unpaged {
 			ev.Severity = 0
 		}
-		if err := r.group(d, in, &ev.Group); err != nil {
+		if _, err := r.group(d, in, &ev.Group); err != nil {
 			return err
 		}
 		return r.step(d, ev)
 	}
+}
+
+// end brings the source's word that its trouble is over. Others of its group may go on, and what flaps has to
+// stay calm first: then nothing is resolved yet, and the source hears why.
+func (r *reception) end(d *draft, in *arrival, ev engine.Ended) error {
+	var g engine.Group
+	summary, err := r.group(d, in, &g)
+	if err != nil {
+		return err
+	}
+	ev.Firing, ev.Over = g.Firing, summary
+	if ev.Over == "" {
+		ev.Over = in.alert.Summary
+	}
+	if err := r.step(d, ev); err != nil {
+		return err
+	}
+	in.result.Outcome = Noted
+	switch {
+	case d.After.Status == engine.Resolved:
+		in.result.Outcome = Closed
+	case !d.After.CalmUntil.IsZero():
+		in.result.Why = "it comes and goes: the incident closes if it stays calm until " + d.After.CalmUntil.UTC().Format(time.RFC3339)
+	default:
+		in.result.Why = "others of its group go on"
+	}
+	return nil
 }
 
 // closing says why a source's word ends an incident.

@@ -42,7 +42,7 @@ func (p *Pager) WatchCoverage(ctx context.Context) {
 
 func (p *Pager) watchCoverage(ctx context.Context) error {
 	channels := map[rosters.Channel]bool{}
-	for c := range p.cfg.Channels {
+	for _, c := range p.cfg.Channels.All() {
 		channels[rosters.Channel(c)] = true
 	}
 	who := rosterdb.New(p.cfg.DB)

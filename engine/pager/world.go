@@ -21,7 +21,7 @@ type world struct {
 	db        rosterdb.Store
 	incidents enginedb.Store
 	routing   *routing
-	channels  map[notifiers.Channel]notifiers.Notifier
+	channels  *notifiers.Channels
 	now       time.Time
 	people    map[rosters.PersonID]rosters.Person
 	onCall    map[rosters.RosterID][]rosters.PersonID
@@ -48,6 +48,9 @@ func (w *world) held(inc engine.Incident, first *engine.Alert) engine.Held {
 	routing, err := w.routing.at(w.ctx, w.incidents, version)
 	if err != nil {
 		w.fail(err)
+		return engine.Held{}
+	}
+	if len(routing.Windows[inc.Service]) == 0 {
 		return engine.Held{}
 	}
 	facts := engine.Facts{Alert: engine.Alert{Summary: inc.Summary}, Now: w.now}
@@ -132,7 +135,7 @@ func (w *world) targeted(t engine.Target) []rosters.PersonID {
 func (w *world) usable(id rosters.PersonID) []rosters.Contact {
 	var plan []rosters.Contact
 	for _, c := range w.person(id).Contacts {
-		if _, ok := w.channels[notifiers.Channel(c.Channel)]; ok && !c.Disabled {
+		if w.channels.Has(notifiers.Channel(c.Channel)) && !c.Disabled {
 			plan = append(plan, c)
 		}
 	}

@@ -17,7 +17,7 @@ func (s *sim) checkBegins(c *step, was, e *engine.Escalation) {
 			return
 		}
 	case engine.Returned:
-		if was == nil || was.State != engine.Stopped || e.No != 1 {
+		if was == nil || was.State != engine.Stopped || e.Urgent {
 			return
 		}
 		severity = ev.Severity
@@ -54,7 +54,7 @@ func (s *sim) checkHeldBack(c *step, was, e *engine.Escalation) {
 		return
 	}
 	switch {
-	case was.WaitFor == engine.ReasonMaintenance && c.maintenance.Until.After(c.now):
+	case c.maintenance.Until.After(c.now):
 		s.fail("held back", "escalation %d pages, and the maintenance lasts until %s", e.No, s.when(c.maintenance.Until))
 	case was.WaitFor == engine.ReasonDelayed && c.now.Before(was.WaitUntil) && c.after.Severity >= c.before.Severity:
 		s.fail("held back", "escalation %d pages, and its delay lasts until %s", e.No, s.when(was.WaitUntil))

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"time"
 
 	"rouse/engine"
@@ -84,7 +85,7 @@ func (s *sim) ask(d *dice) {
 }
 
 // maintain is a maintenance that begins, is changed, or is taken away: enginedb.CreateMaintenance,
-// UpdateMaintenance and DeleteMaintenance. Who waits for it is due now, and waits no longer than it lasts.
+// UpdateMaintenance and DeleteMaintenance. Who waits is due now, and waits for it no longer than it lasts.
 func (s *sim) maintain(svc *service, until time.Duration) {
 	again := func(d time.Duration) { s.after(s.patiently(d), func() { s.maintain(svc, until) }) }
 	if s.databaseIsAway() {
@@ -93,7 +94,7 @@ func (s *sim) maintain(svc *service, until time.Duration) {
 	}
 	var waiting []*incidentRow
 	for _, r := range s.rows {
-		waits := r.service == svc && r.waitsFor(engine.ReasonMaintenance) && !s.broken.asksNobodyAnew
+		waits := r.service == svc && r.waits() && !s.broken.asksNobodyAnew
 		if c := r.holder; c != nil && (waits || c.begins) { // enginedb.askAnew and HoldRouting: it waits
 			again(editAgain)
 			return
@@ -113,6 +114,12 @@ func (s *sim) maintain(svc *service, until time.Duration) {
 			r.deadline, r.moved = now, true
 		}
 	}
+}
+
+// waits reports whether it is committed that an escalation does, whatever for: it may be about to wait for a
+// maintenance that somebody changes meanwhile.
+func (r *incidentRow) waits() bool {
+	return r.committed && slices.ContainsFunc(r.inc.Escalations, func(e engine.Escalation) bool { return e.State == engine.Waiting })
 }
 
 // waitsFor reports whether it is committed that an escalation does.
@@ -156,6 +163,15 @@ func (s *sim) kin(a *alert) (back *incidentRow) {
 			back = r
 		}
 	}
+	return back
+}
+
+// comesBack reports whether a transaction that has not committed opens it again.
+func (r *incidentRow) comesBack() bool {
+	if r.holder == nil {
+		return false
+	}
+	_, back := r.holder.event.(engine.Returned)
 	return back
 }
 

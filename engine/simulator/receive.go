@@ -100,11 +100,11 @@ func (n *node) take(a *alert, then, reply func(outcome)) {
 }
 
 // openIncident is enginedb.OpenIncident, and the unique index that keeps two from opening the same one: an
-// incident that somebody is about to open is found, too, and waited for.
+// incident that somebody is about to open, or to open again, is found, too, and waited for.
 func (s *sim) openIncident(a *alert) *incidentRow {
 	for _, r := range s.rows {
 		hidden := r.gone || !r.committed && s.broken.noUniqueIndex
-		if !hidden && r.inc.DedupKey == a.dedup && r.inc.Status != engine.Resolved {
+		if !hidden && r.inc.DedupKey == a.dedup && (r.inc.Status != engine.Resolved || r.comesBack() && !s.broken.noUniqueIndex) {
 			return r
 		}
 	}
@@ -149,7 +149,7 @@ func (n *node) join(r *incidentRow, a *alert, back bool, then func(outcome)) {
 			if resolved {
 				o := s.opening(a, c.now)
 				c.begins = true
-				c.event = engine.Returned{Severity: a.severity, Calm: o.Calm(), Start: o.Start()}
+				c.event = engine.Returned{Severity: a.severity, Calm: o.Calm(), Delay: o.Start().Delay}
 			}
 			c.alert = a.id
 			return goOn

@@ -174,24 +174,12 @@ func (g *Gateway) Notify(ctx context.Context, m notifiers.Message) (notifiers.Re
 }
 
 func (g *Gateway) about(m notifiers.Message) Request {
-	r := Request{To: m.To, Digits: strings.TrimPrefix(m.To, "+"), From: g.sender(m.To), Text: notifiers.SMSText(m), Nonce: m.Nonce,
+	r := Request{To: m.To, Digits: strings.TrimPrefix(m.To, "+"), From: notifiers.Sender(g.cfg.Senders, m.To), Text: notifiers.SMSText(m), Nonce: m.Nonce,
 		Severity: m.Severity, Secret: g.cfg.Secrets, Set: g.cfg.Set}
 	if g.cfg.CallbackURL != "" {
 		r.Callback = g.cfg.CallbackURL + "?nonce=" + url.QueryEscape(m.Nonce)
 	}
 	return r
-}
-
-// sender is whom a text to a number is from.
-func (g *Gateway) sender(to string) string {
-	var from string
-	longest := -1
-	for prefix, s := range g.cfg.Senders {
-		if strings.HasPrefix(to, prefix) && len(prefix) > longest {
-			from, longest = s, len(prefix)
-		}
-	}
-	return from
 }
 
 // receipt reads the answer. One that cannot be understood may have taken the message.

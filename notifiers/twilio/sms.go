@@ -39,7 +39,7 @@ func (s sms) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt
 	if s.t.service != "" {
 		params.SetMessagingServiceSid(s.t.service)
 	} else {
-		params.SetFrom(s.t.from)
+		params.SetFrom(notifiers.Sender(s.t.senders, m.To))
 	}
 	twilio, cancel := s.t.account.api(ctx)
 	defer cancel()

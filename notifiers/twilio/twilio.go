@@ -8,6 +8,7 @@ package twilio
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -45,7 +46,11 @@ type Config struct {
 	// signed with the auth token even so.
 	APIKey, APISecret string
 
-	From                string // the number that texts and calls, E.164
+	From string // the number that texts and calls, E.164
+	// Senders are other numbers to text and call from, by the beginning of the recipient's, "+1": the longest
+	// that fits, else From.
+	Senders map[string]string
+
 	MessagingServiceSID string // "MG" and 32 characters: texts go through it instead; may be empty
 
 	BaseURL      string // of the API; "" is https://api.twilio.com. Another for an edge, or a twiliosim
@@ -58,12 +63,14 @@ type Config struct {
 type Twilio struct {
 	account      account
 	tokens       []string
-	from         string
+	senders      map[string]string // From for ""
 	service      string
 	callbackBase string   // without trailing slash
 	signedBases  []string // callbackBase as Twilio may write it when it signs
 	placed       placed   // calls of this process
 }
+
+var prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)
 
 var sidForm = regexp.MustCompile(`^[A-Z]{2}[0-9a-zA-Z]{32}$`)
 
@@ -81,6 +88,9 @@ func New(c Config) (*Twilio, error) {
 		"AuthTokens", "is missing: without it a callback cannot be told from a forged one")
 	check((c.APIKey == "") == (c.APISecret == ""), "APIKey, APISecret", "belong together")
 	check(notifiers.IsE164(c.From), "From", "is not a phone number in E.164 form (+4930123456)")
+	for prefix, from := range c.Senders {
+		check(prefixForm.MatchString(prefix) && notifiers.IsE164(from), "Senders", "has "+prefix+", which is not the beginning of a number (+1), or has no number in E.164 form")
+	}
 	check(c.MessagingServiceSID == "" || sidForm.MatchString(c.MessagingServiceSID) && strings.HasPrefix(c.MessagingServiceSID, "MG"),
 		"MessagingServiceSID", `is not a messaging service SID ("MG" and 32 characters)`)
 	base, err := parseBase(c.BaseURL, "https://api.twilio.com")
@@ -93,11 +103,12 @@ func New(c Config) (*Twilio, error) {
 
 	t := &Twilio{
 		tokens:       slices.Clone(c.AuthTokens),
-		from:         c.From,
+		senders:      map[string]string{"": c.From},
 		service:      c.MessagingServiceSID,
 		callbackBase: strings.TrimRight(c.CallbackBase, "/"),
 		account:      account{http: c.HTTP, base: base, sid: c.AccountSID, user: c.AccountSID, password: c.AuthTokens[0]},
 	}
+	maps.Copy(t.senders, c.Senders)
 	t.signedBases = withAndWithoutPort(t.callbackBase, callbacks)
 	if c.APIKey != "" {
 		t.account.user, t.account.password = c.APIKey, c.APISecret

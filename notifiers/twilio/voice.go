@@ -30,7 +30,7 @@ type voice struct{ t *Twilio }
 func (v voice) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt, error) {
 	params := &api.CreateCallParams{}
 	params.SetTo(m.To)
-	params.SetFrom(v.t.from)
+	params.SetFrom(notifiers.Sender(v.t.senders, m.To))
 	params.SetUrl(v.t.callback(VoicePath, m.Nonce))
 	params.SetMethod("POST")
 	params.SetStatusCallback(v.t.callback(StatusPath, m.Nonce))
@@ -57,7 +57,7 @@ func (v voice) Notify(ctx context.Context, m notifiers.Message) (notifiers.Recei
 func (v voice) Find(ctx context.Context, m notifiers.Message) (notifiers.Receipt, bool, error) {
 	params := &api.ListCallParams{}
 	params.SetTo(m.To)
-	params.SetFrom(v.t.from)
+	params.SetFrom(notifiers.Sender(v.t.senders, m.To))
 	params.SetPageSize(50)
 	twilio, cancel := v.t.account.api(ctx)
 	defer cancel()

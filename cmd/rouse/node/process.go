@@ -64,9 +64,17 @@ func (p *Process) gone() bool {
 // Start starts the server and returns when it is ready, with the time that took from the fork.
 func (p *Process) Start(ctx context.Context) (took time.Duration, err error) {
 	began := time.Now()
-	if err := p.launch(); err != nil {
+	if err := p.Launch(); err != nil {
 		return 0, err
 	}
+	if err := p.AwaitReady(ctx); err != nil {
+		return 0, err
+	}
+	return time.Since(began), nil
+}
+
+// AwaitReady returns when the server is ready.
+func (p *Process) AwaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	look := time.NewTicker(2 * time.Millisecond)
@@ -76,22 +84,23 @@ func (p *Process) Start(ctx context.Context) (took time.Duration, err error) {
 		if res, err := client.Get(p.URL() + "/readyz"); err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {
-				return time.Since(began), nil
+				return nil
 			}
 		}
 		select {
 		case <-look.C:
 		case <-p.done:
-			return 0, fmt.Errorf("the server ended as it started: %s", p.LastWords())
+			return fmt.Errorf("the server ended as it started: %s", p.LastWords())
 		case <-ctx.Done():
-			return 0, fmt.Errorf("the server was not ready within %s: %s", startWithin, p.LastWords())
+			return fmt.Errorf("the server was not ready within %s: %s", startWithin, p.LastWords())
 		}
 	}
 }
 
-// launch forks the server from a thread that lives as long as the server does: the kernel sends the
-// death signal when the forking thread ends (prctl(2), PR_SET_PDEATHSIG).
-func (p *Process) launch() error {
+// Launch starts the server and does not wait until it is ready. It is forked from a thread that lives as
+// long as the server does: the kernel sends the death signal when the forking thread ends (prctl(2),
+// PR_SET_PDEATHSIG).
+func (p *Process) Launch() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.gone() {

@@ -1,0 +1,21 @@
+-- More ways to reach people, and who carries the messages.
+
+alter table contact drop constraint contact_channel_check;
+alter table contact add constraint contact_channel_check check (channel in ('push', 'web_push', 'sms', 'voice', 'email', 'webhook'));
+
+-- Providers that were set up through the API, beside those of the environment. What is secret is sealed, as JSON.
+create table provider (
+    name       text primary key check (name ~ '^[a-z][a-z0-9-]{0,30}$'),
+    kind       text not null,
+    position   integer not null, -- the first that can is asked first
+    settings   jsonb not null default '{}',
+    sealed     bytea not null default '',
+    disabled   boolean not null default false,
+    version    integer not null default 1,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+
+-- Counts changes of the above, as whoever makes one sees to: every node looks whether it has to read them anew.
+create table providers (one boolean primary key default true check (one), version bigint not null default 1);
+insert into providers default values;
