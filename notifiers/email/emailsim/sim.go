@@ -56,6 +56,7 @@ type Sim struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, when a mail comes
 	server  *smtp.Server
+	socket  net.Listener // the server knows of it only once it serves
 	fault   Fault
 	refused map[string]*smtp.SMTPError // by recipient
 	mails   []Mail
@@ -87,7 +88,7 @@ func (s *Sim) listen() error {
 	if s.cfg.TLS {
 		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{s.cert}}
 	}
-	s.server = server
+	s.server, s.socket = server, l
 	go func() { _ = server.Serve(l) }() // ends with ErrServerClosed
 	return nil
 }
@@ -121,9 +122,13 @@ func (s *Sim) Close() {
 	close(s.release)
 	s.release = make(chan struct{})
 	if s.server != nil {
-		_ = s.server.Close()
-		s.server = nil
+		s.shut()
 	}
+}
+
+func (s *Sim) shut() {
+	_, _ = s.server.Close(), s.socket.Close()
+	s.server = nil
 }
 
 // Host and Port are where it listens.
@@ -150,8 +155,7 @@ func (s *Sim) Set(f Fault) error {
 	s.release = make(chan struct{})
 	switch {
 	case f == Refuse && s.server != nil:
-		_ = s.server.Close()
-		s.server = nil
+		s.shut()
 	case f != Refuse && s.server == nil:
 		return s.listen()
 	}
