@@ -38,8 +38,9 @@
 //  10. A machine never acknowledges. Only an Answer does, which is made by code that has seen a person's
 //     key, reply, button or sign-in. News of a message (Reported) never does.
 //  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
-//     in time (SMS 30 s, calls 40 s; a push gives none), the next contact is tried now. The next
-//     provider for the same contact is the sender's business.
+//     in time (SMS 30 s, calls 40 s, a push to a browser 20 s; other pushes give none), the next contact is
+//     tried now; and the same contact once more with the next of its channel's providers, unless nobody can
+//     reach it: the number is dead, or the person did not pick up.
 //  12. The first page of an incident to a person is never throttled. In a storm, when one phone or topic
 //     had three messages within ten seconds, what comes on top goes out within two seconds as one message
 //     that names every incident; what follows, the next contacts, may wait for each other half a minute.

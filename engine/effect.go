@@ -64,6 +64,7 @@ const (
 	ReasonNextContact     Reason = "next contact"
 	ReasonContactFailed   Reason = "contact failed"
 	ReasonContactSilent   Reason = "no receipt in time"
+	ReasonNextProvider    Reason = "next provider"
 	ReasonSent            Reason = "sent"
 	ReasonDelivered       Reason = "delivered"
 	ReasonFailed          Reason = "failed"

@@ -85,6 +85,9 @@ type Reported struct {
 	Attempt int
 	State   AttemptState // Sent, Delivered or Failed
 	Detail  string       // the provider's words, without numbers and secrets
+
+	// Elsewhere says of one that failed that another provider may still reach the person.
+	Elsewhere bool
 }
 
 // PagedIn pages another team or person into the incident.

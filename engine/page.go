@@ -35,18 +35,23 @@ func (s *stepper) page(e *Escalation, who rosters.PersonID, plan []rosters.Conta
 
 // contact sends the page's next contact.
 func (s *stepper) contact(e *Escalation, p *Page, why Reason) {
-	c := p.Contacts[p.Next]
-	s.inc.AttemptN++
-	p.Attempts = append(p.Attempts, Attempt{No: s.inc.AttemptN, Contact: p.Next, Channel: c.Channel, Address: c.Address,
-		State: Queued, Reason: why, QueuedAt: s.now})
-	s.effects = append(s.effects, Send{Attempt: s.inc.AttemptN, Reason: why})
-	s.note(Note{Reason: why, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: c.Channel, Attempt: s.inc.AttemptN,
-		Text: fmt.Sprintf("Paging %s by %s: %s.", s.name(p.Person), medium(c.Channel), why)})
+	s.attempt(e, p, p.Next, why)
 	p.Next++
 	p.NextAt = time.Time{}
 	if p.Next < len(p.Contacts) {
 		p.NextAt = latest(s.now, p.StartedAt.Add(p.Contacts[p.Next].After))
 	}
+}
+
+// attempt sends one of the page's contacts.
+func (s *stepper) attempt(e *Escalation, p *Page, contact int, why Reason) {
+	c := p.Contacts[contact]
+	s.inc.AttemptN++
+	p.Attempts = append(p.Attempts, Attempt{No: s.inc.AttemptN, Contact: contact, Channel: c.Channel, Address: c.Address,
+		State: Queued, Reason: why, QueuedAt: s.now})
+	s.effects = append(s.effects, Send{Attempt: s.inc.AttemptN, Reason: why})
+	s.note(Note{Reason: why, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: c.Channel, Attempt: s.inc.AttemptN,
+		Text: fmt.Sprintf("Paging %s by %s: %s.", s.name(p.Person), medium(c.Channel), why)})
 }
 
 func (s *stepper) dueContacts(e *Escalation, p *Page) {
@@ -68,8 +73,13 @@ func (s *stepper) settlePages(e *Escalation) {
 				s.silent(e, p, j)
 			}
 		}
-		if last := p.Attempts[len(p.Attempts)-1]; last.State == Failed {
-			s.moveOn(e, p, last.Contact, ReasonContactFailed)
+		for j := range p.Attempts {
+			if a := p.Attempts[j]; a.State == Failed {
+				if a.No == s.elsewhere {
+					s.again(e, p, a.Contact)
+				}
+				s.moveOn(e, p, a.Contact, ReasonContactFailed)
+			}
 		}
 		s.dueContacts(e, p)
 	}
@@ -80,7 +90,25 @@ func (s *stepper) silent(e *Escalation, p *Page, j int) {
 	a.ReceiptBy = time.Time{}
 	s.note(Note{Reason: ReasonContactSilent, Escalation: e.No, Level: p.Level, Person: p.Person, Channel: a.Channel, Attempt: a.No,
 		Text: fmt.Sprintf("No receipt for %s's %s in time.", s.name(p.Person), medium(a.Channel))})
+	s.again(e, p, a.Contact)
 	s.moveOn(e, p, a.Contact, ReasonContactSilent)
+}
+
+// again sends a contact once more, with the next of its channel's providers, if there is one that has not
+// tried (rule 11).
+func (s *stepper) again(e *Escalation, p *Page, contact int) {
+	if p.State != PageOpen || s.env.Providers == nil {
+		return
+	}
+	tried := 0
+	for _, a := range p.Attempts {
+		if a.Contact == contact {
+			tried++
+		}
+	}
+	if tried < s.env.Providers(p.Contacts[contact]) {
+		s.attempt(e, p, contact, ReasonNextProvider)
+	}
 }
 
 // moveOn tries the next contact now if the one that failed is the last that was tried: while a later
@@ -118,6 +146,9 @@ func (s *stepper) reported(ev Reported) {
 		n.Reason = ReasonDelivered
 	default:
 		n.Reason = ReasonFailed
+		if ev.Elsewhere {
+			s.elsewhere = a.No
+		}
 	}
 	n.Text = sentence(fmt.Sprintf("%s to %s %s", heading(a.Channel), s.name(p.Person), ev.State), ev.Detail)
 	s.note(n)

@@ -596,6 +596,35 @@ func TestRule11_ThereIsNoHurryWhileALaterContactIsUnderWay(t *testing.T) {
 	w.at("30s").tick().want().wantReason(ReasonContactSilent)
 }
 
+func TestRule11_AnotherProviderTriesAtOnce(t *testing.T) {
+	// Rule 11. What one provider could not deliver the next one tries, beside the next contact.
+	w := night(t).person("ann", "sms@0s push@4m").alert(Critical)
+	w.providers = 2
+	w.hear("ann", rosters.SMS, Sent).unseen = nil
+	w.at("5s").undelivered("ann", rosters.SMS).want("ann sms: next provider", "ann push: contact failed")
+	w.hear("ann", rosters.Push, Failed).want()
+	w.undelivered("ann", rosters.SMS).want("bob push: first page").wantReason(ReasonLevelFailed) // there is no third
+
+	// Silence counts as well; what arrives late does no harm.
+	w = night(t).person("ann", "sms@0s push@4m").alert(Critical)
+	w.providers = 2
+	first := w.hear("ann", rosters.SMS, Sent).attempt("ann", rosters.SMS).No
+	w.unseen = nil
+	w.at("30s").tick().want("ann sms: next provider", "ann push: no receipt in time")
+	w.step(Reported{Attempt: first, State: Failed, Elsewhere: true}).want()
+
+	// A number that is dead, and a person who does not pick up, are so with every provider.
+	w = night(t).person("ann", "sms@0s push@4m").alert(Critical)
+	w.providers = 2
+	w.hear("ann", rosters.SMS, Failed).want("ann sms: first page", "ann push: contact failed")
+
+	// Whoever has answered is left alone.
+	w = night(t).person("ann", "sms@0s push@4m").alert(Critical)
+	w.providers = 2
+	w.hear("ann", rosters.SMS, Sent).ack("ann").unseen = nil
+	w.undelivered("ann", rosters.SMS).want()
+}
+
 func TestRule11_WhenEveryContactOfALevelFailedItIsOver(t *testing.T) {
 	// Rule 11.
 	w := night(t).onCall("first", "ann", "dan").person("ann", "push@0s").person("dan", "push@0s").alert(Critical)

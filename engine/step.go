@@ -18,6 +18,9 @@ type Env struct {
 	// Plan answers the contacts of a person that can be used now for an incident of a severity.
 	Plan func(rosters.PersonID, Severity) []rosters.Contact
 
+	// Providers answers how many providers can send to a contact; nil: one each.
+	Providers func(rosters.Contact) int
+
 	// Name is how a person is called in the timeline; nil: by handle.
 	Name func(rosters.PersonID) string
 
@@ -85,6 +88,8 @@ type stepper struct {
 	now     time.Time
 	effects []Effect
 	urgent  int // the escalation that somebody wants to move on now, whatever the hour
+
+	elsewhere int // the attempt that has just failed, and may be made again by another provider
 }
 
 func (s *stepper) note(n Note) { s.effects = append(s.effects, n) }

@@ -21,19 +21,20 @@ var (
 // world is everything around one incident: people with their plans, rosters with who is on call, a
 // policy, a clock that only the test moves, and a provider that takes nothing until it is told to.
 type world struct {
-	t       tester
-	start   time.Time
-	now     time.Time
-	plans   map[rosters.PersonID][]rosters.Contact
-	rosters map[rosters.RosterID][]rosters.PersonID
-	service *Service
-	policy  *Policy
-	end     CatchAll
-	summary string // of the first alert
-	sent    Alert  // what the sender says beside: word, labels, by now
-	routing Routing
-	held    Held                // the maintenance that everything falls into
-	holds   func(Incident) bool // whether an incident does; nil: it does
+	t         tester
+	start     time.Time
+	now       time.Time
+	plans     map[rosters.PersonID][]rosters.Contact
+	rosters   map[rosters.RosterID][]rosters.PersonID
+	service   *Service
+	policy    *Policy
+	end       CatchAll
+	summary   string // of the first alert
+	sent      Alert  // what the sender says beside: word, labels, by now
+	routing   Routing
+	providers int                 // that can send to each contact; 0: one
+	held      Held                // the maintenance that everything falls into
+	holds     func(Incident) bool // whether an incident does; nil: it does
 
 	invariants bool // every step is checked against all of them: rule tests go without, so that each names its own rule
 
@@ -132,7 +133,7 @@ func (w *world) duration(s string) time.Duration {
 }
 
 func (w *world) env() Env {
-	return Env{Now: w.now,
+	return Env{Now: w.now, Providers: func(rosters.Contact) int { return max(1, w.providers) },
 		Held:   w.heldBack,
 		OnCall: func(t Target) []rosters.PersonID { return w.rosters[t.Roster] },
 		Plan:   func(p rosters.PersonID, _ Severity) []rosters.Contact { return w.plans[p] }}
@@ -246,6 +247,12 @@ func (w *world) pageIn(target, by string) *world {
 func (w *world) hear(p rosters.PersonID, c rosters.Channel, state AttemptState) *world {
 	w.t.Helper()
 	return w.step(Reported{Attempt: w.attempt(p, c).No, State: state})
+}
+
+// undelivered tells that a message failed which another provider may bring.
+func (w *world) undelivered(p rosters.PersonID, c rosters.Channel) *world {
+	w.t.Helper()
+	return w.step(Reported{Attempt: w.attempt(p, c).No, State: Failed, Elsewhere: true})
 }
 
 // attempt finds the last attempt to somebody on a channel.

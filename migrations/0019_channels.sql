@@ -19,3 +19,6 @@ create table provider (
 -- Counts changes of the above, as whoever makes one sees to: every node looks whether it has to read them anew.
 create table providers (one boolean primary key default true check (one), version bigint not null default 1);
 insert into providers default values;
+
+-- Why nothing reaches a contact, as a provider said; '' while it works, or was switched off by somebody.
+alter table contact add column dead text not null default '';

@@ -94,6 +94,10 @@ type Receipt struct {
 	Code       string    // the provider's own code, "30003"; empty if none
 	Detail     string    // plain words for the timeline, no phone numbers
 	At         time.Time // when the provider says it happened; zero if it does not say
+
+	// Of one that failed: Elsewhere says that another provider may still reach the person, Gone that nothing
+	// will ever reach this address again.
+	Elsewhere, Gone bool
 }
 
 // State is how far a message got.

@@ -179,6 +179,7 @@ func (l *link) notify(ctx context.Context, m Message) (Receipt, error) {
 		r, err := l.Notifier.Notify(ctx, m)
 		if err == nil {
 			l.breaker.succeeded()
+			r.Provider = l.Name
 			return r, nil
 		}
 		f, ok := errors.AsType[*Failure](err)

@@ -45,4 +45,5 @@ type Contact struct {
 	Address  string        `json:"address"` // E.164 for sms and voice, a topic for push, a subscription for web_push, else an e-mail or web address
 	After    time.Duration `json:"after"`   // since the page began
 	Disabled bool          `json:"disabled,omitempty"`
+	Dead     string        `json:"dead,omitempty"` // of a disabled one: why a provider says that nothing reaches it
 }

@@ -23,6 +23,7 @@ func (h *Handler) TwilioStatus(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	receipt.Provider = s.twilio.Name()
 	h.report(w, r, s.nonce, receipt)
 }
 

@@ -127,7 +127,7 @@ func makeTwilio(o Outside, name string, settings json.RawMessage, secrets map[st
 		return outlet{}, err
 	}
 	tokens := slices.DeleteFunc([]string{secrets["auth_token"], secrets["old_auth_token"]}, func(t string) bool { return t == "" })
-	t, err := twilio.New(twilio.Config{AccountSID: s.AccountSID, AuthTokens: tokens, APIKey: s.APIKey, APISecret: secrets["api_secret"], From: s.From, Senders: s.Senders,
+	t, err := twilio.New(twilio.Config{Name: name, AccountSID: s.AccountSID, AuthTokens: tokens, APIKey: s.APIKey, APISecret: secrets["api_secret"], From: s.From, Senders: s.Senders,
 		MessagingServiceSID: s.MessagingService, BaseURL: s.BaseURL, CallbackBase: o.PublicURL, HTTP: o.HTTP})
 	if err != nil {
 		return outlet{}, err

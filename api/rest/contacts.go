@@ -27,7 +27,7 @@ func (h handlers) contact(p rosterdb.Person, i int) Contact {
 	if !h.caller.Admin {
 		address = notifiers.MaskNumber(address)
 	}
-	return Contact{ID: p.ContactIDs[i], Channel: string(c.Channel), Address: address, After: Duration(c.After), Disabled: c.Disabled}
+	return Contact{ID: p.ContactIDs[i], Channel: string(c.Channel), Address: address, After: Duration(c.After), Disabled: c.Disabled, Dead: c.Dead}
 }
 
 func (h handlers) ListContacts(ctx context.Context, r ListContactsRequestObject) (ListContactsResponseObject, error) {

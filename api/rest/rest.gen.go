@@ -74,16 +74,21 @@ type Configuration struct {
 
 // Contact defines model for Contact.
 type Contact struct {
-	// Address E.164 for sms and voice, +4915112345678; a topic for push.
+	// Address E.164 for sms and voice, +4915112345678; a topic for push; an e-mail address; a web address for webhook; for web_push a browser's subscription, which its page makes.
 	Address string `json:"address"`
 
 	// After Since the page began; 0s if it is missing.
 	After Duration `json:"after"`
 
 	// Channel push, web_push, sms, voice, email or webhook.
-	Channel  string `json:"channel"`
-	Disabled bool   `json:"disabled,omitempty,omitzero"`
-	ID       int64  `json:"id,omitempty,omitzero"`
+	Channel string `json:"channel"`
+
+	// Dead Of a disabled one: why a provider says that nothing reaches it any more. Using it again takes this away.
+	Dead string `json:"dead,omitempty,omitzero"`
+
+	// Disabled It is not used.
+	Disabled bool  `json:"disabled,omitempty,omitzero"`
+	ID       int64 `json:"id,omitempty,omitzero"`
 }
 
 // Contacts defines model for Contacts.

@@ -65,6 +65,13 @@ func (s Store) Paged(ctx context.Context, incident int64, limit int) ([]Paged, e
 	return paged, nil
 }
 
+// AttemptedContact is whom an attempt was made to reach, and where, or ErrNotFound.
+func (s Store) AttemptedContact(ctx context.Context, incident int64, attempt int) (who rosters.PersonID, c rosters.Contact, err error) {
+	err = s.db.QueryRow(ctx, `select p.person, a.channel, a.address from attempt a join page p on p.incident = a.incident and p.no = a.page
+		where a.incident = $1 and a.no = $2`, incident, attempt).Scan(&who, &c.Channel, &c.Address)
+	return who, c, notFound(err, "finding whom an attempt was to reach")
+}
+
 // Nonce is that of an attempt, or ErrNotFound.
 func (s Store) Nonce(ctx context.Context, incident int64, attempt int) (nonce string, err error) {
 	err = s.db.QueryRow(ctx, `select nonce from attempt where incident = $1 and no = $2`, incident, attempt).Scan(&nonce)

@@ -25,7 +25,8 @@ type AttemptRef struct {
 type Claim struct {
 	AttemptRef
 	Others   []Member
-	Known    *Known // nil: it is to be sent
+	Avoid    []string // providers that sent the same contact of the page before
+	Known    *Known   // nil: it is to be sent
 	Nonce    string
 	Channel  rosters.Channel
 	Address  string
@@ -139,7 +140,9 @@ func (s Store) claims(ctx context.Context, takes []Take, lease Lease, mode strin
 				and attempt.state = 'queued' and not attempt.unwanted
 			returning attempt.*)
 		select a.incident, a.no, a.generation, t.now, take.before, a.nonce, a.channel, a.address, page.code, page.ask, page.person,
-			coalesce(person.language, ''), inc.key, inc.severity, inc.summary, inc.service, escalation.role, escalation.why, inc.opened_at, a.no = 1
+			coalesce(person.language, ''), inc.key, inc.severity, inc.summary, inc.service, escalation.role, escalation.why, inc.opened_at, a.no = 1,
+			(select array_agg(distinct b.provider) from attempt b
+				where b.incident = a.incident and b.page = a.page and b.contact = a.contact and b.no < a.no and b.provider <> '')
 		from a cross join t join take on take.incident = a.incident and take.no = a.no join inc on inc.id = a.incident
 		join page on page.incident = a.incident and page.no = a.page
 		join escalation on escalation.incident = a.incident and escalation.no = page.escalation
@@ -148,7 +151,7 @@ func (s Store) claims(ctx context.Context, takes []Take, lease Lease, mode strin
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Claim, err error) {
 		return c, row.Scan(&c.Incident, &c.Attempt, &c.Generation, &c.Claimed, (*zeronull.Timestamptz)(&c.Before), &c.Nonce, &c.Channel,
 			&c.Address, &c.Code, &c.Ask, &c.Person, &c.Language, &c.Key, &c.Severity, &c.Summary, &c.Service, &c.Role, &c.Why,
-			&c.OpenedAt, &c.First)
+			&c.OpenedAt, &c.First, &c.Avoid)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claiming %d attempts, %d of incident %d among them: %w", len(takes), takes[0].Attempt, takes[0].Incident, err)

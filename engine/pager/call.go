@@ -28,6 +28,7 @@ func (p *Pager) Report(ctx context.Context, nonce string, r notifiers.Receipt) e
 		_, errs[i] = p.report(ctx, enginedb.AttemptRef{Incident: told[i].Incident, Attempt: told[i].Attempt}, r)
 	})
 	p.reach(ReceiptStored)
+	p.buried(ctx, enginedb.AttemptRef{Incident: told[0].Incident, Attempt: told[0].Attempt}, r)
 	if r.Over {
 		errs = append(errs, p.callOver(ctx, nonce))
 	}

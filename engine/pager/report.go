@@ -16,6 +16,7 @@ import (
 type news struct {
 	settle enginedb.Settlement
 	state  engine.AttemptState
+	other  bool // of one that failed: another provider may bring it
 	held   bool // it was written: the attempt was not given to another worker
 	alone  bool // it needs a transaction of its own
 	err    error
@@ -28,7 +29,7 @@ const reportWithin = 5 * time.Second
 // report brings a receipt to the engine, together with others that come at the same time. A worker's
 // carries its generation; false says that the attempt was given to another worker, and nothing was written.
 func (p *Pager) report(ctx context.Context, ref enginedb.AttemptRef, r notifiers.Receipt) (bool, error) {
-	n := &news{state: engine.AttemptState(r.State), done: make(chan struct{}), settle: enginedb.Settlement{AttemptRef: ref,
+	n := &news{state: engine.AttemptState(r.State), other: r.Elsewhere, done: make(chan struct{}), settle: enginedb.Settlement{AttemptRef: ref,
 		Provider: text(r.Provider, maxWord), ProviderID: text(r.ProviderID, maxWord), Detail: text(r.Detail, maxSummary)}}
 	p.reports.join(n)
 	select {
@@ -98,7 +99,7 @@ func (p *Pager) reportIn(ctx context.Context, tx pgx.Tx, some []*news, digits in
 		}
 		d := w.draft(inc)
 		d.Settle = &n.settle
-		if err := w.step(d, engine.Reported{Attempt: n.settle.Attempt, State: n.state, Detail: n.settle.Detail}); err != nil {
+		if err := w.step(d, engine.Reported{Attempt: n.settle.Attempt, State: n.state, Detail: n.settle.Detail, Elsewhere: n.other}); err != nil {
 			return nil, err
 		}
 	}

@@ -67,6 +67,7 @@ func (p *Pager) deliver(ctx context.Context, c *claimed, secret string) error {
 		return nil // the lease was lost: whoever has it now decides what becomes of the attempt
 	default:
 		err := p.reportAll(ctx, c.Claim, receipt)
+		p.buried(ctx, c.AttemptRef, receipt)
 		p.reach(ReportCommitted)
 		return err
 	}
@@ -132,7 +133,8 @@ func guarded(ctx context.Context, n notifiers.Notifier, m notifiers.Message) (r 
 func failed(err error) notifiers.Receipt {
 	r := notifiers.Receipt{State: notifiers.Failed, Detail: "it could not be sent"}
 	if f, ok := errors.AsType[*notifiers.Failure](err); ok {
-		r.Provider, r.Code, r.Detail = f.Provider, f.Code, f.Detail
+		r.Provider, r.Code, r.Detail, r.Gone = f.Provider, f.Code, f.Detail, f.Gone
+		r.Elsewhere = f.Kind == notifiers.Unknown // else every provider was asked, or none can
 	}
 	return r
 }
@@ -250,7 +252,7 @@ func (p *Pager) message(c enginedb.Claim, secret string) notifiers.Message {
 	button, page := p.cfg.PublicURL+"/a/"+token, p.cfg.PublicURL+"/p/"+token
 	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language,
 		Key: string(c.Key), Severity: int(c.Severity), Summary: c.Summary, Service: string(c.Service), Role: c.Role, Reason: c.Why,
-		Code: c.Code, AckURL: button + "/ack", DeclineURL: button + "/decline", PageURL: page, SeenURL: page + "/seen", Since: c.Before, At: c.Claimed}
+		Code: c.Code, Avoid: c.Avoid, AckURL: button + "/ack", DeclineURL: button + "/decline", PageURL: page, SeenURL: page + "/seen", Since: c.Before, At: c.Claimed}
 	asks := c.Ask
 	named := map[engine.Key]bool{c.Key: true}
 	for _, o := range c.Others {

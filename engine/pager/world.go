@@ -30,10 +30,11 @@ type world struct {
 
 func (w *world) env() engine.Env {
 	return engine.Env{
-		Now:    w.now,
-		OnCall: w.targeted,
-		Plan:   func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
-		Name:   func(p rosters.PersonID) string { return w.person(p).Name },
+		Now:       w.now,
+		OnCall:    w.targeted,
+		Plan:      func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
+		Providers: func(c rosters.Contact) int { return w.channels.Reaches(notifiers.Channel(c.Channel), c.Address) },
+		Name:      func(p rosters.PersonID) string { return w.person(p).Name },
 	}
 }
 

@@ -16,7 +16,6 @@ const maxCallback = 64 << 10 // bytes
 type News struct {
 	Nonce   string // of the message that Receipt is about, "" without one
 	Receipt notifiers.Receipt
-	Gone    bool // nothing will ever reach the number
 
 	From, Text, ID string // of a text that somebody sent; From is "" without one
 }
@@ -87,7 +86,8 @@ func (c callbacks) receipt(values map[string]any, provider string) (n News, err 
 	n.Receipt.Code, _ = c.code.text(values, "")
 	if s == notifiers.Failed {
 		n.Receipt.Detail = "not delivered"
-		n.Gone, _ = c.gone.holds(values, false)
+		n.Receipt.Gone, _ = c.gone.holds(values, false)
+		n.Receipt.Elsewhere = !n.Receipt.Gone
 	}
 	return n, nil
 }

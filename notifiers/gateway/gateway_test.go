@@ -232,7 +232,7 @@ func TestCallbacks(t *testing.T) {
 				t.Errorf("%s, %s: %v", preset, name, err)
 				continue
 			}
-			if n.Receipt.State != c.state || n.Gone != c.gone || n.From != c.from || n.Text != c.text || (c.state != "") != (n.Nonce == "NONCE1") {
+			if n.Receipt.State != c.state || n.Receipt.Gone != c.gone || n.Receipt.Elsewhere != (c.state == notifiers.Failed && !c.gone) || n.From != c.from || n.Text != c.text || (c.state != "") != (n.Nonce == "NONCE1") {
 				t.Errorf("%s, %s: %+v", preset, name, n)
 			}
 			if c.from != "" && n.ID == "" {

@@ -79,6 +79,7 @@ func ParseStatus(v url.Values) (r notifiers.Receipt, ok bool) {
 		timestamp := v.Get("Timestamp")
 		r.At = parseTime(&timestamp)
 		r.State, r.Detail = callState(v.Get("CallStatus"))
+		r.Elsewhere = v.Get("CallStatus") == "failed" // the others rang
 		r.Over = r.State == notifiers.Failed || v.Get("CallStatus") == "completed"
 		return r, r.State != ""
 	}
@@ -90,6 +91,8 @@ func ParseStatus(v url.Values) (r notifiers.Receipt, ok bool) {
 		r.State = notifiers.Delivered
 	case "undelivered", "failed", "canceled":
 		r.State, r.Detail = notifiers.Failed, undelivered[r.Code]
+		r.Gone = dead[r.Code]
+		r.Elsewhere = !r.Gone
 		if r.Detail == "" {
 			r.Detail = "not delivered"
 		}

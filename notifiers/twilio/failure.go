@@ -15,7 +15,7 @@ func failureOf(status, code int) *notifiers.Failure {
 		f.Code = strconv.Itoa(code)
 	}
 	if known, ok := refusals[code]; ok {
-		f.Kind, f.Elsewhere, f.Detail = known.kind, known.elsewhere, known.detail
+		f.Kind, f.Elsewhere, f.Detail, f.Gone = known.kind, known.elsewhere, known.detail, gone(code)
 		return &f
 	}
 	if f.Code == "" {
@@ -44,7 +44,7 @@ type meaning struct {
 }
 
 var refusals = map[int]meaning{
-	// the address
+	// the address: nothing will ever reach it, see gone
 	21211: {notifiers.Final, false, "not a valid phone number"},
 	21214: {notifiers.Final, false, "the phone number cannot be reached"},
 	21217: {notifiers.Final, false, "not a valid phone number"},
@@ -84,6 +84,16 @@ var refusals = map[int]meaning{
 	21611: {notifiers.Passing, false, "the sender's queue is full"},
 	30002: {notifiers.Passing, false, "the Twilio account is suspended"},
 }
+
+// gone reports whether a code says that nothing will ever reach the address: those that are final with every
+// provider.
+func gone(code int) bool {
+	m, ok := refusals[code]
+	return ok && m.kind == notifiers.Final && !m.elsewhere
+}
+
+// dead are the codes of undelivered texts that say so.
+var dead = map[string]bool{"30005": true, "30006": true}
 
 // undelivered are the codes of a text that was taken and did not arrive.
 var undelivered = map[string]string{

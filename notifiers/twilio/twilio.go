@@ -6,6 +6,7 @@
 package twilio
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,6 +39,7 @@ const overrides = "#rc=5&rp=5xx,ct,rt"
 
 // Config is an account with Twilio.
 type Config struct {
+	Name       string // in receipts; "" is Provider
 	AccountSID string // "AC" and 32 characters
 	// AuthTokens verify callbacks; the first also signs requests in, unless an API key is given.
 	// While a token is being changed both stand here.
@@ -61,6 +63,7 @@ type Config struct {
 
 // Twilio is an account that is ready to be used, by many goroutines.
 type Twilio struct {
+	name         string
 	account      account
 	tokens       []string
 	senders      map[string]string // From for ""
@@ -102,6 +105,7 @@ func New(c Config) (*Twilio, error) {
 	}
 
 	t := &Twilio{
+		name:         cmp.Or(c.Name, Provider),
 		tokens:       slices.Clone(c.AuthTokens),
 		senders:      map[string]string{"": c.From},
 		service:      c.MessagingServiceSID,
@@ -132,6 +136,9 @@ func parseBase(text, otherwise string) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+// Name is what the account is called in receipts.
+func (t *Twilio) Name() string { return t.name }
 
 // SMS is the channel of texts: a Notifier and Finder.
 func (t *Twilio) SMS() notifiers.Notifier { return sms{t} }

@@ -78,7 +78,7 @@ func (s Store) FindPeople(ctx context.Context, w Search, after rosters.PersonID,
 func (s Store) people(ctx context.Context, where string, args ...any) ([]Person, error) {
 	rows, _ := s.db.Query(ctx, `
 		select p.id, p.name, p.zone, p.language, p.version, p.created_at, p.updated_at,
-			coalesce(c.id, 0), coalesce(c.channel, ''), coalesce(c.address, ''), coalesce(c.after, '0'), coalesce(c.disabled, false)
+			coalesce(c.id, 0), coalesce(c.channel, ''), coalesce(c.address, ''), coalesce(c.after, '0'), coalesce(c.disabled, false), coalesce(c.dead, '')
 		from person p left join contact c on c.person = p.id `+where+`
 		order by p.id, c.after, c.id`, args...)
 	var people []Person
@@ -86,7 +86,7 @@ func (s Store) people(ctx context.Context, where string, args ...any) ([]Person,
 	var contact int64
 	var c rosters.Contact
 	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &p.Zone, &p.Language, &p.Version, &p.CreatedAt, &p.UpdatedAt,
-		&contact, &c.Channel, &c.Address, &c.After, &c.Disabled}, func() error {
+		&contact, &c.Channel, &c.Address, &c.After, &c.Disabled, &c.Dead}, func() error {
 		if len(people) == 0 || people[len(people)-1].ID != p.ID {
 			people = append(people, p)
 		}
@@ -159,10 +159,41 @@ func saveContacts(ctx context.Context, tx pgx.Tx, p rosters.Person) error {
 		p.ID, channels, addresses, afters)
 	for _, c := range p.Contacts {
 		b.Queue(`insert into contact (person, channel, address, after, disabled) values ($1, $2, $3, $4, $5)
-			on conflict (person, channel, address, after) do update set disabled = excluded.disabled`,
+			on conflict (person, channel, address, after) do update set disabled = excluded.disabled, dead = case when excluded.disabled then contact.dead else '' end`,
 			p.ID, c.Channel, c.Address, c.After, c.Disabled)
 	}
 	return tx.SendBatch(ctx, &b).Close()
+}
+
+// EndContacts disables what somebody has at an address on a channel, because a provider says why nothing reaches it
+// any more, and reports whether anything was in use.
+func (s Store) EndContacts(ctx context.Context, who rosters.PersonID, channel rosters.Channel, address, why string) (ended bool, err error) {
+	return s.switchContacts(ctx, who, `update contact set disabled = true, dead = $4 where person = $1 and channel = $2 and address = $3 and not disabled`,
+		who, channel, address, why)
+}
+
+// ReviveContacts uses again what somebody has at an address on a channel, if it was a provider that ended it.
+func (s Store) ReviveContacts(ctx context.Context, who rosters.PersonID, channel rosters.Channel, address string) (revived bool, err error) {
+	return s.switchContacts(ctx, who, `update contact set disabled = false, dead = '' where person = $1 and channel = $2 and address = $3 and dead <> ''`,
+		who, channel, address)
+}
+
+func (s Store) switchContacts(ctx context.Context, who rosters.PersonID, sql string, args ...any) (done bool, err error) {
+	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select from person where id = $1 for update`, who); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, sql, args...)
+		if done = tag.RowsAffected() > 0; err != nil || !done {
+			return err
+		}
+		_, err = tx.Exec(ctx, `update person set version = version + 1, updated_at = now() where id = $1`, who)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("switching contacts of %s: %w", who, err)
+	}
+	return done, nil
 }
 
 // Use is one place of a roster that names somebody: a rotation, or an override with its span.
