@@ -18,6 +18,7 @@ const (
 	maxName         = 200 // characters
 	maxContacts     = 50
 	maxWebAddress   = 1000 // bytes
+	maxMail         = 254  // bytes, RFC 5321 §4.5.3.1.3
 	maxBrowser      = 1200 // bytes
 	maxContactAfter = 24 * time.Hour
 	maxRotations    = 100
@@ -37,7 +38,7 @@ var (
 	slug  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	e164  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`) // ITU-T E.164: at most 15 digits
 	topic = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	mail  = regexp.MustCompile(`^[^\s@"<>(),:;\\\[\]\x00-\x1f]{1,64}@[^\s@"<>(),:;\\\[\]\x00-\x1f]{1,253}$`)
+	mail  = regexp.MustCompile(`^[^\s@"<>(),:;\\\[\]\x00-\x1f]+@[^\s@"<>(),:;\\\[\]\x00-\x1f]+$`)
 	web   = regexp.MustCompile(`^https?://[^\s@/?#]+(/[^\s]*)?$`)
 	// browser is an endpoint, "#", a point of P-256 and 16 bytes, both in base64url.
 	browser = regexp.MustCompile(`^https?://[^\s#]+#[A-Za-z0-9_-]{87}\.[A-Za-z0-9_-]{22}$`)
@@ -76,7 +77,7 @@ func (c Contact) Validate() error {
 			errs.refuse("/address", masked(c.Address), "must be a browser's subscription; open a page of Rouse in the browser and tap \"Send pages to this browser\"")
 		}
 	case Email:
-		if !mail.MatchString(c.Address) {
+		if !mail.MatchString(c.Address) || len(c.Address) > maxMail {
 			errs.refuse("/address", masked(c.Address), "must be an e-mail address without a name, such as ann@example.com")
 		}
 	case Webhook:

@@ -58,7 +58,9 @@ func TestE2EABrowserGetsPages(t *testing.T) {
 	key = h.alert("bitbucket", 1, "All fails")
 	ann.isPushed(key)
 	if !eventually(func() bool {
-		var contacts struct{ Items []struct{ Channel, Dead string } }
+		var contacts struct {
+			Items []struct{ Channel, Dead string }
+		}
 		h.does("GET", "/v1/people/ann/contacts", nil, &contacts)
 		for _, c := range contacts.Items {
 			if c.Channel == "web_push" && c.Dead != "" {

@@ -184,6 +184,6 @@ func TestAQueueThatStopsFailsTheAudit(t *testing.T) {
 	h.ForgetLooks()
 	h.until("the audit says so", func() bool {
 		c := checks(t, h.Pager)["queue"]
-		return !c.OK && strings.Contains(c.Text, "send_email, send_push, send_sms, send_voice, send_web_push, send_webhook, withdraw")
+		return !c.OK && strings.Contains(c.Text, "send_email, send_push, send_sms, send_voice, withdraw")
 	})
 }

@@ -105,7 +105,9 @@ func TestThePageOfALink(t *testing.T) {
 	if err := h.Seen(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	inc := h.eventually(key, "delivered", func(inc engine.Incident) bool { return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Delivered })
+	inc := h.eventually(key, "delivered", func(inc engine.Incident) bool {
+		return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Delivered
+	})
 	if inc.Status != engine.New {
 		t.Errorf("a receipt made it %s", inc.Status)
 	}
@@ -140,4 +142,3 @@ func (h *house) text(sql string) (s string) {
 	}
 	return s
 }
-

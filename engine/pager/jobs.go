@@ -13,8 +13,18 @@ import (
 
 const withdrawQueue = "withdraw"
 
-// sendQueue is the queue of a channel's sends: a provider that hangs holds up no other channel.
-func sendQueue(c rosters.Channel) string { return "send_" + string(c) }
+// sendQueue is the queue of a channel's sends: a provider that hangs holds up no other channel for longer than
+// Patience, from when on the sweeper sends each channel's by themselves. Every queue costs a start of the program
+// some milliseconds, and more of the database at rest, so those that are alike share one.
+func sendQueue(c rosters.Channel) string {
+	switch c {
+	case rosters.WebPush:
+		c = rosters.Push
+	case rosters.Webhook:
+		c = rosters.Email
+	}
+	return "send_" + string(c)
+}
 
 // databaseTime lets the database's clock say from when a job may be fetched. River's driver takes this
 // node's, so that with a clock that is ahead nobody would fetch the job when it is announced; for the zero

@@ -123,7 +123,7 @@ func New(cfg Config) (*Pager, error) {
 		Schema: "river",
 		// Only the limiter of notifications: a notification that is swallowed costs a poll interval.
 		FetchCooldown:               time.Millisecond,
-		FetchPollInterval:           time.Second, // nothing depends on it: jobs are announced, and the sweeper takes up what is left
+		FetchPollInterval:           5 * time.Second, // nothing depends on it: jobs are announced, and the sweeper takes up what is left
 		Queues:                      queues,
 		JobTimeout:                  sendWithin + reportFor + 5*time.Second,
 		RescueStuckJobsAfter:        2 * time.Minute, // the sweeper was there long before

@@ -87,10 +87,12 @@ func New(c Config) (*Email, error) {
 }
 
 // plain are addresses as people have them; RFC 5321 §4.1.2 knows stranger ones.
-var plain = regexp.MustCompile(`^[^\s@"<>(),:;\\\[\]\x00-\x1f]{1,64}@[^\s@"<>(),:;\\\[\]\x00-\x1f]{1,253}$`)
+var plain = regexp.MustCompile(`^[^\s@"<>(),:;\\\[\]\x00-\x1f]+@[^\s@"<>(),:;\\\[\]\x00-\x1f]+$`)
+
+const maxAddress = 254 // bytes, RFC 5321 §4.5.3.1.3
 
 // IsAddress reports whether mail can be sent to an address: one @, no blanks, quotes or comments.
-func IsAddress(address string) bool { return plain.MatchString(address) }
+func IsAddress(address string) bool { return len(address) <= maxAddress && plain.MatchString(address) }
 
 // Notify delivers one mail to the server.
 func (e *Email) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt, error) {

@@ -65,6 +65,9 @@ type spoken struct {
 func (s *spoken) perSecond() float64 { return float64(s.done) / s.spent.Seconds() }
 
 func (s *spoken) add(ctx context.Context, r *rig, service string, d dialects.Dialect, round int) error {
+	if err := r.drop(ctx); err != nil {
+		return err
+	}
 	if err := r.forget(ctx); err != nil {
 		return err
 	}

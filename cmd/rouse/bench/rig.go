@@ -110,6 +110,13 @@ func (r *rig) settle(ctx context.Context) error {
 	}
 }
 
+// drop withdraws what is still to be sent, where only intake is measured: one person is told of no more than a few
+// hundred incidents a second.
+func (r *rig) drop(ctx context.Context) error {
+	_, err := r.db.Exec(ctx, `update attempt set state = 'withdrawn', unwanted = true where state = 'queued'`)
+	return err
+}
+
 // forget begins an experiment without the pushes of the one before, and with nothing open: the tables
 // that grow with incidents are as small as on the first day.
 func (r *rig) forget(ctx context.Context) error {
