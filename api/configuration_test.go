@@ -294,7 +294,7 @@ func TestAllThatIsWrongWithAConfigurationIsTold(t *testing.T) {
 	for _, c := range []struct{ what, document, want string }{
 		{"form", `{"people": [{"handle": "ann", "phone": "1"}, {"handle": "Bob"}], "rosters": [{"slug": "a", "rotations": [` + rotation + `, {"id": "y", "zone": 7, "rule": "FREQ=DAILY", "participants": []}]}], "keys": []}`,
 			`422 /problems/validation "/keys is not a field here; there is people, policies, rosters, rules, services, severities, teams, and 4 more." [/keys is not a field here; there is people, policies, rosters, rules, services, severities, teams] ` +
-				`[/people/0/phone is not a field here; there is contacts, handle, language, name, zone] [/people/1/handle (Bob) must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen] ` +
+				`[/people/0/phone is not a field here; there is call_again, call_again_for, contacts, handle, language, name, quiet, zone] [/people/1/handle (Bob) must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen] ` +
 				`[/rosters/0/rotations/1/zone must be a text, not a number] [/rosters/0/rotations/1/start is missing]`},
 		{"values", `{"people": [{"handle": "ann", "zone": "Mars/Olympus"}, {"handle": "bob"}, {"handle": "carla"}, {"handle": "bob"}, {"name": "nobody"}],
 			"teams": [{"slug": "t", "members": [{"person": "ann", "role": "owner"}, {"person": "dan", "role": "owner"}]}],

@@ -17,23 +17,28 @@ import (
 	"rouse/api/calendar"
 	"rouse/api/callbacks"
 	"rouse/api/intake"
+	"rouse/api/providers"
 	"rouse/api/seal"
+	"rouse/api/verify"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/migrations/dbtest"
+	"rouse/notifiers"
 	"rouse/rosters"
 )
 
 // desk is the API on a database of its own, with keys for everybody.
 type desk struct {
-	t       *testing.T
-	db      *pgxpool.Pool
-	api     http.Handler
-	engine  *fakeEngine
-	log     *bytes.Buffer
-	secrets *seal.Box         // that what senders sign with is sealed with
-	keys    map[string]string // by scope; "ann" is ann's respond key, "bitbucket" that service's
+	sent     chan notifiers.Message // codes
+	t        *testing.T
+	db       *pgxpool.Pool
+	api      http.Handler
+	engine   *fakeEngine
+	log      *bytes.Buffer
+	secrets  *seal.Box           // that what senders sign with is sealed with
+	carriers *providers.Registry // who carries messages; nil: push, sms and voice can be sent
+	keys     map[string]string   // by scope; "ann" is ann's respond key, "bitbucket" that service's
 }
 
 // newDesk has the people ann, bob and carla, the roster dba in which ann and bob take weekly turns at
@@ -58,7 +63,7 @@ const weekly = `{"id": "primary", "zone": "Europe/Berlin", "start": "2026-01-05T
 
 func newEmptyDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, db: dbtest.New(t), engine: &fakeEngine{}, log: &bytes.Buffer{}, secrets: sealedBy(t, 1), keys: map[string]string{}}
+	d := &desk{t: t, sent: make(chan notifiers.Message, 100), db: dbtest.New(t), engine: &fakeEngine{}, log: &bytes.Buffer{}, secrets: sealedBy(t, 1), keys: map[string]string{}}
 	d.api = d.on(d.db)
 	for _, scope := range []enginedb.Scope{enginedb.ScopeIntake, enginedb.ScopeRead, enginedb.ScopeRespond, enginedb.ScopeAdmin} {
 		d.keys[string(scope)] = d.newKey(enginedb.Key{Name: "test " + string(scope), Scopes: []enginedb.Scope{scope}})
@@ -75,7 +80,12 @@ func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	}
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com", Secrets: d.secrets,
+		Providers: d.carriers,
+		Codes:     verify.New(verify.Config{DB: db, Send: func(_ context.Context, m notifiers.Message) { d.sent <- m }}),
 		Channels: func() map[rosters.Channel]bool {
+			if d.carriers != nil {
+				return d.carriers.Usable()
+			}
 			return map[rosters.Channel]bool{rosters.Push: true, rosters.SMS: true, rosters.Voice: true}
 		},
 		CatchAll:  engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"carla"}},

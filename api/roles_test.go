@@ -18,6 +18,9 @@ var asked = map[string]string{
 	"PUT /v1/people/{handle}/contacts/{id}":    `{"channel": "sms", "address": "+4915112345699"}`,
 	"DELETE /v1/people/{handle}/contacts/{id}": ``,
 
+	"POST /v1/people/{handle}/contacts/{id}/verification": ``,
+	"PUT /v1/people/{handle}/contacts/{id}/verification":  `{"code": "000000"}`, // which is wrong
+
 	"POST /v1/rosters":                         `{"slug": "new", "team": "{team}", "rotations": [` + weekly + `]}`,
 	"PUT /v1/rosters/{slug}":                   `{"rotations": [` + weekly + `]}`,
 	"DELETE /v1/rosters/{slug}":                ``,
@@ -118,7 +121,7 @@ func TestRoles(t *testing.T) {
 				case strings.Contains(path, "{id}"):
 					path = strings.Replace(path, "{id}", id(list, "id"), 1)
 				}
-				if rt.method != "GET" && !strings.Contains(rt.path, "/keys") && !strings.Contains(rt.path, "/feeds") {
+				if rt.method != "GET" && !strings.Contains(rt.path, "/keys") && !strings.Contains(rt.path, "/feeds") && !strings.Contains(rt.path, "/verification") {
 					path += "?dry_run=true"
 				}
 				may := team == "own" && (rt.who == self || caller == "owner" || rt.who == member && caller == "member")
@@ -127,7 +130,7 @@ func TestRoles(t *testing.T) {
 				}
 				got := d.as(caller, rt.method, path, strings.NewReplacer("{team}", strings.Replace(team, "none", "", 1), "{caller}", caller).Replace(body))
 				n++
-				if may && got.status/100 != 2 || !may && got.status != 403 {
+				if may && got.status/100 != 2 && !(strings.Contains(body, "000000") && got.status == 422) || !may && got.status != 403 {
 					t.Errorf("%s of team own, %s %s: %s, want %v", caller, rt.method, path, got.said(), map[bool]string{true: "that it is done", false: "403"}[may])
 				}
 			}

@@ -21,8 +21,10 @@ import (
 	"rouse/api/callbacks"
 	"rouse/api/intake"
 	"rouse/api/problem"
+	"rouse/api/providers"
 	"rouse/api/rest"
 	"rouse/api/seal"
+	"rouse/api/verify"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
@@ -31,18 +33,21 @@ import (
 
 // Config is what the API needs.
 type Config struct {
-	Engine    pager.Engine
-	DB        *pgxpool.Pool // for keys and REST; better not the one that pages are sent with
-	Intake    *intake.Handler
-	Callbacks *callbacks.Handler
-	Calendar  *calendar.Handler
-	Health    http.Handler                    // answers /healthz, /readyz and /metrics, which anybody may ask
-	CatchAll  engine.CatchAll                 // its roster and people cannot be deleted
-	Channels  func() map[rosters.Channel]bool // on which this server can send now
-	PublicURL string                          // if it is https, browsers are told to stay with that
-	Secrets   *seal.Box                       // seals what senders sign with; nil: none can be kept
-	Offset    func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
-	Log       *slog.Logger                    // nil discards
+	Engine       pager.Engine
+	DB           *pgxpool.Pool // for keys and REST; better not the one that pages are sent with
+	Intake       *intake.Handler
+	Callbacks    *callbacks.Handler
+	Calendar     *calendar.Handler
+	Health       http.Handler                    // answers /healthz, /readyz and /metrics, which anybody may ask
+	Providers    *providers.Registry             // who carries messages; nil: those that are in the database
+	CatchAll     engine.CatchAll                 // its roster and people cannot be deleted
+	Channels     func() map[rosters.Channel]bool // on which this server can send now
+	VerifiedOnly bool                            // contacts that were not verified are not used
+	Codes        *verify.Codes                   // sends codes to contacts; nil: cannot
+	PublicURL    string                          // if it is https, browsers are told to stay with that
+	Secrets      *seal.Box                       // seals what senders sign with; nil: none can be kept
+	Offset       func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
+	Log          *slog.Logger                    // nil discards
 }
 
 //go:embed openapi.yaml
@@ -57,7 +62,7 @@ func New(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{
-		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, CatchAll: c.CatchAll, Channels: c.Channels, PublicURL: c.PublicURL, Secrets: c.Secrets, Offset: c.Offset, Log: c.Log}),
+		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, Providers: c.Providers, CatchAll: c.CatchAll, Channels: c.Channels, VerifiedOnly: c.VerifiedOnly, Codes: c.Codes, PublicURL: c.PublicURL, Secrets: c.Secrets, Offset: c.Offset, Log: c.Log}),
 		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
 		senders: make(chan struct{}, maxSenders),
 	}
@@ -96,6 +101,7 @@ func (s *server) routes(c Config) []route {
 	const policies, policy = "/v1/policies", "/v1/policies/{slug}"
 	const services, service = "/v1/services", "/v1/services/{slug}"
 	const incidents, incident = "/v1/incidents", "/v1/incidents/{key}"
+	const template = "/v1/templates/{language}/{channel}/{purpose}"
 	return []route{
 		{"POST", "/v1/alerts", intakes, plain(c.Intake.Alerts)},
 		{"POST", "/v1/alertmanager", intakes, plain(c.Intake.Alertmanager)},
@@ -171,6 +177,10 @@ func (s *server) routes(c Config) []route {
 		{"PUT", person + "/contacts/{id}", self, change((*calls).ReplaceContact)},
 		{"DELETE", person + "/contacts/{id}", self, change((*calls).DeleteContact)},
 
+		{"POST", person + "/contacts/{id}/verification", self, operation((*calls).SendVerification)},
+		{"PUT", person + "/contacts/{id}/verification", self, operation((*calls).VerifyContact)},
+		{"GET", "/v1/me", read, operation((*calls).GetMe)},
+
 		{"GET", duties, read, operation((*calls).ListRosters)},
 		{"POST", duties, owner, change((*calls).CreateRoster)},
 		{"GET", duty, read, operation((*calls).GetRoster)},
@@ -239,6 +249,16 @@ func (s *server) routes(c Config) []route {
 		{"PUT", "/v1/severities", admin, change((*calls).ReplaceWords)},
 		{"POST", "/v1/simulate", read, operation((*calls).Simulate)},
 
+		{"GET", "/v1/templates", admin, operation((*calls).ListTemplates)},
+		{"POST", "/v1/templates/preview", admin, operation((*calls).PreviewTemplate)},
+		{"GET", template, admin, operation((*calls).GetTemplate)},
+		{"PUT", template, admin, change((*calls).ReplaceTemplate)},
+		{"DELETE", template, admin, change((*calls).DeleteTemplate)},
+		{"GET", "/v1/languages", admin, operation((*calls).ListLanguages)},
+		{"GET", "/v1/languages/{language}", admin, operation((*calls).GetLanguage)},
+		{"PUT", "/v1/languages/{language}", admin, change((*calls).ReplaceLanguage)},
+		{"DELETE", "/v1/languages/{language}", admin, change((*calls).DeleteLanguage)},
+
 		{"GET", "/v1/configuration", admin, operation((*calls).GetConfiguration)},
 		{"PUT", "/v1/configuration", admin, change((*calls).ReplaceConfiguration)},
 
@@ -248,9 +268,23 @@ func (s *server) routes(c Config) []route {
 		{"PUT", "/v1/keys/{id}", admin, operation((*calls).ReplaceKey)},
 		{"DELETE", "/v1/keys/{id}", admin, operation((*calls).RevokeKey)},
 
+		{"GET", "/v1/providers", admin, operation((*calls).ListProviders)},
+		{"GET", "/v1/providers/{name}", admin, operation((*calls).GetProvider)},
+		{"PUT", "/v1/providers/{name}", admin, change((*calls).ReplaceProvider)},
+		{"DELETE", "/v1/providers/{name}", admin, change((*calls).DeleteProvider)},
+		{"POST", "/v1/providers/{name}/test", admin, operation((*calls).TestProvider)},
+		{"GET", "/v1/providers/{name}/test/{id}", admin, operation((*calls).GetProviderTest)},
+		{"PUT", "/v1/providers/{name}/users/{user}", admin, operation((*calls).SetChatUser)},
+		{"DELETE", "/v1/providers/{name}/users/{user}", admin, operation((*calls).DeleteChatUser)},
+
 		{"POST", "/callbacks/twilio/sms", signed, plain(c.Callbacks.TwilioSMS)},
 		{"POST", "/callbacks/twilio/voice/{nonce}", signed, plain(c.Callbacks.TwilioVoice)},
 		{"POST", "/callbacks/twilio/key/{nonce}", signed, plain(c.Callbacks.TwilioKey)},
+		{"POST", "/callbacks/twilio/incoming", signed, plain(c.Callbacks.TwilioIncoming)},
+		{"POST", "/callbacks/twilio/incoming/{nonce}", signed, plain(c.Callbacks.TwilioIncomingKey)},
+		{"POST", "/callbacks/twilio/incoming/{nonce}/{answer}", signed, plain(c.Callbacks.TwilioIncomingCode)},
+		{"POST", "/callbacks/slack/{provider}", signed, plain(c.Callbacks.SlackButton)},
+		{"POST", "/callbacks/mattermost/{provider}", signed, plain(c.Callbacks.MattermostButton)},
 		{"GET", "/callbacks/gateway/{provider}/{key}", secret, plain(c.Callbacks.GatewayCallback)},
 		{"POST", "/callbacks/gateway/{provider}/{key}", secret, plain(c.Callbacks.GatewayCallback)},
 		{"POST", "/callbacks/twilio/status/{nonce}", signed, plain(c.Callbacks.TwilioStatus)},
@@ -259,6 +293,7 @@ func (s *server) routes(c Config) []route {
 		{"POST", "/p/{token}/seen", secret, plain(c.Callbacks.Seen)},
 		{"POST", "/p/{token}/push", secret, plain(c.Callbacks.Subscribe)},
 		{"POST", "/p/{token}/{answer}", secret, plain(c.Callbacks.AnswerPage)},
+		{"GET", "/p/{token}/{answer}", secret, plain(c.Callbacks.ViewPage)}, // reloaded after an answer
 		{"GET", "/app", public, plain(c.Callbacks.App)},
 		{"GET", "/{asset:app\\.css|app\\.js|sw\\.js|icon\\.svg|app\\.webmanifest}", public, plain(c.Callbacks.Asset)},
 

@@ -18,6 +18,8 @@ type Coverage struct {
 	Calendars map[rosters.RosterID]*rosters.Calendar // of the rosters that there are
 	People    map[rosters.PersonID]rosters.Person    // who there are
 	Channels  map[rosters.Channel]bool               // which this server can send on
+
+	VerifiedOnly bool // contacts that were not verified are not used
 }
 
 // MaxCoverage is how far ahead callers may let themselves be asked: the work and the number of holes
@@ -64,14 +66,19 @@ func all(holes []Hole, yield func(Hole) bool) bool {
 // proof is one walk through a span, with what it has found out so far.
 type proof struct {
 	Coverage
+	plan       planned
 	span       rosters.Span
 	policies   map[PolicyID]*Policy
+	minor      *proof                       // the same for severity 3, whose plan is another; this one if that makes no difference
 	people     map[rosters.PersonID]Trouble // without a Cause for those who can be paged
 	rosters    map[rosters.RosterID][]piece
 	ladders    map[PolicyID]lacking
 	open       map[string][]rosters.Span // by working hours
 	lastResort []Trouble                 // why nobody of it can be paged; none: somebody can
 }
+
+// planned is a person's plan for some severities, of the contacts that can be used.
+type planned func(who rosters.Person, usable func(rosters.Contact) bool) []rosters.Contact
 
 // piece is a span in which a target or level has nobody who can be paged, and why.
 type piece struct {
@@ -85,8 +92,23 @@ type lacking struct {
 	nobody []rosters.Span // when nobody at all would be paged
 }
 
+// newProof makes the proof for severity 1 and 2, and beside it the one for 3: somebody may be told whom nothing
+// wakes. The other way round there is nobody (rosters.Person.Tells).
 func newProof(c Coverage, span rosters.Span) *proof {
-	p := &proof{Coverage: c, span: span, policies: map[PolicyID]*Policy{}, people: map[rosters.PersonID]Trouble{},
+	p := proofBy(c, span, rosters.Person.Wakes)
+	p.minor = p
+	for id := range c.People {
+		if p.person(id).Cause != "" && len(c.People[id].Tells(c.usable)) > 0 {
+			p.minor = proofBy(c, span, rosters.Person.Tells)
+			p.minor.minor = p.minor
+			break
+		}
+	}
+	return p
+}
+
+func proofBy(c Coverage, span rosters.Span, plan planned) *proof {
+	p := &proof{plan: plan, Coverage: c, span: span, policies: map[PolicyID]*Policy{}, people: map[rosters.PersonID]Trouble{},
 		rosters: map[rosters.RosterID][]piece{}, ladders: map[PolicyID]lacking{}, open: map[string][]rosters.Span{}}
 	for i := range c.Policies {
 		p.policies[c.Policies[i].ID] = &c.Policies[i]
@@ -106,19 +128,20 @@ func (p *proof) holes(svc *Service) []Hole {
 		named = *svc
 		policy = p.policies[svc.Policy]
 	}
-	found, open := p.ladder(svc, policy), p.hours(named.Hours)
+	found, minor, open := p.ladder(svc, policy), p.minor.ladder(svc, policy), p.hours(named.Hours)
 	var holes []Hole
-	add := func(kind HoleKind, level int, piece piece) {
+	add := func(kind HoleKind, level int, piece piece, minor []rosters.Span) {
 		h := Hole{Span: piece.Span, Kind: kind, Service: named.ID, Level: level, Troubles: piece.why}
-		holes = append(holes, h.during(intersect([]rosters.Span{piece.Span}, open)))
+		holes = append(holes, h.during(intersect(intersect([]rosters.Span{piece.Span}, minor), open)))
 	}
 	for i, pieces := range found.levels {
+		told := spansOf(minor.levels[i])
 		for _, piece := range pieces {
-			add(HoleLevel, i+1, piece)
+			add(HoleLevel, i+1, piece, told)
 		}
 	}
 	for _, span := range found.nobody {
-		add(HoleNobody, 0, piece{span, p.lastResort})
+		add(HoleNobody, 0, piece{span, p.lastResort}, minor.nobody)
 	}
 	slices.SortStableFunc(holes, compareHoles)
 	return holes
@@ -127,9 +150,11 @@ func (p *proof) holes(svc *Service) []Hole {
 // catchAllHoles concern every service at once, so that no working hours bound them.
 func (p *proof) catchAllHoles() []Hole {
 	var holes []Hole
-	for _, piece := range p.target(Target{Roster: p.CatchAll.Roster}) {
+	end := Target{Roster: p.CatchAll.Roster}
+	minor := spansOf(p.minor.target(end))
+	for _, piece := range p.target(end) {
 		h := Hole{Span: piece.Span, Kind: HoleCatchAll, Troubles: piece.why}
-		holes = append(holes, h.during([]rosters.Span{piece.Span}))
+		holes = append(holes, h.during(intersect([]rosters.Span{piece.Span}, minor)))
 	}
 	return holes
 }
@@ -259,7 +284,7 @@ func (p *proof) person(id rosters.PersonID) Trouble {
 	trouble, ok := p.people[id]
 	if !ok {
 		person, known := p.People[id]
-		trouble = personTrouble(person, p.Channels)
+		trouble = p.trouble(person)
 		if !known {
 			trouble.Cause = CauseNoPerson
 		}
@@ -269,25 +294,40 @@ func (p *proof) person(id rosters.PersonID) Trouble {
 	return trouble
 }
 
-// personTrouble is why somebody cannot be paged, without a Cause if they can: on the contacts that are
-// not disabled, by the channels that the server has.
-func personTrouble(who rosters.Person, channels map[rosters.Channel]bool) Trouble {
+// usable reports whether the server sends to a contact.
+func (c Coverage) usable(contact rosters.Contact) bool {
+	return c.Channels[contact.Channel] && !contact.Disabled && (contact.Verified() || !c.VerifiedOnly)
+}
+
+// trouble is why somebody cannot be paged, without a Cause if they can: on the contacts of the plan that the
+// server sends to. Of several causes it is the one that is the least trouble to end.
+func (p *proof) trouble(who rosters.Person) Trouble {
+	if len(p.plan(who, p.usable)) > 0 {
+		return Trouble{}
+	}
 	t := Trouble{Name: who.Name, Cause: CauseNoContact}
-	for _, c := range who.Contacts {
+	for _, c := range p.plan(who, func(rosters.Contact) bool { return true }) {
 		switch {
-		case channels[c.Channel] && !c.Disabled:
-			return Trouble{}
-		case channels[c.Channel]:
+		case p.Channels[c.Channel] && !c.Disabled:
+			t.on(CauseUnverified, c.Channel)
+		case p.Channels[c.Channel]:
 			t.on(CauseDisabled, c.Channel)
-		case t.Cause != CauseDisabled: // enabling one is less trouble than a new contact
+		default:
 			t.on(CauseNoChannel, c.Channel)
 		}
+	}
+	if t.Cause == CauseNoContact && len(who.Contacts) > 0 {
+		t.Cause = CauseNotToWake
 	}
 	return t
 }
 
 func (t *Trouble) on(cause Cause, channel rosters.Channel) {
-	if t.Cause != cause {
+	ease := []Cause{CauseNoContact, CauseNoChannel, CauseDisabled, CauseUnverified}
+	switch is, was := slices.Index(ease, cause), slices.Index(ease, t.Cause); {
+	case is < was:
+		return
+	case is > was:
 		t.Cause, t.Channels = cause, nil
 	}
 	if !slices.Contains(t.Channels, channel) {

@@ -13,7 +13,7 @@ type Hole struct {
 	rosters.Span
 	Kind       HoleKind
 	Service    ServiceID      // "" for alerts of an unknown service, and for the catch-all
-	Severities []Severity     // in order: 1 and 2, and 3 if the span meets working hours. See CompareHoles for 3 alone
+	Severities []Severity     // in order: 1 and 2, and 3 if the span meets working hours and has nobody to tell either. See CompareHoles for 3 alone
 	Minor      []rosters.Span // when within the span severity 3 pages, and would page nobody; in order
 	Level      int            // of the service's policy, from 1; 0 for the other kinds
 	Troubles   []Trouble      // why nobody can be paged, target by target; never none
@@ -39,7 +39,7 @@ type Trouble struct {
 	Cause    Cause
 	Person   rosters.PersonID  // who cannot be reached, or ""
 	Name     string            // of that person, "" if it is not known
-	Channels []rosters.Channel // CauseDisabled, CauseNoChannel: on which the contacts in question are
+	Channels []rosters.Channel // CauseDisabled, CauseUnverified, CauseNoChannel: on which the contacts in question are
 	Rotation string            // CauseNobodyOnCall: the one that was on call last before the gap, else the next, or ""
 }
 
@@ -53,6 +53,8 @@ const (
 	CauseNobodyOnCall Cause = "nobody_on_call" // in the roster
 	CauseNoPerson     Cause = "no_person"      // the person does not exist
 	CauseNoContact    Cause = "no_contact"     // the person has none at all
+	CauseNotToWake    Cause = "not_to_wake"    // the person has contacts, all of them for severity 3 and notices only
+	CauseUnverified   Cause = "unverified"     // no contact that the server could use is verified, and only such are used
 	CauseDisabled     Cause = "disabled"       // every contact that the server could use is
 	CauseNoChannel    Cause = "no_channel"     // the person has only channels that the server cannot send on
 	CauseNoLastResort Cause = "no_last_resort" // nobody is named

@@ -59,6 +59,8 @@ type oracle struct {
 	teams    map[rosters.RosterID]rosters.Roster
 	from, to time.Time
 	moment   map[rosters.RosterID][]rosters.PersonID
+	severity Severity // that plans are asked for
+	anyHour  bool     // working hours do not count
 }
 
 // holes checks that they are in order, do not overlap, and are as long as they can be.
@@ -132,13 +134,22 @@ func (o *oracle) named(t Target) []rosters.PersonID {
 }
 
 func (o *oracle) plan(id rosters.PersonID) []rosters.Contact {
-	var plan []rosters.Contact
+	var wake, tell []rosters.Contact
 	for _, c := range o.People[id].Contacts {
-		if o.Channels[c.Channel] && !c.Disabled {
-			plan = append(plan, c)
+		if !o.Channels[c.Channel] || c.Disabled || o.VerifiedOnly && c.VerifiedAt.IsZero() {
+			continue
+		}
+		if c.Plan != rosters.Tell {
+			wake = append(wake, c)
+		}
+		if c.Plan != rosters.Wake {
+			tell = append(tell, c)
 		}
 	}
-	return plan
+	if o.severity == Minor && len(tell) > 0 {
+		return tell
+	}
+	return wake
 }
 
 // unreached reports whether nobody of some targets can be paged.
@@ -154,8 +165,9 @@ func (o *oracle) unreached(targets ...Target) bool {
 }
 
 func (o *oracle) checkCatchAll(t *rapid.T, at time.Time, holes []Hole) {
-	want := o.unreached(Target{Roster: o.CatchAll.Roster})
 	for _, s := range []Severity{Critical, Major, Minor} {
+		o.severity = s
+		want := o.unreached(Target{Roster: o.CatchAll.Roster})
 		if got := (place{HoleCatchAll, "", 0, s}).covered(holes, at); got != want {
 			t.Fatalf("catch-all, severity %d at %v: hole %v, want %v", s, at, got, want)
 		}
@@ -165,6 +177,7 @@ func (o *oracle) checkCatchAll(t *rapid.T, at time.Time, holes []Hole) {
 func (o *oracle) checkService(t *rapid.T, at time.Time, svc *Service, s Severity, holes []Hole) {
 	var named Service
 	var policy *Policy
+	o.severity = s
 	if svc != nil {
 		named = *svc
 		if i := slices.IndexFunc(o.Policies, func(p Policy) bool { return p.ID == svc.Policy }); i >= 0 {
@@ -303,6 +316,7 @@ func drawOracle(t *rapid.T) *oracle {
 	o.from = o.from.Add(time.Duration(rapid.IntRange(0, 24*60).Draw(t, "minutes")) * time.Minute)
 	o.to = o.from.Add(time.Duration(rapid.IntRange(1, 15*24*60).Draw(t, "length")) * time.Minute)
 	o.Channels = map[rosters.Channel]bool{rosters.Push: rapid.Bool().Draw(t, "push"), rosters.SMS: rapid.Bool().Draw(t, "sms")}
+	o.VerifiedOnly = rapid.IntRange(0, 3).Draw(t, "verified only") == 0
 	o.People = drawPeople(t)
 	for _, id := range drawnTeams {
 		o.teams[id] = drawTeam(t, o.from, id)
@@ -344,7 +358,9 @@ func drawPeople(t *rapid.T) map[rosters.PersonID]rosters.Person {
 	for _, id := range drawnPeople {
 		p := rosters.Person{ID: id}
 		for range rapid.IntRange(0, 2).Draw(t, "contacts") {
-			p.Contacts = append(p.Contacts, rosters.Contact{Channel: rapid.SampledFrom(drawnChannels).Draw(t, "channel"), Disabled: rapid.Bool().Draw(t, "disabled")})
+			p.Contacts = append(p.Contacts, rosters.Contact{Channel: rapid.SampledFrom(drawnChannels).Draw(t, "channel"), Disabled: rapid.Bool().Draw(t, "disabled"),
+				Plan:       rapid.SampledFrom([]rosters.Plan{rosters.Wake, rosters.Wake, rosters.Tell, rosters.Both}).Draw(t, "plan"),
+				VerifiedAt: rapid.SampledFrom([]time.Time{{}, monday10}).Draw(t, "verified")})
 		}
 		people[id] = p
 	}

@@ -105,8 +105,12 @@ func (t Trouble) String() string {
 		return t.who() + " does not exist"
 	case CauseNoContact:
 		return t.who() + " has no contact"
+	case CauseNotToWake:
+		return t.who() + " has no contact to wake, only such for severity 3 and notices"
 	case CauseDisabled:
 		return t.who() + " has " + t.channels("and") + " disabled"
+	case CauseUnverified:
+		return t.who() + " has not verified " + t.channels("and") + ", and this server uses only what is verified"
 	case CauseNoChannel:
 		return t.who() + " has only " + t.channels("and") + ", which this server cannot send"
 	case CauseNoLastResort:
@@ -131,6 +135,10 @@ func (t Trouble) Remedy() string {
 		return "Make the person " + string(t.Person) + ", or name somebody else"
 	case CauseNoContact:
 		return "Give " + t.name() + " a contact"
+	case CauseNotToWake:
+		return "Give " + t.name() + " a contact with the plan wake, or both"
+	case CauseUnverified:
+		return "Have " + t.name() + " verify " + t.channels("or")
 	case CauseDisabled:
 		return "Enable " + t.channels("or") + " for " + t.name()
 	case CauseNoChannel:

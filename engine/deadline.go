@@ -4,7 +4,7 @@ import "time"
 
 // Deadline is the next moment at which time alone changes the incident, zero if nothing is pending.
 // It is the only timer an incident has: the end of a level or of a rest, the opening of working
-// hours, of a delay or of a maintenance, a next contact, a receipt that should have come, the expiry of an acknowledgement and of
+// hours, of a delay or of a maintenance, a next contact or one that is tried again, a receipt that should have come, the expiry of an acknowledgement and of
 // the question that follows it are terms of one minimum.
 func (inc Incident) Deadline() time.Time {
 	var d earliest

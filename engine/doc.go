@@ -23,7 +23,8 @@
 //  4. Every ladder ends at the catch-all roster, the incident manager on call. If nobody there can be
 //     paged, the configured last resort is. After that the ladder begins again, without end.
 //  5. One acknowledgement stops that escalation for everybody it paged: open pages end, what is queued is
-//     withdrawn, calls are hung up. Other escalations of the incident go on.
+//     withdrawn, calls are hung up, and whoever's page was open hears who has it (package pager). Other
+//     escalations of the incident go on.
 //  6. The first to acknowledge the manager's escalation, the first of every incident, is the incident
 //     manager, and the incident moves from new to fixing.
 //  7. An acknowledgement runs out, after the time that the policy gives for the severity, else half an
@@ -40,7 +41,9 @@
 //  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
 //     in time (SMS 30 s, calls 40 s, a push to a browser 20 s; other pushes give none), the next contact is
 //     tried now; and the same contact once more with the next of its channel's providers, unless nobody can
-//     reach it: the number is dead, or the person did not pick up.
+//     reach it: the number is dead, or the person did not pick up. Who does not answer is called again:
+//     once every contact was tried, the last call of the plan, else its last message, is made again as often
+//     as the person wants for the severity, for as long as the page is open.
 //  12. The first page of an incident to a person is never throttled. In a storm, when one phone or topic
 //     had three messages within ten seconds, what comes on top goes out within two seconds as one message
 //     that names every incident; what follows, the next contacts, may wait for each other half a minute.
@@ -52,7 +55,8 @@
 //  14. Every message begins with key, severity and summary. Wording lives in notifiers; here key and
 //     summary never change once the incident is open.
 //  15. Policy and contact plan are frozen: the ladder when its escalation begins, the plan when its page
-//     begins. Who is on call is asked at the moment of paging, at every level anew.
+//     begins: for severity 1 and 2 the person's plan to wake, for 3 the one to tell. Who is on call is asked at the
+//     moment of paging, at every level anew.
 //  16. The past does not change. This rule lives in rosters.
 //  17. Every decision has a reason from the closed list in effect.go. It is written to the timeline with
 //     what it was decided from.
@@ -73,6 +77,8 @@
 //     everything that is due but begins one level only.
 //   - When every contact of everybody who is paged on the current level has failed, the level is over at
 //     once. Silence is not failure: the message may have arrived.
+//   - Calling again keeps no level from ending, and goes on beside the levels that follow. How often is frozen
+//     with the plan; a call that comes late is made once. It stops when the severity is lowered to 3.
 //   - A ladder that came to its end begins again at once, but no sooner than LadderRest after it last
 //     began: with everybody unreachable it does not spin.
 //   - Somebody on call at the catch-all who does not answer is not replaced by the last resort; an empty

@@ -62,6 +62,7 @@ const (
 	ReasonHoursOpen       Reason = "working hours open"
 	ReasonFirstPage       Reason = "first page"
 	ReasonNextContact     Reason = "next contact"
+	ReasonCallAgain       Reason = "call again"
 	ReasonContactFailed   Reason = "contact failed"
 	ReasonContactSilent   Reason = "no receipt in time"
 	ReasonNextProvider    Reason = "next provider"

@@ -70,7 +70,7 @@ func (b *print) escalation(e *Escalation) {
 }
 
 func (b *print) page(p *Page) {
-	b.num(p.No, p.Level, p.Round, p.Next, len(p.Contacts), len(p.Attempts))
+	b.num(p.No, p.Level, p.Round, p.Next, len(p.Contacts), len(p.Attempts), int(p.Again))
 	b.str(string(p.Person), string(p.State))
 	b.flag(p.Ask)
 	b.at(p.StartedAt, p.NextAt)
@@ -154,7 +154,7 @@ func essence(inc Incident, now, then time.Time, stray int) Incident {
 
 func (p *Page) essence(current bool, shift, set func(time.Time) time.Time, then time.Time) {
 	if p.State != PageOpen { // only its messages count
-		p.State, p.Ask, p.Level, p.Round, p.StartedAt, p.Contacts, p.Next = PageCovered, false, 0, 0, then, nil, 0
+		p.State, p.Ask, p.Level, p.Round, p.StartedAt, p.Contacts, p.Next, p.Again = PageCovered, false, 0, 0, then, nil, 0, 0
 		p.Attempts = slices.DeleteFunc(p.Attempts, func(a Attempt) bool {
 			return a.State != Queued && a.State != Sending && (a.State != Sent || a.Channel != rosters.Voice)
 		})
@@ -170,7 +170,10 @@ func (p *Page) essence(current bool, shift, set func(time.Time) time.Time, then 
 	}
 	for k := range p.Attempts {
 		a := &p.Attempts[k]
-		a.Reason, a.QueuedAt, a.SentAt, a.ReceiptBy = "", then, set(a.SentAt), shift(a.ReceiptBy)
+		if a.Reason != ReasonCallAgain || p.State != PageOpen { // which is not of the plan
+			a.Reason = ""
+		}
+		a.QueuedAt, a.SentAt, a.ReceiptBy = then, set(a.SentAt), shift(a.ReceiptBy)
 		if a.Channel != rosters.Voice && a.State != Sending && a.State != Queued {
 			a.Unwanted = false
 		}

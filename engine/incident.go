@@ -114,7 +114,8 @@ type Page struct {
 	StartedAt time.Time         // what the contacts' After is counted from; a stop puts it off (rule 18)
 	Contacts  []rosters.Contact // the person's plan, frozen (rule 15), in order of After
 	Next      int               // index of the next contact; len(Contacts) when none is left
-	NextAt    time.Time         // when it is due; zero when none is left
+	NextAt    time.Time         // when it is due, or one is tried again; zero when none is left
+	Again     time.Duration     // so long after its last message one is tried again; 0: never. See callAgain
 	Attempts  []Attempt
 }
 

@@ -193,7 +193,7 @@ func (x *edge) frozen() {
 		for j := range e.Pages {
 			p := &e.Pages[j]
 			if !x.begun(p) {
-				if was != nil && j < len(was.Pages) && !slices.Equal(p.Contacts, was.Pages[j].Contacts) {
+				if was != nil && j < len(was.Pages) && (!slices.Equal(p.Contacts, was.Pages[j].Contacts) || p.Again != was.Pages[j].Again) {
 					x.fault("rule 15", "the plan of page %d changed", p.No)
 				}
 				continue
@@ -322,7 +322,7 @@ func (x *edge) pending(e *Escalation, p *Page, d time.Time) {
 		return
 	}
 	late := func(t time.Time) bool { return !t.IsZero() && (d.IsZero() || d.After(t)) }
-	if (p.Next < len(p.Contacts)) == p.NextAt.IsZero() || late(p.NextAt) {
+	if p.Next < len(p.Contacts) && p.NextAt.IsZero() || p.Next == len(p.Contacts) && p.Again == 0 && !p.NextAt.IsZero() || late(p.NextAt) {
 		x.fault("rule 11", "page %d has %d of %d contacts tried, and the next is due at %v", p.No, p.Next, len(p.Contacts), p.NextAt)
 	}
 	for _, a := range p.Attempts {
@@ -717,7 +717,7 @@ func by(ev Event) string {
 func (x *edge) allFailed(e *Escalation, who rosters.PersonID) bool {
 	for _, p := range e.Pages {
 		if p.Ask && p.Person == who && p.Next == len(p.Contacts) && len(p.Attempts) > 0 &&
-			!slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State != Failed }) {
+			!slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State != Failed && a.Reason != ReasonCallAgain }) {
 			return true
 		}
 	}
@@ -729,6 +729,7 @@ func (x *edge) allFailed(e *Escalation, who rosters.PersonID) bool {
 func (x *edge) tried(was, e *Escalation) {
 	for i := 0; was != nil && i < len(was.Pages); i++ {
 		x.hurried(&was.Pages[i], &e.Pages[i])
+		x.calledAgain(&was.Pages[i], &e.Pages[i])
 	}
 	waiting, open := false, false
 	for i := range e.Pages {
@@ -736,7 +737,7 @@ func (x *edge) tried(was, e *Escalation) {
 		if p.State != PageOpen {
 			continue
 		}
-		last := p.Attempts[len(p.Attempts)-1]
+		last := p.planned()
 		if last.Contact != p.Next-1 {
 			x.fault("rule 11", "page %d tried contact %d last, and has %d as its next", p.No, last.Contact, p.Next)
 		}
@@ -750,11 +751,44 @@ func (x *edge) tried(was, e *Escalation) {
 		}
 		if (p.Level == e.Level && p.Round == e.Round && e.State == Climbing) || p.Ask {
 			open = true
-			waiting = waiting || p.Next < len(p.Contacts) || slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State != Failed })
+			waiting = waiting || p.Next < len(p.Contacts) || slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State != Failed && a.Reason != ReasonCallAgain })
 		}
 	}
 	if open && !waiting {
 		x.fault("rule 11", "every contact of everybody whom escalation %d waits for has failed", e.No)
+	}
+}
+
+// planned is the last attempt that the plan asked for.
+func (p *Page) planned() Attempt {
+	last := p.Attempts[0]
+	for _, a := range p.Attempts[1:] {
+		if a.Reason == ReasonCallAgain {
+			break
+		}
+		last = a
+	}
+	return last
+}
+
+// calledAgain: rule 11. Who has not answered is called again when the time has come, and for as long as the
+// page is open, unless the severity is 3 by then.
+func (x *edge) calledAgain(was, p *Page) {
+	due := !was.NextAt.IsZero() && !x.now.Before(x.putOff(was.NextAt))
+	if was.State != PageOpen || p.State != PageOpen || was.Next < len(was.Contacts) || was.Again == 0 {
+		return
+	}
+	switch made := len(p.Attempts) - len(was.Attempts); {
+	case was.NextAt.IsZero() || due && x.after.Severity == Minor:
+		if made > 0 || !p.NextAt.IsZero() {
+			x.fault("rule 11", "page %d called nobody again any more, and goes on", p.No)
+		}
+	case due:
+		if made != 1 || !p.NextAt.Equal(x.now.Add(p.Again)) {
+			x.fault("rule 11", "page %d calls again: %d attempts are made, and the next is due at %v", p.No, made, p.NextAt)
+		}
+	case made > 0 || !p.NextAt.Equal(x.putOff(was.NextAt)):
+		x.fault("rule 11", "page %d calls again before its time: %d attempts are made, and the next is due at %v", p.No, made, p.NextAt)
 	}
 }
 
@@ -767,8 +801,10 @@ func (x *edge) hurried(was, p *Page) {
 	last, next := len(was.Attempts)-1, p.Attempts[len(was.Attempts)]
 	due := func(t time.Time) bool { return !t.IsZero() && !x.now.Before(t) }
 	why := map[Reason]bool{
-		ReasonNextContact:   due(x.putOff(was.NextAt)),
+		ReasonNextContact:   due(x.putOff(was.NextAt)) && was.Next < len(was.Contacts),
+		ReasonCallAgain:     due(x.putOff(was.NextAt)) && was.Next == len(was.Contacts),
 		ReasonContactFailed: p.Attempts[last].State == Failed,
+		ReasonNextProvider:  p.Attempts[last].State == Failed || due(x.putOff(was.Attempts[last].ReceiptBy)),
 		ReasonContactSilent: due(x.putOff(was.Attempts[last].ReceiptBy)),
 	}
 	if !why[next.Reason] {
@@ -1185,7 +1221,7 @@ func (x *edge) goesOn(was, p *Page) {
 	if was.State != PageOpen || p.State != PageOpen || p.Next != was.Next {
 		return
 	}
-	if !p.NextAt.Equal(x.putOff(was.NextAt)) {
+	if !p.NextAt.Equal(x.putOff(was.NextAt)) && p.Next < len(p.Contacts) { // else see calledAgain
 		x.fault("rule 18", "the next contact of page %d is due at %v", p.No, p.NextAt)
 	}
 	for k := range was.Attempts {

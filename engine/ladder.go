@@ -75,9 +75,10 @@ func askFailed(e *Escalation) bool {
 	return slices.ContainsFunc(e.Pages, func(p Page) bool { return p.Ask && p.State == PageOpen && p.spent() })
 }
 
-// spent reports whether every contact of the page was tried, and every attempt failed.
+// spent reports whether every contact of the page was tried, and every attempt failed. That somebody is called
+// again keeps no level from ending.
 func (p Page) spent() bool {
-	return p.Next == len(p.Contacts) && !slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State != Failed })
+	return p.Next == len(p.Contacts) && !slices.ContainsFunc(p.Attempts, func(a Attempt) bool { return a.State != Failed && a.Reason != ReasonCallAgain })
 }
 
 func (s *stepper) nextLevel(e *Escalation, why Reason, text string) {

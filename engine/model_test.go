@@ -27,6 +27,7 @@ type small struct {
 	teams  []string // rosters that may be paged in
 	onCall map[rosters.RosterID][][]rosters.PersonID
 	plans  map[rosters.PersonID][]string
+	again  time.Duration // everybody is called again so often at severity 1; 0: nobody is
 	resort []rosters.PersonID
 
 	severities []Severity
@@ -87,6 +88,11 @@ func smallWorlds() []small {
 		onCall: answers{"imoc": {{}}},
 		plans:  plans{"ann": {"push@0s sms@2m voice@4m"}},
 		brief:  true,
+	}, {
+		name: "called again", policy: "ann wait=5m", severities: []Severity{1, 3}, expiry: 4 * minute, news: []AttemptState{Failed},
+		onCall: answers{"imoc": {{}}}, again: 2 * minute,
+		plans: plans{"ann": {"voice@0s sms@1m"}},
+		brief: true,
 	}, {
 		name: "stray messages", policy: "ann wait=5m", severities: []Severity{1}, workers: true, stray: 1,
 		onCall: answers{"imoc": {{}}},
@@ -410,6 +416,9 @@ func (s small) env(now time.Time, r *roll) Env {
 			answers := s.plans[p]
 			return plan(p, answers[r.pick(len(answers))])
 		}}
+	if s.again > 0 {
+		env.CallAgain = func(_ rosters.PersonID, sev Severity) time.Duration { return againFor(sev, s.again) }
+	}
 	if s.held != nil {
 		env.Held = func(Incident) Held { return wait{held: s.held[r.pick(len(s.held))]}.from(now).Held }
 	}

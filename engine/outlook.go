@@ -40,8 +40,9 @@ type standing struct {
 	paged *party
 }
 
-func newOutlook(c Coverage, span rosters.Span, walks map[*rosters.Calendar][]rosters.Manned) *outlook {
-	o := &outlook{proof: newProof(c, span), walks: walks, services: map[ServiceID]*Service{},
+func newOutlook(p *proof, walks map[*rosters.Calendar][]rosters.Manned) *outlook {
+	c, span := p.Coverage, p.span
+	o := &outlook{proof: p, walks: walks, services: map[ServiceID]*Service{},
 		rosters: map[rosters.RosterID]timeline[*party]{}, ladders: map[PolicyID]*climb{}}
 	for i := range c.Services {
 		o.services[c.Services[i].ID] = &c.Services[i]

@@ -27,6 +27,9 @@ func (s *stepper) page(e *Escalation, who rosters.PersonID, plan []rosters.Conta
 	s.inc.PageN++
 	p := Page{No: s.inc.PageN, Person: who, Ask: ask, Level: e.Level, Round: e.Round, State: PageOpen,
 		StartedAt: s.now, Contacts: plan, NextAt: s.now}
+	if s.env.CallAgain != nil {
+		p.Again = max(s.env.CallAgain(who, s.inc.Severity), 0)
+	}
 	// The first contact never waits: a plan that begins with a pause would be a hole in the night.
 	s.contact(e, &p, why)
 	s.dueContacts(e, &p)
@@ -37,10 +40,41 @@ func (s *stepper) page(e *Escalation, who rosters.PersonID, plan []rosters.Conta
 func (s *stepper) contact(e *Escalation, p *Page, why Reason) {
 	s.attempt(e, p, p.Next, why)
 	p.Next++
-	p.NextAt = time.Time{}
-	if p.Next < len(p.Contacts) {
+	switch {
+	case p.Next < len(p.Contacts):
 		p.NextAt = latest(s.now, p.StartedAt.Add(p.Contacts[p.Next].After))
+	default:
+		p.NextAt = s.againAt(p)
 	}
+}
+
+// againAt is when a page whose contacts were all tried is tried again, zero if it is not.
+func (s *stepper) againAt(p *Page) time.Time {
+	if p.Again == 0 {
+		return time.Time{}
+	}
+	return s.now.Add(p.Again)
+}
+
+// callAgain tries somebody again whose contacts were all tried, and who has not answered. Severity 3 calls
+// nobody again, also one that was lowered to it: the next level waits for working hours then.
+func (s *stepper) callAgain(e *Escalation, p *Page) {
+	if s.inc.Severity == Minor {
+		p.NextAt = time.Time{}
+		return
+	}
+	s.attempt(e, p, p.last(), ReasonCallAgain)
+	p.NextAt = s.againAt(p)
+}
+
+// last is the contact that is tried again: the last by voice, which wakes best, else the last.
+func (p *Page) last() int {
+	for i := len(p.Contacts) - 1; i >= 0; i-- {
+		if p.Contacts[i].Channel == rosters.Voice {
+			return i
+		}
+	}
+	return len(p.Contacts) - 1
 }
 
 // attempt sends one of the page's contacts.
@@ -56,6 +90,10 @@ func (s *stepper) attempt(e *Escalation, p *Page, contact int, why Reason) {
 
 func (s *stepper) dueContacts(e *Escalation, p *Page) {
 	for s.due(p.NextAt) {
+		if p.Next == len(p.Contacts) {
+			s.callAgain(e, p)
+			continue
+		}
 		s.contact(e, p, ReasonNextContact)
 	}
 }
@@ -102,7 +140,11 @@ func (s *stepper) again(e *Escalation, p *Page, contact int) {
 	}
 	tried := 0
 	for _, a := range p.Attempts {
-		if a.Contact == contact {
+		switch {
+		case a.Contact != contact:
+		case a.Reason == ReasonCallAgain: // anew, with all of them
+			tried = 1
+		default:
 			tried++
 		}
 	}

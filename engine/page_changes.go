@@ -55,7 +55,11 @@ func PageChanges(before, after Coverage, from, to time.Time) []PageChange {
 		return nil
 	}
 	span, walks := rosters.Span{From: from.UTC(), To: to.UTC()}, map[*rosters.Calendar][]rosters.Manned{}
-	c := &comparison{span: span, was: newOutlook(before, span, walks), is: newOutlook(after, span, walks), ladders: map[[2]*climb][]held{}}
+	was, is := newProof(before, span), newProof(after, span)
+	c := newComparison(was, is, walks)
+	if c.minor = c; was.minor != was || is.minor != is {
+		c.minor = newComparison(was.minor, is.minor, walks)
+	}
 	changes := [][]PageChange{c.catchAll()}
 	for _, id := range c.services() {
 		changes = append(changes, c.service(id))
@@ -74,9 +78,14 @@ func (c PageChange) Covers(at time.Time, s Severity) bool {
 // comparison is two outlooks, with what was found to differ so far.
 type comparison struct {
 	span    rosters.Span
+	minor   *comparison // of severity 3; this one if plans to tell are no others
 	was, is *outlook
 	ladders map[[2]*climb][]held
 	found   []PageChange // of one service, not in order yet
+}
+
+func newComparison(was, is *proof, walks map[*rosters.Calendar][]rosters.Manned) *comparison {
+	return &comparison{span: was.span, was: newOutlook(was, walks), is: newOutlook(is, walks), ladders: map[[2]*climb][]held{}}
 }
 
 // held is a rung held against what it was.
@@ -105,25 +114,25 @@ func (c *comparison) services() []ServiceID {
 
 // catchAll concerns every service at once, so that no working hours bound it.
 func (c *comparison) catchAll() []PageChange {
-	var changes []PageChange
-	for _, s := range c.hold(held{}, c.was.unknown().end, c.is.unknown().end).major {
-		told := c.tell(PageChange{Level: 1, CatchAll: true}, s, Critical, Major)
-		told.concerns(s.Span)
-		changes = append(changes, told)
+	end := func(c *comparison) timeline[change] {
+		return c.hold(held{}, c.was.unknown().end, c.is.unknown().end).major
 	}
-	return changes
+	c.found = c.found[:0]
+	c.merge(PageChange{Level: 1, CatchAll: true}, end(c), end(c.minor))
+	return inOrder(c.found)
 }
 
 func (c *comparison) service(id ServiceID) []PageChange {
 	rungs := c.ladder(c.was.climb(id), c.is.climb(id))
+	minor := c.minor.ladder(c.minor.was.climb(id), c.minor.is.climb(id))
 	hours := zip(c.was.hours(id), c.is.hours(id), func(before, after bool) working { return working{before, after} }, equal)
 	moved := slices.ContainsFunc(hours, func(s stretch[working]) bool { return s.is.before != s.is.after })
-	if !moved && !slices.ContainsFunc(rungs, func(h held) bool { return len(h.major) > 0 }) {
+	if !moved && !slices.ContainsFunc(slices.Concat(rungs, minor), func(h held) bool { return len(h.major) > 0 }) {
 		return nil
 	}
 	c.found = c.found[:0]
-	for _, h := range rungs {
-		c.merge(PageChange{Service: id, Level: h.level, CatchAll: h.catchAll}, h.major, h.during(hours))
+	for i, h := range rungs {
+		c.merge(PageChange{Service: id, Level: h.level, CatchAll: h.catchAll}, h.major, minor[i].during(hours))
 	}
 	return inOrder(c.found)
 }

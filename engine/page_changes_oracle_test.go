@@ -95,7 +95,7 @@ func (o *oracle) naiveClimb(at time.Time, svc *Service, s Severity) []naiveRung 
 			levels = o.Policies[i].Levels
 		}
 	}
-	if s == Minor && !hours.Contains(at) {
+	if o.severity = s; s == Minor && !o.anyHour && !hours.Contains(at) {
 		return nil
 	}
 	var all []naiveRung
@@ -123,6 +123,13 @@ func (o *oracle) naiveClimb(at time.Time, svc *Service, s Severity) []naiveRung 
 	return all
 }
 
+// naiveEnd is the catch-all, whatever the hour.
+func (o *oracle) naiveEnd(at time.Time, s Severity) naiveRung {
+	o.anyHour = true
+	defer func() { o.anyHour = false }()
+	return o.naiveClimb(at, nil, s)[0]
+}
+
 // reached are those of some targets who can be paged.
 func (o *oracle) reached(targets ...Target) []rosters.PersonID {
 	var found []rosters.PersonID
@@ -147,7 +154,8 @@ func (o *oracle) engineClimb(t *rapid.T, at time.Time, svc *Service, s Severity)
 			policy = &o.Policies[i]
 		}
 	}
-	env := Env{Now: at, OnCall: o.named, Plan: func(id rosters.PersonID, _ Severity) []rosters.Contact {
+	env := Env{Now: at, OnCall: o.named, Plan: func(id rosters.PersonID, s Severity) []rosters.Contact {
+		o.severity = s
 		plan := o.plan(id)
 		return plan[:min(len(plan), 1)] // nothing that fails meanwhile
 	}}
@@ -180,7 +188,7 @@ func (o *oracle) engineClimb(t *rapid.T, at time.Time, svc *Service, s Severity)
 func expected(at time.Time, before, after *oracle) map[rungAt]told {
 	all := map[rungAt]told{}
 	for _, s := range []Severity{Critical, Major, Minor} {
-		was, is := before.naiveClimb(at, nil, Critical)[0], after.naiveClimb(at, nil, Critical)[0]
+		was, is := before.naiveEnd(at, s), after.naiveEnd(at, s)
 		if !slices.Equal(was.People, is.People) {
 			all[rungAt{at, "", s, 0}] = told{1, before.shown(was), after.shown(is)}
 		}

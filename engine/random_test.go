@@ -126,6 +126,9 @@ func randomWorld(rt *rapid.T) *world {
 	for _, p := range everybody {
 		w.person(p, rapid.SampledFrom([]string{"push@0s sms@1m voice@3m", "sms@0s push@10s voice@1m", "sms@0s voice@0s", "voice@2m push@4m", "push@0s", ""}).Draw(rt, string(p)))
 	}
+	for _, p := range everybody {
+		w.again[p] = rapid.SampledFrom([]time.Duration{0, time.Minute, 5 * time.Minute}).Draw(rt, "again")
+	}
 	randomRosters(rt, w)
 	minutes := rapid.IntRange(1, 12)
 	w.policy = &Policy{ID: "db"}

@@ -643,6 +643,50 @@ func TestRule11_SilenceOfTheLastContactDoesNotEndTheLevel(t *testing.T) {
 	w.want("ann sms: first page").wantState(1, "climbing level 1").wantDeadline("5m")
 }
 
+func TestRule11_WhoDoesNotAnswerIsCalledAgain(t *testing.T) {
+	w := night(t).person("ann", "voice@0s sms@1m").levels("first wait=30m")
+	w.again["ann"] = 5 * time.Minute
+	w.alert(1).at("1m").tick().at("6m").tick().at("10m59s").tick().at("11m").tick().
+		want("ann voice: first page", "ann sms: next contact", "ann voice: call again", "ann voice: call again")
+	w.at("12m").ack("ann").at("16m").tick().at("25m").tick().want()
+}
+
+func TestRule11_WithoutACallTheLastContactIsTriedAgain(t *testing.T) {
+	w := night(t).person("ann", "push@0s sms@1m").levels("first wait=30m")
+	w.again["ann"] = 5 * time.Minute
+	w.alert(1).at("1m").tick().at("6m").tick().want("ann push: first page", "ann sms: next contact", "ann sms: call again")
+}
+
+func TestRule11_CallingAgainKeepsNoLevelFromEnding(t *testing.T) {
+	w := night(t).person("ann", "voice@0s")
+	w.again["ann"] = 2 * time.Minute
+	w.alert(1).at("2m").tick().want("ann voice: first page", "ann voice: call again")
+	w.step(Reported{Attempt: 1, State: Failed}).want("bob push: first page") // the first call: the plan is at its end
+	w.at("4m").tick().want("ann voice: call again", "bob voice: next contact")
+	w.at("7m").tick().want("cat push: first page", "ann voice: call again")
+}
+
+func TestRule11_ASevereIncidentThatIsLoweredToThreeCallsNobodyAgain(t *testing.T) {
+	w := night(t).person("ann", "voice@0s").levels("first wait=30m")
+	w.again["ann"] = 5 * time.Minute
+	w.alert(1).at("5m").tick().want("ann voice: first page", "ann voice: call again")
+	w.at("6m").step(SeverityChanged{To: Minor, By: "bob"}).at("10m").tick().at("20m").tick().want()
+}
+
+func TestRule11_OnlyWhoWantsItForTheSeverityIsCalledAgain(t *testing.T) {
+	w := night(t).person("ann", "voice@0s").levels("first wait=30m")
+	w.again["ann"] = 5 * time.Minute
+	w.alert(2).at("5m").tick().at("20m").tick().want("ann voice: first page")
+}
+
+func TestRule11_ACallAgainGoesThroughTheProvidersAnew(t *testing.T) {
+	w := night(t).person("ann", "voice@0s").levels("first wait=30m")
+	w.again["ann"], w.providers = 5*time.Minute, 2
+	w.alert(1).at("5m").tick().want("ann voice: first page", "ann voice: call again")
+	w.step(Reported{Attempt: 2, State: Failed, Elsewhere: true}).want("ann voice: next provider")
+	w.step(Reported{Attempt: 3, State: Failed, Elsewhere: true}).want()
+}
+
 func TestRule11_TheFirstContactDoesNotWait(t *testing.T) {
 	// Rule 11.
 	w := night(t).person("ann", "voice@3m push@1m").alert(Critical).want("ann push: first page")

@@ -25,6 +25,8 @@ var update = flag.Bool("update", false, "write what happened into the scenarios 
 //	start    Friday 18:30                  the clock; Monday 02:00 if there is none
 //	person   ann push@0s voice@2m          with a contact plan
 //	roster   first ann bob                 who is on call
+//	again    ann 5m                        how often ann is called again at severity 1
+//	carriers 2                             providers of each channel
 //	hours    Europe/Berlin Mon-Fri 09:00-17:00
 //	policy   first wait=5m | bob wait=5m   a level names rosters and people, with commas between
 //	resort   zoe                           the last resort; the catch-all roster is called imoc
@@ -32,7 +34,7 @@ var update = flag.Bool("update", false, "write what happened into the scenarios 
 //	provider delivers                      what is sent; or takes (and no receipt comes), fails, idles
 //	at 2m    …                             so long after the start, or at Monday 09:00:
 //	         alert sev=1 "disk full" · tick · until 1h (with every tick in between) · ack bob · decline bob
-//	         sent, delivered, failed ann sms (the last one) · severity 2 by ann · page in dba by ann
+//	         sent, delivered, failed ann sms (the last one) · undelivered ann sms (another provider may) · severity 2 by ann · page in dba by ann
 //	         active ann "a comment" · resolve by ann · resumed after 2h (nobody kept time for so long)
 //	         person, roster or provider, as above
 //
@@ -231,6 +233,12 @@ func (s *scenario) happens(f []string) {
 	case "provider":
 		s.provider = f[1]
 		return
+	case "again":
+		s.again[who(1)] = s.duration(f[2])
+		return
+	case "carriers":
+		s.providers = s.number(f[1])
+		return
 	case "noise", "sender":
 		s.line(f)
 		return
@@ -247,6 +255,8 @@ func (s *scenario) happens(f []string) {
 		s.report(func() { s.step(s.answer(f)) })
 	case "sent", "delivered", "failed":
 		s.report(func() { s.hear(who(1), rosters.Channel(f[2]), AttemptState(f[0])) })
+	case "undelivered":
+		s.report(func() { s.undelivered(who(1), rosters.Channel(f[2])) })
 	case "severity":
 		s.report(func() { s.severity(Severity(s.number(f[1])), f[3]) })
 	case "page": // in dba by ann

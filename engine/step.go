@@ -18,6 +18,10 @@ type Env struct {
 	// Plan answers the contacts of a person that can be used now for an incident of a severity.
 	Plan func(rosters.PersonID, Severity) []rosters.Contact
 
+	// CallAgain answers how often a person wants to be tried again, once the plan for a severity is at its end,
+	// until they answer; 0: not at all. nil: nobody does.
+	CallAgain func(rosters.PersonID, Severity) time.Duration
+
 	// Providers answers how many providers can send to a contact; nil: one each.
 	Providers func(rosters.Contact) int
 

@@ -25,6 +25,7 @@ type world struct {
 	start     time.Time
 	now       time.Time
 	plans     map[rosters.PersonID][]rosters.Contact
+	again     map[rosters.PersonID]time.Duration // how often they are called again at severity 1
 	rosters   map[rosters.RosterID][]rosters.PersonID
 	service   *Service
 	policy    *Policy
@@ -63,7 +64,7 @@ func night(t tester) *world {
 
 // empty is a world without people.
 func empty(t tester) *world {
-	w := &world{t: t, plans: map[rosters.PersonID][]rosters.Contact{}, rosters: map[rosters.RosterID][]rosters.PersonID{},
+	w := &world{t: t, plans: map[rosters.PersonID][]rosters.Contact{}, again: map[rosters.PersonID]time.Duration{}, rosters: map[rosters.RosterID][]rosters.PersonID{},
 		service: &Service{ID: "db", Policy: "db"}, summary: "disk full", end: CatchAll{Roster: "imoc"}}
 	return w.startAt(monday10)
 }
@@ -133,10 +134,18 @@ func (w *world) duration(s string) time.Duration {
 }
 
 func (w *world) env() Env {
-	return Env{Now: w.now, Providers: func(rosters.Contact) int { return max(1, w.providers) },
+	return Env{Now: w.now, CallAgain: func(p rosters.PersonID, s Severity) time.Duration { return againFor(s, w.again[p]) }, Providers: func(rosters.Contact) int { return max(1, w.providers) },
 		Held:   w.heldBack,
 		OnCall: func(t Target) []rosters.PersonID { return w.rosters[t.Roster] },
 		Plan:   func(p rosters.PersonID, _ Severity) []rosters.Contact { return w.plans[p] }}
+}
+
+// againFor is how often somebody is called again who wants that for severity 1.
+func againFor(s Severity, every time.Duration) time.Duration {
+	if s == Critical {
+		return every
+	}
+	return 0
 }
 
 func (w *world) heldBack(inc Incident) Held {

@@ -22,3 +22,19 @@ insert into providers default values;
 
 -- Why nothing reaches a contact, as a provider said; '' while it works, or was switched off by somebody.
 alter table contact add column dead text not null default '';
+
+-- When it was known that an attempt reached the phone, for the seconds to that which are shown of each provider. The
+-- index alone answers: it holds what was delivered, the newest at its end.
+alter table attempt add column delivered_at timestamptz;
+create index attempt_delivered on attempt (delivered_at) include (provider, channel, claimed_at) where delivered_at is not null;
+
+-- Messages that somebody sent to try a provider, and what it said of them. Kept for a day.
+create table provider_test (
+    nonce    text primary key,
+    provider text not null,
+    channel  text not null,
+    state    text not null, -- as an attempt's
+    detail   text not null default '',
+    made_at  timestamptz not null default now(),
+    told_at  timestamptz -- when state was last told
+);

@@ -25,7 +25,7 @@ const (
 )
 
 // Fits is how many of m.Also one message on its channel can name, the first ones. The others need another
-// message.
+// message. A template that takes more room than the built-in words leaves such a message to them.
 func Fits(m Message) int {
 	for n := len(m.Also); n > 0; n-- {
 		some := m
@@ -36,7 +36,7 @@ func Fits(m Message) int {
 				return n
 			}
 		case Push, WebPush, Email, Webhook:
-			if len(PushBody(some)) <= maxPush {
+			if len(plainBody(some)) <= maxPush {
 				return n
 			}
 		default: // only so many are read out, and the rest is a number
@@ -108,7 +108,7 @@ func (m Message) keys() string {
 // bundleSMS is the SMS about several incidents: the first as usual, how many more, and the code that
 // answers for all, within the first segment; then every key.
 func bundleSMS(m Message) string {
-	w := wordsIn(m.Language)
+	w := m.words()
 	head := fmt.Sprintf("%s SEV%d ", oneLineGSM(m.Key), m.Severity)
 	summary := asGSM.Replace(m.summary(w))
 	middle := endSentence(summary)
@@ -124,7 +124,7 @@ func bundleSMS(m Message) string {
 		}
 	}
 	all := " " + fmt.Sprintf(w.all, asGSM.Replace(m.keys()))
-	a := alphabetOf(head + summary + all)
+	a := alphabetOf(head + summary + middle + code + answers + all)
 	const dots = "..."
 	room := a.part - a.units(head+middle+code)
 	if with := room - a.units(answers); with >= worthShowing {

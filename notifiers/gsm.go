@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -70,13 +71,54 @@ func (a alphabet) units(text string) (n int) {
 
 // Segments is how many SMS segments text takes on the air: what a provider bills, and what a phone
 // that shows only the first cuts after. An empty text takes one.
-func Segments(text string) int {
+func Segments(text string) int { return len(Split(text)) }
+
+// Split is text in the segments that it goes over the air in, at least one. A character of two units, which
+// is one of GSM's extension or a surrogate pair, is never parted: it begins the next segment, and the unit
+// that was left in this one stays empty.
+func Split(text string) []string {
 	a := alphabetOf(text)
-	units := a.units(text)
-	if units <= a.single {
-		return 1
+	if a.units(text) <= a.single {
+		return []string{text}
 	}
-	return (units + a.part - 1) / a.part
+	var segments []string
+	begin, used := 0, 0
+	for i, r := range text {
+		width := a.width(r)
+		if used+width > a.part {
+			segments = append(segments, text[begin:i])
+			begin, used = i, 0
+		}
+		used += width
+	}
+	return append(segments, text[begin:])
+}
+
+// Units is how many septets (GSM) or UTF-16 code units (UCS-2) text takes, headers of segments not counted.
+func Units(text string) int { return alphabetOf(text).units(text) }
+
+// Forcing are the characters of text that no SMS can carry in the GSM alphabet, each once: one of them makes
+// all of it UCS-2, of which a segment holds less than half.
+func Forcing(text string) []string {
+	var found []string
+	for _, r := range text {
+		if septets[r] == 0 && !slices.Contains(found, string(r)) {
+			found = append(found, string(r))
+		}
+	}
+	return found
+}
+
+// first is the longest beginning of text that takes at most so many segments. Like cut, it keeps together
+// what belongs together.
+func first(text string, segments int) string {
+	all := Split(text)
+	if len(all) <= segments {
+		return text
+	}
+	a := alphabetOf(text)
+	text, _ = a.cut(text, a.units(strings.Join(all[:segments], "")))
+	return text
 }
 
 // cut is the longest beginning of text of at most units, and the rest. It never cuts a rune, nor

@@ -43,8 +43,9 @@ type Message struct {
 	Nonce    string // unique to the message, URL-safe; callbacks carry it back
 	Channel  Channel
 	Purpose  Purpose
-	To       string // E.164, an ntfy topic, or a browser's subscription
-	Language string // BCP 47; "" is English
+	To       string   // E.164, an ntfy topic, or a browser's subscription
+	Language string   // BCP 47; "" is English
+	Wording  *Wording // how operators want it said; nil: built in
 
 	Key      string // "HOT-1234"
 	Severity int    // 1 critical, 2 major, 3 minor

@@ -16,6 +16,7 @@ const (
 	Over          Outcome = "over"           // resolved, or the code is no longer valid
 	NotUnderstood Outcome = "not_understood" // no such key or word
 	WhichOne      Outcome = "which_one"      // an answer without a code, and several pages open
+	NeedsCode     Outcome = "needs_code"     // the phone number alone does not answer that
 	HelpWanted    Outcome = "help"           // asked how to answer
 	TryAgain      Outcome = "try_again"      // Rouse could not store the answer
 )
@@ -23,12 +24,14 @@ const (
 // Answered is what became of an answer, with what is needed to say it.
 type Answered struct {
 	Outcome  Outcome
-	Language string  // BCP 47; "" is English
-	Purpose  Purpose // of the message that was answered; "" is Page
-	Key      string  // "HOT-1"; "" when none is known
-	Role     string  // what the person was paged as; "" is the incident manager
-	By       string  // who was first, for AlreadyTaken; may be empty
-	Tally    Tally   // of an answer about several incidents; zero if it was about one
+	Language string   // BCP 47; "" is English
+	Wording  *Wording // nil: built in
+	Purpose  Purpose  // of the message that was answered; "" is Page
+	Key      string   // "HOT-1"; "" when none is known
+	Role     string   // what the person was paged as; "" is the incident manager
+	By       string   // who was first, for AlreadyTaken; may be empty
+	Tally    Tally    // of an answer about several incidents; zero if it was about one
+	Open     []string // keys of what is open for them, the worst first, for WhichOne and HelpWanted; may be empty
 }
 
 // Tally counts what became of an answer about several incidents.
@@ -37,10 +40,11 @@ type Tally struct {
 	Taken  int // somebody else had it
 	Over   int // resolved, or not to be answered any more
 	Failed int // could not be stored
+	Barred int // only with a code
 }
 
 // Total is how many incidents were answered.
-func (t Tally) Total() int { return t.Done + t.Taken + t.Over + t.Failed }
+func (t Tally) Total() int { return t.Done + t.Taken + t.Over + t.Failed + t.Barred }
 
 // Text is the sentence to send back: "HOT-1: Acknowledged. You are now the incident manager."
 func (a Answered) Text() string {
@@ -48,7 +52,7 @@ func (a Answered) Text() string {
 	case key == "":
 		return a.sentence()
 	case a.Tally.Total() > 1:
-		return fmt.Sprintf(wordsIn(a.Language).andMore, key, a.Tally.Total()-1) + ": " + a.sentence()
+		return fmt.Sprintf(a.Wording.in(a.Language).andMore, key, a.Tally.Total()-1) + ": " + a.sentence()
 	default:
 		return key + ": " + a.sentence()
 	}
@@ -72,7 +76,7 @@ func (a Answered) several(w *words) string {
 	for _, part := range []struct {
 		n    int
 		text string
-	}{{a.Tally.Done, done}, {a.Tally.Taken, w.someTaken}, {a.Tally.Over, w.someOver}, {a.Tally.Failed, w.someFailed}} {
+	}{{a.Tally.Done, done}, {a.Tally.Taken, w.someTaken}, {a.Tally.Over, w.someOver}, {a.Tally.Failed, w.someFailed}, {a.Tally.Barred, w.someBarred}} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf(part.text, part.n))
 		}
@@ -81,7 +85,7 @@ func (a Answered) several(w *words) string {
 }
 
 func (a Answered) sentence() string {
-	w := wordsIn(a.Language)
+	w := a.Wording.in(a.Language)
 	if a.Tally.Total() > 1 {
 		return a.several(w)
 	}
@@ -103,9 +107,38 @@ func (a Answered) sentence() string {
 		if a.Purpose == StillOn {
 			return w.handedBack
 		}
+	case WhichOne:
+		if len(a.Open) > 0 {
+			return fitting(a.Open, func(keys string) string { return fmt.Sprintf(w.whichOf, keys, oneLineGSM(a.Open[0])) })
+		}
+	case HelpWanted:
+		if advice := w.outcomes[HelpWanted]; len(a.Open) > 0 {
+			if text := fitting(a.Open, func(keys string) string { return advice + fmt.Sprintf(w.openNow, keys) }); Segments(text) == 1 {
+				return text
+			}
+		}
 	}
 	if sentence, ok := w.outcomes[a.Outcome]; ok {
 		return sentence
 	}
 	return w.outcomes[NotUnderstood]
+}
+
+// fitting words as many of some keys as one SMS segment holds, at least one, and how many more there are.
+func fitting(keys []string, say func(keys string) string) (text string) {
+	for n := len(keys); n > 0; n-- {
+		list := asGSM.Replace(Keys(keys[:n]))
+		if more := len(keys) - n; more > 0 {
+			list += fmt.Sprintf(" +%d", more)
+		}
+		if text = say(list); Segments(text) == 1 {
+			break
+		}
+	}
+	return text
+}
+
+// HasIt tells somebody who was paged about an incident who has it now: "HOT-12: Bob has it."
+func HasIt(language, key, by string) string {
+	return fmt.Sprintf(wordsIn(language).hasIt, clean(key), clean(by))
 }

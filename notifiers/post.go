@@ -61,4 +61,5 @@ type Pressed struct {
 	User    string // the chat's id of who pressed
 	Name    string // what the chat calls them
 	Event   string // unique to the press
+	Reply   string // an address for what is shown to who pressed only; "" if the chat takes that as its answer
 }

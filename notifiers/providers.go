@@ -24,6 +24,8 @@ type Provider struct {
 	Notifier Notifier
 	// For are the beginnings of the numbers that it serves, "+49"; none: all, and whatever is no number.
 	For []string
+	// Breaker is what is remembered of it; nil is a new one. With the one of an earlier chain it goes on.
+	Breaker *Breaker
 }
 
 // serves reports whether the provider is for an address.
@@ -47,12 +49,7 @@ func (p Provider) serves(to string) bool {
 // never held back for being unlikely to go through. One that is not for the message's address, or that
 // the message is to avoid, is not.
 type Chain struct {
-	links []*link
-}
-
-type link struct {
-	Provider
-	breaker breaker
+	links []Provider
 }
 
 // NewChain is a Chain of the providers given, the preferred first. It panics without any.
@@ -62,7 +59,10 @@ func NewChain(providers ...Provider) *Chain {
 	}
 	c := &Chain{}
 	for _, p := range providers {
-		c.links = append(c.links, &link{Provider: p})
+		if p.Breaker == nil {
+			p.Breaker = &Breaker{}
+		}
+		c.links = append(c.links, p)
 	}
 	return c
 }
@@ -119,6 +119,7 @@ func (c *Chain) Find(ctx context.Context, m Message) (Receipt, bool, error) {
 		}
 		r, found, err := finder.Find(ctx, m)
 		if found {
+			r.Provider = l.Name
 			return r, true, nil
 		}
 		if err != nil {
@@ -158,13 +159,13 @@ func (c *Chain) Reaches(to string) int {
 }
 
 // inOrder is the providers for a message in order, those whose breaker is open behind the others.
-func (c *Chain) inOrder(m Message) []*link {
+func (c *Chain) inOrder(m Message) []Provider {
 	now := time.Now()
-	var closed, open []*link
+	var closed, open []Provider
 	for _, l := range c.links {
 		switch {
 		case !l.serves(m.To), slices.Contains(m.Avoid, l.Name):
-		case l.breaker.open(now):
+		case l.Breaker.open(now):
 			open = append(open, l)
 		default:
 			closed = append(closed, l)
@@ -174,26 +175,29 @@ func (c *Chain) inOrder(m Message) []*link {
 }
 
 // notify tries one provider as often as makes sense.
-func (l *link) notify(ctx context.Context, m Message) (Receipt, error) {
+func (p Provider) notify(ctx context.Context, m Message) (Receipt, error) {
 	for try := 1; ; try++ {
-		r, err := l.Notifier.Notify(ctx, m)
+		r, err := p.Notifier.Notify(ctx, m)
 		if err == nil {
-			l.breaker.succeeded()
-			r.Provider = l.Name
+			p.Breaker.succeeded(time.Now())
+			r.Provider = p.Name
 			return r, nil
 		}
 		f, ok := errors.AsType[*Failure](err)
 		if !ok {
-			f = &Failure{Kind: Unknown, Provider: l.Name, Err: err}
+			f = &Failure{Kind: Unknown, Provider: p.Name, Err: err}
 			err = f
+		} else if f.Provider != p.Name { // two of a kind have names of their own
+			named := *f
+			named.Provider = p.Name
+			f, err = &named, &named
 		}
+		p.Breaker.failed(time.Now(), f)
 		if f.Kind == Final {
-			l.breaker.succeeded() // it works, it just will not do this
 			return Receipt{}, err
 		}
-		l.breaker.failed(time.Now())
 		if f.Kind == Unknown || f.Doubtful {
-			r, found, sure := l.find(ctx, m)
+			r, found, sure := p.find(ctx, m)
 			switch {
 			case found:
 				return r, nil
@@ -212,12 +216,13 @@ func (l *link) notify(ctx context.Context, m Message) (Receipt, error) {
 	}
 }
 
-func (l *link) find(ctx context.Context, m Message) (r Receipt, found, sure bool) {
-	finder, ok := l.Notifier.(Finder)
+func (p Provider) find(ctx context.Context, m Message) (r Receipt, found, sure bool) {
+	finder, ok := p.Notifier.(Finder)
 	if !ok {
 		return Receipt{}, false, false
 	}
 	r, found, err := finder.Find(ctx, m)
+	r.Provider = p.Name
 	return r, found, err == nil
 }
 

@@ -53,7 +53,14 @@ func provider(name string, answers ...error) *fakeProvider {
 func chain(notifiers ...Notifier) *Chain {
 	var providers []Provider
 	for i, n := range notifiers {
-		providers = append(providers, Provider{Name: fmt.Sprint(i), Notifier: n})
+		name := fmt.Sprint(i)
+		switch p := n.(type) {
+		case *fakeProvider:
+			name = p.name
+		case finding:
+			name = p.name
+		}
+		providers = append(providers, Provider{Name: name, Notifier: n})
 	}
 	return NewChain(providers...)
 }
@@ -344,4 +351,38 @@ func TestProvidersByCountryAndTurn(t *testing.T) {
 	if topics.Reaches("ann-pager") != 1 {
 		t.Error("a topic has no provider")
 	}
+}
+
+// What is shown of a provider: that it fails once it has failed three times running, since when and why. That
+// an address is none says nothing against the provider; that the password is refused does.
+func TestHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		password := &Failure{Kind: Final, Elsewhere: true, Provider: "?", Detail: "the password is refused, says +4917012345678"}
+		p := provider("p", nil, failure(Final), password, password, password, nil)
+		remembered := &Breaker{}
+		c := NewChain(Provider{Name: "p", Notifier: p, Breaker: remembered})
+		began := time.Now()
+		send := func() Health {
+			time.Sleep(time.Minute) // of the bubble
+			_, _ = c.Notify(t.Context(), Message{})
+			return remembered.Health()
+		}
+		if h := send(); h != (Health{LastSuccess: began.Add(time.Minute)}) {
+			t.Errorf("after a success: %+v", h)
+		}
+		if h := send(); h != (Health{LastSuccess: began.Add(time.Minute)}) {
+			t.Errorf("after a wrong number: %+v", h)
+		}
+		send()
+		if h := send(); !h.FailingSince.IsZero() || h.LastFailure != began.Add(4*time.Minute) {
+			t.Errorf("after two failures: %+v", h)
+		}
+		if h := send(); h.FailingSince != began.Add(3*time.Minute) || !strings.Contains(h.Failure, "p: the password is refused") || strings.Contains(h.Failure, "12345678") {
+			t.Errorf("after three failures: %+v", h)
+		}
+		c = NewChain(Provider{Name: "p", Notifier: p, Breaker: remembered})
+		if h := send(); !h.FailingSince.IsZero() || h.LastSuccess != began.Add(6*time.Minute) || h.LastFailure != began.Add(5*time.Minute) {
+			t.Errorf("after it works again, in another chain: %+v", h)
+		}
+	})
 }

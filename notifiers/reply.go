@@ -1,6 +1,8 @@
 package notifiers
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -20,51 +22,76 @@ const (
 // Reply is an answer that came back by SMS.
 type Reply struct {
 	Answer Answer
-	Code   string // the digits it quotes, as ASCII; "" for a bare word
+	Code   string   // the digits it quotes, as ASCII; "" for none
+	Keys   []string // the incidents that it names, "HOT-12"; of one without its letters the number, "12"
+	All    bool     // it is about everything that is open
 }
 
 // ParseReply understands what people text back: a code, alone or with one word for yes or no on
-// either side, or the bare word. Case, blanks, surrounding punctuation and full-width digits do not
-// matter. One word that it does not know, two codes, yes and no together, or a question mark make
-// it Unclear: so does the phone's own `Liked "HOT-1 ..."`.
+// either side; the bare word; the word and incident keys, "ack HOT-12 hot 13"; the word and "all". Case,
+// blanks, surrounding punctuation and full-width digits do not matter. One word that it does not know, two
+// codes, yes and no together, or a question mark make it Unclear: so does the phone's own `Liked "HOT-1 ..."`.
+//
+// A number of 4 to 8 digits is a code, unless letters stand before it: "ack 1234", "ack HOT-1234".
 //
 // Twilio answers STOP, START and, on North American numbers, HELP itself and does not pass them on.
 func ParseReply(text string) Reply {
+	var r Reply
 	var saysYes, saysNo, asks bool
-	var code string
-	for _, token := range tokens(text) {
-		switch {
-		case isCode(token):
-			if code != "" && code != token {
+	words := tokens(text)
+	for i := 0; i < len(words); i++ {
+		switch word := words[i]; {
+		case isCode(word):
+			if r.Code != "" && r.Code != word {
 				return Reply{Answer: Unclear}
 			}
-			code = token
-		case yesWords[token]:
+			r.Code = word
+		case isNumber(word):
+			r.names(word)
+		case yesWords[word]:
 			saysYes = true
-		case noWords[token]:
+		case noWords[word]:
 			saysNo = true
-		case helpWords[token]:
+		case helpWords[word]:
 			asks = true
+		case allWords[word] && (saysYes || saysNo): // "all ok" says something else
+			r.All = true
+		case isPrefix(word) && i+1 < len(words) && isNumber(words[i+1]):
+			i++
+			r.names(strings.ToUpper(word) + "-" + words[i])
 		default:
 			return Reply{Answer: Unclear}
 		}
 	}
+	named := r.All || len(r.Keys) > 0
 	switch {
-	case asks && !saysYes && !saysNo && code == "":
+	case asks && !saysYes && !saysNo && r.Code == "" && !named:
 		return Reply{Answer: Help}
-	case asks || saysYes && saysNo || !saysYes && !saysNo && code == "":
+	case asks || saysYes && saysNo || !saysYes && !saysNo && (r.Code == "" || named) || r.All && len(r.Keys) > 0:
 		return Reply{Answer: Unclear}
 	case saysNo:
-		return Reply{Answer: Decline, Code: code}
+		r.Answer = Decline
+	default:
+		r.Answer = Acknowledge
 	}
-	return Reply{Answer: Acknowledge, Code: code}
+	return r
+}
+
+// names takes in a key, once.
+func (r *Reply) names(key string) {
+	if !slices.Contains(r.Keys, key) {
+		r.Keys = append(r.Keys, key)
+	}
 }
 
 var (
 	yesWords  = set("ack", "acked", "acknowledge", "acknowledged", "ok", "okay", "yes", "ja", "übernehme", "übernommen", "👍", "✅", "👌")
 	noWords   = set("no", "nope", "nack", "decline", "declined", "pass", "nein", "ablehnen", "abgelehnt", "👎", "❌")
 	helpWords = set("help", "info", "hilfe", "?")
-	polite    = set("please", "thanks", "thx", "bitte", "danke")
+	allWords  = set("all", "alle")
+	polite    = set("please", "thanks", "thx", "and", "bitte", "danke", "und")
+	// turning are words that make something else of the number behind them, so that they are no letters of a key.
+	turning = set("or", "not", "but", "except", "in", "at", "on", "until", "oder", "nicht", "aber", "ohne", "um", "bis")
 )
 
 func set(words ...string) map[string]bool {
@@ -122,6 +149,11 @@ func narrow(r rune) rune {
 }
 
 // isCode tells whether a token is a code: 4 to 8 digits.
-func isCode(token string) bool {
-	return len(token) >= 4 && len(token) <= 8 && strings.Trim(token, "0123456789") == ""
-}
+func isCode(token string) bool { return len(token) >= 4 && len(token) <= 8 && isNumber(token) }
+
+func isNumber(token string) bool { return token != "" && strings.Trim(token, "0123456789") == "" }
+
+// isPrefix tells whether a token may be what stands before the number of a key.
+func isPrefix(token string) bool { return prefixForm.MatchString(token) && !turning[token] }
+
+var prefixForm = regexp.MustCompile(`^[a-z][a-z0-9]{1,9}$`)

@@ -17,19 +17,21 @@ const (
 	maxReason    = 300 // runes of a reason
 )
 
+// The texts of a message are those of Message.Wording where it has a template for them, and else the built-in
+// ones, which never fail.
+
 // SMSText is the message as an SMS. When it needs more than one segment, the code to reply with
 // stands in the first: the summary is cut short there with "..." and goes on behind the code.
-func SMSText(m Message) string {
+func SMSText(m Message) string { return m.worded(SMS, TextPart, plainSMS) }
+
+func plainSMS(m Message) string {
 	if m.Purpose == Notice {
-		text := "Rouse: " + asGSM.Replace(clean(m.Text))
-		a := alphabetOf(text)
-		text, _ = a.cut(text, maxSegments*a.part)
-		return text
+		return first("Rouse: "+asGSM.Replace(clean(m.Text)), maxSegments)
 	}
 	if len(m.Also) > 0 {
 		return bundleSMS(m)
 	}
-	w := wordsIn(m.Language)
+	w := m.words()
 	var (
 		head    = fmt.Sprintf("%s SEV%d ", oneLineGSM(m.Key), m.Severity)
 		summary = asGSM.Replace(m.summary(w))
@@ -52,8 +54,7 @@ func SMSText(m Message) string {
 	a := alphabetOf(whole)
 	inFirst := a.units(head + summary + middle + service + code)
 	if a.units(whole) <= a.single || inFirst+a.units(answers) <= a.part {
-		text, _ := a.cut(whole, maxSegments*a.part)
-		return text
+		return first(whole, maxSegments)
 	}
 
 	const dots = "..."
@@ -67,16 +68,17 @@ func SMSText(m Message) string {
 		text = head + strings.TrimRight(begin, " ") + dots + strings.TrimPrefix(middle, ".") + code + answers +
 			" " + dots + strings.TrimLeft(rest, " ") + endSentence(rest)
 	}
-	text, _ = a.cut(text+service+as, maxSegments*a.part)
-	return text
+	return first(text+service+as, maxSegments)
 }
 
-// PushTitle is the title of a push: key, severity, summary.
-func PushTitle(m Message) string {
+// PushTitle is the title of a push, or the subject of a mail: key, severity, summary.
+func PushTitle(m Message) string { return m.worded(m.titled(), TitlePart, plainTitle) }
+
+func plainTitle(m Message) string {
 	if m.Purpose == Notice {
 		return "Rouse"
 	}
-	w := wordsIn(m.Language)
+	w := m.words()
 	title := fmt.Sprintf("%s SEV%d %s", clean(m.Key), m.Severity, shorten(m.summary(w), maxTitle))
 	if m.Purpose == StillOn {
 		title += ": " + w.stillOn
@@ -87,13 +89,15 @@ func PushTitle(m Message) string {
 	return title
 }
 
-// PushBody is the rest of a push: the whole summary if the title had to cut it, the service, and
+// PushBody is the rest of a push, or of a mail: the whole summary if the title had to cut it, the service, and
 // what the person is paged as. It is never empty.
-func PushBody(m Message) string {
+func PushBody(m Message) string { return m.worded(m.titled(), TextPart, plainBody) }
+
+func plainBody(m Message) string {
 	if m.Purpose == Notice {
 		return clean(m.Text)
 	}
-	w := wordsIn(m.Language)
+	w := m.words()
 	if len(m.Also) > 0 {
 		return bundlePush(m, w)
 	}
@@ -114,7 +118,7 @@ func PushBody(m Message) string {
 
 // PushButtons are the labels of the two buttons.
 func PushButtons(m Message) (ack, decline string) {
-	w := wordsIn(m.Language)
+	w := m.words()
 	switch several := len(m.Also) > 0; {
 	case several && m.Purpose == StillOn:
 		return fmt.Sprintf(w.keepAllButton, m.count()), w.handAllBackButton
@@ -129,8 +133,10 @@ func PushButtons(m Message) (ack, decline string) {
 
 // Spoken is what a call reads out before it asks: the key letter by letter, severity, summary; of several
 // incidents how many there are, and the first three.
-func Spoken(m Message) string {
-	w := wordsIn(m.Language)
+func Spoken(m Message) string { return m.worded(Voice, TextPart, plainSpoken) }
+
+func plainSpoken(m Message) string {
+	w := m.words()
 	summary := shorten(m.summary(w), maxSpoken)
 	text := fmt.Sprintf("%s. %s %d. %s%s", Spell(m.Key), w.severity, m.Severity, summary, endSentence(summary))
 	if len(m.Also) > 0 {
@@ -140,8 +146,10 @@ func Spoken(m Message) string {
 }
 
 // SpokenOptions asks for a key: 1 acknowledges, 2 declines, 9 repeats.
-func SpokenOptions(m Message) string {
-	w := wordsIn(m.Language)
+func SpokenOptions(m Message) string { return m.worded(Voice, OptionsPart, plainOptions) }
+
+func plainOptions(m Message) string {
+	w := m.words()
 	switch several := len(m.Also) > 0; {
 	case several && m.Purpose == StillOn:
 		return fmt.Sprintf(w.pressKeepAll, m.count())
@@ -155,10 +163,14 @@ func SpokenOptions(m Message) string {
 }
 
 // SpokenSilence ends a call in which no key was pressed.
-func SpokenSilence(language string) string {
-	w := wordsIn(language)
+func SpokenSilence(m Message) string {
+	w := m.words()
 	return w.noKey + " " + w.goodbye
 }
+
+// SpokenIn is the BCP 47 tag of the language that the texts of a message are really written in: the one to have
+// them read in.
+func SpokenIn(m Message) string { return m.words().tag }
 
 // Spell makes a key that is read letter by letter: "HOT-1" becomes "H, O, T, 1".
 func Spell(key string) string {
@@ -172,11 +184,11 @@ func Spell(key string) string {
 }
 
 // PageSummary is the summary as the responder page shows it, or that there is none.
-func PageSummary(m Message) string { return m.summary(wordsIn(m.Language)) }
+func PageSummary(m Message) string { return m.summary(m.words()) }
 
 // PageAbout is what the responder page says below it: the service, and what the person is paged as.
 func PageAbout(m Message) string {
-	w := wordsIn(m.Language)
+	w := m.words()
 	return strings.TrimSpace(m.service(w) + m.pagedAs(w))
 }
 

@@ -39,7 +39,11 @@ type words struct {
 	// an answer about several: how many of them it did what to
 	andMore                                              string // behind the first key
 	allAcknowledged, allDeclined, allKept, allHandedBack string
-	someTaken, someOver, someFailed                      string
+	someTaken, someOver, someFailed, someBarred          string
+
+	// to a word that may be about several: which are open, and the first of them; and behind advice, which are
+	whichOf, openNow string
+	hasIt            string // to others who were paged: the key, and who
 }
 
 var english = words{
@@ -87,13 +91,19 @@ var english = words{
 	someTaken:       "%d taken by others before",
 	someOver:        "%d over",
 	someFailed:      "%d could not be taken in: please answer again",
+	someBarred:      "%d only with their codes",
+
+	whichOf: `Which one? Open: %s. Reply with its code, or "ack %s".`,
+	openNow: " Open: %s.",
+	hasIt:   "%s: %s has it.",
 
 	outcomes: map[Outcome]string{
 		Declined:      "Declined. Somebody else is being paged.",
 		NotUnderstood: "That was not understood.",
 		Over:          "This is over. Nothing to do for you.",
 		WhichOne:      "Which one? Reply with the code of the page that you mean.",
-		HelpWanted:    `Reply with the code of a page to acknowledge it, with the code and "no" to decline it.`,
+		HelpWanted:    `Reply with the code of a page to acknowledge it, code and "no" to decline. Or: ack HOT-12, decline HOT-12, ack all.`,
+		NeedsCode:     "This needs the code of the page. Reply with it, or answer by the link, the push or the call.",
 		TryAgain:      "This could not be taken in right now. Please try again in a minute.",
 	},
 }
@@ -143,13 +153,19 @@ var german = words{
 	someTaken:       "%d schon von anderen übernommen",
 	someOver:        "%d vorbei",
 	someFailed:      "%d nicht angenommen: bitte antworten Sie noch einmal",
+	someBarred:      "%d nur mit ihren Codes",
+
+	whichOf: `Welche? Offen: %s. Antworten Sie mit dem Code, oder mit "ack %s".`,
+	openNow: " Offen: %s.",
+	hasIt:   "%s: %s hat es.",
 
 	outcomes: map[Outcome]string{
 		Declined:      "Abgelehnt. Jemand anderes wird gerufen.",
 		NotUnderstood: "Das wurde nicht verstanden.",
 		Over:          "Das ist vorbei. Für Sie ist nichts zu tun.",
 		WhichOne:      "Welche? Antworten Sie mit dem Code der Meldung, die Sie meinen.",
-		HelpWanted:    `Antworten Sie mit dem Code einer Meldung, um sie zu übernehmen, mit Code und "nein", um sie abzulehnen.`,
+		HelpWanted:    `Antwort mit Code: übernehmen; Code und "nein": ablehnen. Oder: ack HOT-12, decline HOT-12, ack all.`,
+		NeedsCode:     "Dafür braucht es den Code der Meldung. Antworten Sie damit, oder über Link, Push oder Anruf.",
 		TryAgain:      "Das konnte gerade nicht angenommen werden. Bitte versuchen Sie es in einer Minute noch einmal.",
 	},
 }

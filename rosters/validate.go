@@ -21,6 +21,8 @@ const (
 	maxMail         = 254  // bytes, RFC 5321 §4.5.3.1.3
 	maxBrowser      = 1200 // bytes
 	maxContactAfter = 24 * time.Hour
+	minCallAgain    = time.Minute
+	maxCallAgain    = time.Hour
 	maxRotations    = 100
 	maxParticipants = 200
 	maxOverrides    = 1000
@@ -52,9 +54,30 @@ func (p Person) Validate() error {
 	_, err := loadZone(p.Zone)
 	errs.field("/zone", p.Zone, err)
 	errs.language("/language", p.Language)
+	if p.CallAgain != 0 && (p.CallAgain < minCallAgain || p.CallAgain > maxCallAgain) {
+		errs.refuse("/call_again", p.CallAgain, "must be %v to %v, or 0s for never", minCallAgain, maxCallAgain)
+	}
+	errs.within("/call_again_for", p.CallAgainFor, 0, 2)
+	errs.below("/quiet", p.Quiet.validate())
 	errs.limit("/contacts", len(p.Contacts), maxContacts)
 	for i, c := range p.Contacts {
 		errs.below(fmt.Sprintf("/contacts/%d", i), c.Validate())
+	}
+	return errs.orNil()
+}
+
+func (q Quiet) validate() error {
+	var errs FieldErrors
+	if q == (Quiet{}) {
+		return nil
+	}
+	for _, end := range []struct{ path, clock string }{{"/from", q.From}, {"/to", q.To}} {
+		if at, err := parseClock(end.clock); err != nil || at == secondsADay {
+			errs.refuse(end.path, end.clock, `must be a time of day from "00:00" to "23:59"`)
+		}
+	}
+	if q.From == q.To && len(errs) == 0 {
+		errs.refuse("/to", q.To, "is when they begin, so that notices would wait for ever; name another time, or leave quiet out")
 	}
 	return errs.orNil()
 }
@@ -86,6 +109,11 @@ func (c Contact) Validate() error {
 		}
 	default:
 		errs.refuse("/channel", c.Channel, "must be push, web_push, sms, voice, email or webhook")
+	}
+	switch c.Plan {
+	case Wake, Tell, Both:
+	default:
+		errs.refuse("/plan", c.Plan, "must be wake, tell or both")
 	}
 	if c.After < 0 || c.After > maxContactAfter {
 		errs.refuse("/after", c.After, "must be 0s to %v after the page began", maxContactAfter)

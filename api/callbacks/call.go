@@ -67,7 +67,7 @@ func (h *Handler) TwilioKey(w http.ResponseWriter, r *http.Request) {
 	case someDone(reply):
 		speak(w, reply.Person.Language, inWords(reply).Spoken())
 	default:
-		redirect(w, plain("", notifiers.TryAgain), s.nonce, 1)
+		redirect(w, plain("", notifiers.TryAgain), voiceAgain(s.nonce), 1)
 	}
 }
 
@@ -81,7 +81,7 @@ func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, s call, before 
 		speak(w, "", sentencesIn("").noAnswerNeeded)
 	case err != nil:
 		h.log.ErrorContext(r.Context(), "call cannot be read out", "err", mask(err))
-		h.oneMoment(w, r, s.nonce)
+		h.oneMoment(w, r, voiceAgain(s.nonce))
 	case view.Over:
 		speak(w, m.Language, notifiers.Spell(m.Key)+". "+over(view))
 	case before != "":
@@ -125,7 +125,7 @@ const (
 	moment     = 5
 )
 
-func (h *Handler) oneMoment(w http.ResponseWriter, r *http.Request, nonce string) {
+func (h *Handler) oneMoment(w http.ResponseWriter, r *http.Request, again string) {
 	said := 0
 	if n, err := strconv.Atoi(r.URL.Query().Get("try")); err == nil { // signed like the rest of the URL
 		said = n
@@ -134,12 +134,16 @@ func (h *Handler) oneMoment(w http.ResponseWriter, r *http.Request, nonce string
 		speak(w, "", sentencesIn("").giveUp)
 		return
 	}
-	redirect(w, sentencesIn("").oneMoment, nonce, said+1)
+	redirect(w, sentencesIn("").oneMoment, again, said+1)
 }
 
-// redirect says a sentence and has the call come to TwilioVoice again. The language of the person is
+// voiceAgain leads to TwilioVoice. Twilio resolves it against the URL of the document,
+// .../callbacks/twilio/voice/{nonce} or key.
+func voiceAgain(nonce string) string { return "../voice/" + url.PathEscape(nonce) }
+
+// redirect says a sentence and has the call come to an address again. The language of the person is
 // not known here.
-func redirect(w http.ResponseWriter, sentence, nonce string, try int) {
+func redirect(w http.ResponseWriter, sentence, again string, try int) {
 	type say struct {
 		Language string `xml:"language,attr"`
 		Text     string `xml:",chardata"`
@@ -151,8 +155,7 @@ func redirect(w http.ResponseWriter, sentence, nonce string, try int) {
 		Method string `xml:"method,attr"`
 		URL    string `xml:",chardata"`
 	}
-	// Twilio resolves it against the URL of this document, .../callbacks/twilio/voice/{nonce} or key.
-	next := "../voice/" + url.PathEscape(nonce) + "?try=" + strconv.Itoa(try)
+	next := again + "?try=" + strconv.Itoa(try)
 	body, err := xml.Marshal(struct {
 		XMLName  xml.Name `xml:"Response"`
 		Say      say

@@ -37,8 +37,17 @@ type Config struct {
 
 	Shifts Shifts // nil: nobody can take and swap shifts by text
 
+	OptOuts OptOuts // nil: STOP and START are words like any other
+
+	Chats Chats // nil: there are none
+
+	Guesses Guesses // counts wrong codes for all nodes; nil: each counts its own
+
 	Devices Devices       // nil: browsers cannot subscribe to pushes
 	PushKey func() string // that they subscribe with, "" without Web Push; nil: always without
+	// Endpoints says what is wrong with the address of a browser's push service, as notifiers.Guard.CheckURL
+	// does; nil: nothing ever is. Pushes are kept in by the guard that sends them, this says so at once.
+	Endpoints func(address string) error
 
 	// Base is the path that Rouse is below at its public address, without a slash at its end; usually "".
 	Base string
@@ -65,14 +74,17 @@ type Handler struct {
 	twilio   func() []*twilio.Twilio
 	gateway  func(name, key string) (*gateway.Gateway, bool)
 	reply    func(context.Context, notifiers.Message)
+	chats    Chats
 	shifts   Shifts
+	optOuts  OptOuts
 	devices  Devices
 	pushKey  func() string
+	endpoint func(address string) error
 	base     string
 	log      *slog.Logger
 	patience time.Duration
-	guesses  *tries // wrong codes, by number
-	replies  *tries // texts that told nothing but how to answer, by number
+	guesses  *guesses // wrong codes, by number
+	replies  *tries   // texts that told nothing but how to answer, by number
 }
 
 // The names of the ways to answer, for the timeline.
@@ -92,11 +104,12 @@ const (
 
 // New makes a Handler.
 func New(c Config) *Handler {
-	h := &Handler{engine: c.Engine, twilio: c.Twilio, gateway: c.Gateway, reply: c.Reply, shifts: c.Shifts, devices: c.Devices, pushKey: c.PushKey, base: c.Base, log: c.Log, patience: c.Patience,
-		guesses: newTries(maxGuesses, tryFor), replies: newTries(maxReplies, tryFor)}
+	h := &Handler{engine: c.Engine, twilio: c.Twilio, gateway: c.Gateway, reply: c.Reply, chats: c.Chats, shifts: c.Shifts, optOuts: c.OptOuts, devices: c.Devices, pushKey: c.PushKey, endpoint: c.Endpoints, base: c.Base, log: c.Log, patience: c.Patience,
+		replies: newTries(maxReplies, tryFor)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
+	h.guesses = &guesses{newTries(maxGuesses, tryFor), c.Guesses, h.log}
 	if h.twilio == nil {
 		h.twilio = func() []*twilio.Twilio { return nil }
 	}
@@ -105,6 +118,9 @@ func New(c Config) *Handler {
 	}
 	if h.pushKey == nil {
 		h.pushKey = func() string { return "" }
+	}
+	if h.endpoint == nil {
+		h.endpoint = func(string) error { return nil }
 	}
 	if h.patience <= 0 {
 		h.patience = 8 * time.Second
@@ -164,7 +180,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, what string, er
 // settled tells an answer of the engine from a failure that may pass.
 func settled(err error) bool {
 	return err == nil || errors.Is(err, pager.ErrNotFound) || errors.Is(err, pager.ErrResolved) ||
-		errors.Is(err, pager.ErrAmbiguous) || errors.Is(err, pager.ErrSeen)
+		errors.Is(err, pager.ErrAmbiguous) || errors.Is(err, pager.ErrNeedsCode) || errors.Is(err, pager.ErrSeen)
 }
 
 // oneTry is how long one call of the engine may take.

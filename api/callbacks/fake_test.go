@@ -44,6 +44,10 @@ type fakeEngine struct {
 	also     []notifiers.Named
 	tally    pager.Tally // of an answer, if it is about several
 
+	needsCode bool             // Ann's number alone answers nothing
+	open      []pager.OpenPage // for Ann, besides HOT-1
+	nothing   bool             // is open for Ann
+
 	mu       sync.Mutex
 	calls    int // of any method
 	effects  []string
@@ -66,6 +70,21 @@ func (e *fakeEngine) Acknowledge(_ context.Context, from pager.From, via string)
 
 func (e *fakeEngine) Decline(_ context.Context, from pager.From, via string) (pager.Reply, error) {
 	return e.answer(from, "declined by "+via, engine.OutcomeDeclined)
+}
+
+// Caller knows Ann, and that HOT-1 is open for her.
+func (e *fakeEngine) Caller(_ context.Context, number, _ string) (pager.Caller, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if number != annNumber {
+		return pager.Caller{}, pager.ErrNotFound
+	}
+	c := pager.Caller{Person: rosters.Person{ID: "ann", Name: "Ann", Language: e.language}}
+	if !e.nothing && e.effects == nil {
+		c.Open = []pager.OpenPage{{Nonce: nonce, Message: notifiers.Message{Nonce: nonce, Key: "HOT-1", Severity: 1, Summary: "Disk full", Language: e.language}}}
+	}
+	c.Open = append(c.Open, e.open...)
+	return c, nil
 }
 
 // View shows Ann's page, with Bob beside her, as it is after what was answered.
@@ -113,6 +132,9 @@ func (e *fakeEngine) answer(from pager.From, what string, outcome engine.Outcome
 		return pager.Reply{}, err
 	}
 	switch {
+	case from.Number == annNumber && (from.Read == nonce || from.All) && e.needsCode && from.Code == "":
+		return pager.Reply{}, fmt.Errorf("calling: %w", pager.ErrNeedsCode)
+	case from.Number == annNumber && (from.Read == nonce || from.All) && (from.Code == "" || from.Code == code):
 	case from.CallNonce == nonce, from.Token == annToken, from.Number == annNumber && from.Code == code:
 	case from.Number == annNumber && from.Code == "":
 		return pager.Reply{}, fmt.Errorf("texting: %w", pager.ErrAmbiguous)
@@ -199,6 +221,9 @@ func (d *desk) route() {
 	d.mux.HandleFunc("POST /callbacks/twilio/voice/{nonce}", d.h.TwilioVoice)
 	d.mux.HandleFunc("POST /callbacks/twilio/key/{nonce}", d.h.TwilioKey)
 	d.mux.HandleFunc("POST /callbacks/twilio/sms", d.h.TwilioSMS)
+	d.mux.HandleFunc("POST /callbacks/twilio/incoming", d.h.TwilioIncoming)
+	d.mux.HandleFunc("POST /callbacks/twilio/incoming/{nonce}", d.h.TwilioIncomingKey)
+	d.mux.HandleFunc("POST /callbacks/twilio/incoming/{nonce}/{answer}", d.h.TwilioIncomingCode)
 	d.mux.HandleFunc("GET /a/{token}", d.h.ViewPage)
 	d.mux.HandleFunc("GET /a/{token}/{answer}", d.h.ViewPage)
 	d.mux.HandleFunc("POST /a/{token}/{answer}", d.h.AnswerButton)

@@ -30,13 +30,18 @@ type page struct {
 	Action       string // where the buttons post to, with "ack" or "decline" behind; "" for no buttons
 	Ack, Decline string
 
-	Facts      []string
+	Holder     string // who has it, as a sentence; "" if nobody has to
+	Taken      bool   // somebody does
 	PagedTitle string
-	Paged      []string
+	Paged      []paged
+	Facts      []string
 
 	PushKey                                 string // that a browser subscribes with; "" offers no pushes
 	PushTo, PushOffer, PushDone, PushFailed string
 }
+
+// paged is somebody else who was paged.
+type paged struct{ Name, Role, State string }
 
 // policy lets the page load its own style and script, ask Rouse, and post to it.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; worker-src 'self'; " +

@@ -1,9 +1,65 @@
 package callbacks
 
 import (
+	"context"
+	"log/slog"
 	"sync"
 	"time"
+
+	"rouse/engine/enginedb"
 )
+
+// Guesses counts codes for all nodes; enginedb.Store is it outside tests.
+type Guesses interface {
+	BeginGuess(ctx context.Context, number string, limit int, window time.Duration) (enginedb.Guess, error)
+	EndGuess(ctx context.Context, id int64, wrong bool) error
+}
+
+// shareWithin is how long an answer waits at most to learn what came to other nodes.
+const shareWithin = time.Second
+
+// guesses limits wrong codes by phone number: on all nodes together, and as long as the database is away on
+// this one.
+type guesses struct {
+	here   *tries
+	shared Guesses // nil: there is only this node
+	log    *slog.Logger
+}
+
+// begin begins a guess if it may; then end has to follow, with the id.
+func (g *guesses) begin(ctx context.Context, number string) (id int64, m may) {
+	if m := g.here.begin(number); m != mayTry || g.shared == nil {
+		return 0, m
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shareWithin)
+	defer cancel()
+	got, err := g.shared.BeginGuess(ctx, number, g.here.limit, g.here.window)
+	switch {
+	case err != nil:
+		g.log.WarnContext(ctx, "wrong codes are counted on this node alone, as the database cannot be asked", "err", mask(err))
+		return 0, mayTry
+	case got.ID != 0:
+		return got.ID, mayTry
+	}
+	g.here.end(number, false)
+	if got.Wrong >= g.here.limit {
+		return 0, mayNot
+	}
+	return 0, mayWait
+}
+
+// end ends a guess; only wrong ones count.
+func (g *guesses) end(ctx context.Context, number string, id int64, wrong bool) {
+	g.here.end(number, wrong)
+	if id == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shareWithin)
+	defer cancel()
+	if err := g.shared.EndGuess(ctx, id, wrong); err != nil {
+		g.log.WarnContext(ctx, "a code is taken for one that is still looked up, as the database cannot be told", "err", mask(err))
+	}
+}
 
 // maxNumbers is how many phone numbers are remembered; then it begins anew.
 const maxNumbers = 10_000

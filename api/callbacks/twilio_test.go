@@ -328,7 +328,7 @@ func TestTexts(t *testing.T) {
 		{annNumber, "ack " + code, "acknowledged by sms", "HOT-1: Acknowledged. You are now the incident manager."},
 		{annNumber, code, "acknowledged by sms", "HOT-1: Acknowledged."},
 		{annNumber, code + " no", "declined by sms", "HOT-1: Declined."},
-		{annNumber, "ok", "", "Which one? Reply with the code"},
+		{annNumber, "ok", "", "Which one? Open: HOT-1. Reply with its code, or &#34;ack HOT-1&#34;."},
 		{annNumber, "help", "", "Reply with the code of a page"},
 		{annNumber, "who broke the database this time", "", howTo},
 		{annNumber, "", "", howTo},
@@ -394,7 +394,7 @@ func (e *forgetful) Acknowledge(ctx context.Context, from pager.From, via string
 func TestGuessing(t *testing.T) {
 	d := newDesk(t)
 	now := time.Now()
-	d.h.guesses.now = func() time.Time { return now }
+	d.h.guesses.here.now = func() time.Time { return now }
 	for i := range 50 {
 		d.text(annNumber, fmt.Sprintf("%06d", i), fmt.Sprintf("SM%032d", i))
 	}

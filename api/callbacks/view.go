@@ -5,20 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
-	"strings"
 	"time"
 
+	"rouse/api/devices"
 	"rouse/engine"
 	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/notifiers/webpush"
 	"rouse/rosters"
+	"rouse/rosters/rosterdb"
 )
 
 // Devices remembers browsers that pushes can be sent to; *devices.Desk is it outside tests.
 type Devices interface {
-	// Add makes a browser a contact of somebody. Adding it again does nothing.
+	// Add makes a browser a contact of somebody. Adding it again does nothing. devices.ErrFull: nobody may
+	// have more. rosterdb.ErrNotFound: there is no such person any more.
 	Add(ctx context.Context, who rosters.PersonID, subscription webpush.Subscription) error
 }
 
@@ -37,6 +40,11 @@ func (h *Handler) ViewPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // AnswerPage takes a button of the page: POST /p/{token}/{answer}. The page that comes back says what it did.
+//
+// There is no other secret in the form against requests that other pages make (CSRF), as there is nothing that
+// they could borrow: no cookie and no password goes with a request, the token in its path is all that it goes
+// by, and whoever can write the path can ask for it themselves. Other pages learn no token: it is sent as no
+// Referer, and the page can be put into no frame.
 func (h *Handler) AnswerPage(w http.ResponseWriter, r *http.Request) {
 	if !allowed(w, r, http.MethodPost) {
 		return
@@ -85,6 +93,10 @@ func (h *Handler) Subscribe(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, sentencesIn("").notValid, http.StatusNotFound)
 		return
 	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		http.Error(w, "The Content-Type is not application/json.", http.StatusUnsupportedMediaType)
+		return
+	}
 	var asked struct {
 		Endpoint string
 		Keys     struct{ P256dh, Auth string }
@@ -98,8 +110,20 @@ func (h *Handler) Subscribe(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The body is not a push subscription: "+err.Error()+".", http.StatusBadRequest)
 		return
 	}
+	if err := h.endpoint(asked.Endpoint); err != nil {
+		http.Error(w, "The endpoint "+err.Error()+".", http.StatusBadRequest)
+		return
+	}
 	_, err = once(r, func(ctx context.Context) (struct{}, error) { return struct{}{}, h.devices.Add(ctx, v.Person.ID, s) })
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, devices.ErrFull):
+		http.Error(w, sentencesIn(v.Person.Language).full, http.StatusConflict)
+		return
+	case errors.Is(err, rosterdb.ErrNotFound):
+		http.Error(w, sentencesIn(v.Person.Language).notValid, http.StatusNotFound)
+		return
+	default:
 		h.log.ErrorContext(r.Context(), "browser not added", "person", v.Person.ID, "err", mask(err))
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "try again", http.StatusServiceUnavailable)
@@ -147,21 +171,21 @@ func (h *Handler) shown(r *http.Request, v pager.PageView, text string) page {
 		p.Action = h.base + "/p/" + r.PathValue("token") + "/"
 		p.Ack, p.Decline = notifiers.PushButtons(m)
 	}
-	p.Facts = append(p.Facts, fmt.Sprintf(words.since, v.OpenedAt.In(v.Person.Location()).Format(time.DateTime)), words.status[v.Status])
 	switch {
 	case v.Mine:
-		p.Facts = append(p.Facts, words.yours)
+		p.Holder, p.Taken = words.yours, true
 	case v.Holder != "":
-		p.Facts = append(p.Facts, fmt.Sprintf(words.holder, v.Holder))
+		p.Holder, p.Taken = fmt.Sprintf(words.holder, v.Holder), true
 	case v.Status != engine.Resolved:
-		p.Facts = append(p.Facts, words.nobody)
+		p.Holder = words.nobody
 	}
+	p.Facts = append(p.Facts, fmt.Sprintf(words.since, v.OpenedAt.In(v.Person.Location()).Format(time.DateTime)), words.status[v.Status])
 	if v.Manager != "" && v.Manager != v.Holder {
 		p.Facts = append(p.Facts, fmt.Sprintf(words.managerIs, v.Manager))
 	}
 	for _, o := range v.Paged {
 		if !o.You {
-			p.Paged = append(p.Paged, strings.TrimSpace(fmt.Sprintf("%s (%s): %s", o.Name, notifiers.RoleIn(language, o.Role), words.pageState[o.State])))
+			p.Paged = append(p.Paged, paged{o.Name, notifiers.RoleIn(language, o.Role), words.pageState[o.State]})
 		}
 	}
 	p.PagedTitle = words.paged

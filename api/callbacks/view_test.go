@@ -3,6 +3,7 @@ package callbacks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -10,9 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"rouse/api/devices"
 	"rouse/notifiers"
 	"rouse/notifiers/webpush"
 	"rouse/rosters"
+	"rouse/rosters/rosterdb"
 )
 
 // S2: whatever opens a link, short of pressing a button in it, acknowledges nothing, and burns nothing.
@@ -43,8 +46,8 @@ func TestPage(t *testing.T) {
 	w := d.do(request("GET", "/p/"+annToken, "text/html"))
 	body := w.Body.String()
 	wantText(t, w, 200, "<title>HOT-1 SEV1", "Disk full &lt;b&gt;now&lt;/b&gt;", "Service bitbucket.", `<button class="ack">Acknowledge</button>`, "<button>Decline</button>",
-		"Since 2026-11-20 03:00:00", "Nobody has taken it yet", "Bob (dba): declined")
-	if regexp.MustCompile(`(?i)onload|http-equiv|<img|javascript:|<b>now`).MatchString(body) || strings.Contains(body, "Ann (") {
+		"Since 2026-11-20 03:00:00", "Nobody has taken it yet", "<b>Bob</b> <span>dba</span> <i>declined</i>")
+	if regexp.MustCompile(`(?i)onload|http-equiv|<img|javascript:|<b>now`).MatchString(body) || strings.Contains(body, "<b>Ann") {
 		t.Errorf("the page does more than it should: %s", body)
 	}
 	if len(body) > 20<<10 {
@@ -65,7 +68,7 @@ func TestPage(t *testing.T) {
 		}
 	}
 	d.language = "de"
-	wantText(t, d.do(request("GET", "/p/"+annToken, "text/html")), 200, `<html lang="de-DE">`, ">Übernehmen</button>", "Bob (dba): abgelehnt")
+	wantText(t, d.do(request("GET", "/p/"+annToken, "text/html")), 200, `<html lang="de-DE">`, ">Übernehmen</button>", "<b>Bob</b> <span>dba</span> <i>abgelehnt</i>")
 	wantText(t, d.do(request("GET", "/p/"+url.PathEscape(`"><script>`), "text/html")), 404, "does not work any more")
 	wantText(t, d.do(request("GET", "/p/1a-2-unknown", "text/html")), 404, "does not work any more")
 	wantText(t, d.do(request("GET", "/app", "text/html")), 200, "nothing to do")
@@ -131,21 +134,39 @@ func (f *fakeDevices) Add(_ context.Context, who rosters.PersonID, s webpush.Sub
 func TestSubscribe(t *testing.T) {
 	const good = `{"endpoint":"https://push.example.com/x","expirationTime":null,"keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4","auth":"BTBZMqHH6r4Tts7J_aSIgg"}}`
 	d := newDesk(t)
-	devices := &fakeDevices{}
-	d.h.devices, d.h.pushKey = devices, func() string { return "BPublicKey" }
+	seen := &fakeDevices{}
+	d.h.devices, d.h.pushKey = seen, func() string { return "BPublicKey" }
 	wantText(t, d.do(request("GET", "/p/"+annToken, "text/html")), 200, `data-key="BPublicKey"`, `data-to="/p/`+annToken+`/push"`, "Send pages to this browser")
 	subscribe := func(token, body string) *httptest.ResponseRecorder {
-		return d.do(httptest.NewRequest("POST", "/p/"+token+"/push", strings.NewReader(body)))
+		r := httptest.NewRequest("POST", "/p/"+token+"/push", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+		return d.do(r)
 	}
 	wantText(t, subscribe(annToken, good), http.StatusNoContent)
 	wantText(t, subscribe("1a-2-unknown", good), http.StatusNotFound)
 	for _, bad := range []string{"", "null", "{}", strings.Replace(good, "https:", "ftp:", 1), strings.Replace(good, "BTBZ", "?", 1), strings.Repeat(" ", maxSubscription) + good} {
 		wantText(t, subscribe(annToken, bad), http.StatusBadRequest, "not a push subscription")
 	}
-	if got := strings.Join(devices.added, ", "); got != "ann push.example.com" {
+	if got := strings.Join(seen.added, ", "); got != "ann push.example.com" {
 		t.Errorf("added: %s", got)
 	}
-	devices.err = errors.New("no connection")
+	plain := httptest.NewRequest("POST", "/p/"+annToken+"/push", strings.NewReader(good)) // as a form of another page can
+	plain.Header.Set("Content-Type", "text/plain")
+	wantText(t, d.do(plain), http.StatusUnsupportedMediaType, "application/json")
+	for _, private := range []string{"http://push.example.com/x", "https://127.0.0.1/x", "https://169.254.169.254/x", "https://localhost/x", "https://push/x"} {
+		d.h.endpoint = notifiers.Guard{}.CheckURL
+		wantText(t, subscribe(annToken, strings.Replace(good, "https://push.example.com/x", private, 1)), http.StatusBadRequest, "The endpoint ")
+	}
+	if len(seen.added) != 1 {
+		t.Errorf("added: %v", seen.added)
+	}
+	for err, status := range map[error]int{devices.ErrFull: http.StatusConflict, rosterdb.ErrNotFound: http.StatusNotFound} {
+		seen.err = fmt.Errorf("adding: %w", err)
+		if w := subscribe(annToken, good); w.Code != status || w.Header().Get("Retry-After") != "" {
+			t.Errorf("%v: %d", err, w.Code)
+		}
+	}
+	seen.err = errors.New("no connection")
 	wantText(t, subscribe(annToken, good), http.StatusServiceUnavailable)
 	d.wantEffects(t)
 }

@@ -22,10 +22,14 @@ type Desk struct {
 // New makes a Desk.
 func New(store rosterdb.Store, log *slog.Logger) *Desk { return &Desk{store, log} }
 
+// ErrFull says that somebody has as many contacts as one may have.
+var ErrFull = errors.New("as many contacts as a person may have")
+
 const tries = 5 // while others change the same person
 
 // Add makes a browser a contact of somebody, to be pushed to at once. Adding it again does nothing, but that
 // one which had ended is used again; another subscription of the same browser takes the place of the old one.
+// ErrFull: there is no room. rosterdb.ErrNotFound: there is no such person any more.
 func (d *Desk) Add(ctx context.Context, who rosters.PersonID, subscription webpush.Subscription) error {
 	for try := 1; ; try++ {
 		err := d.add(ctx, who, subscription)
@@ -54,6 +58,10 @@ func (d *Desk) add(ctx context.Context, who rosters.PersonID, subscription webpu
 		p.Contacts[i].Address, p.Contacts[i].Disabled = contact.Address, false
 	}
 	if err := p.Person.Validate(); err != nil {
+		var wrong rosters.FieldErrors
+		if errors.As(err, &wrong) && slices.ContainsFunc(wrong, func(f rosters.FieldError) bool { return f.Field == "/contacts" }) {
+			err = ErrFull
+		}
 		return fmt.Errorf("adding a browser to %s: %w", who, err)
 	}
 	return d.rosters.UpdatePerson(ctx, p.Person, p.Version)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
+	"rouse/api/providers"
 	"rouse/api/seal"
 	"rouse/engine/enginedb"
 )
@@ -19,8 +22,9 @@ type Sealed struct {
 
 // Unopened is a secret that does not open.
 type Unopened struct {
-	Key enginedb.Key
-	Err error
+	Key      enginedb.Key // whose sender signs with it; none if it is of a provider
+	Provider string
+	Err      error
 }
 
 // Survey opens each secret that is kept.
@@ -29,15 +33,23 @@ func Survey(ctx context.Context, db enginedb.Store, secrets *seal.Box) (s Sealed
 	for _, k := range found {
 		s.All++
 		if _, err := SecretOf(secrets, k); err != nil {
-			s.Closed = append(s.Closed, Unopened{k, err})
+			s.Closed = append(s.Closed, Unopened{Key: k, Err: err})
 		} else if !secrets.Current(k.Sealed) {
 			s.Older++
 		}
 	}
+	if err != nil {
+		return s, err
+	}
+	all, older, closed, err := providers.Survey(ctx, db, secrets)
+	s.All, s.Older = s.All+all, s.Older+older
+	for _, name := range slices.Sorted(maps.Keys(closed)) {
+		s.Closed = append(s.Closed, Unopened{Provider: name, Err: closed[name]})
+	}
 	return s, err
 }
 
-// Reseal seals with the first key what an older one sealed, so that the older one may go. One that was changed
+// Reseal seals with the first key what an older one sealed, of keys and of providers, so that the older one may go. One that was changed
 // meanwhile is left alone. Several nodes may do it at the same time.
 func Reseal(ctx context.Context, db enginedb.Store, secrets *seal.Box) (done int, err error) {
 	found, err := db.SealedKeys(ctx)
@@ -64,7 +76,8 @@ func Reseal(ctx context.Context, db enginedb.Store, secrets *seal.Box) (done int
 			done++
 		}
 	}
-	return done, nil
+	more, err := providers.Reseal(ctx, db, secrets)
+	return done + more, err
 }
 
 // again is when Reseal is tried once more after the database did not answer.
@@ -98,6 +111,10 @@ func reseal(ctx context.Context, db enginedb.Store, secrets *seal.Box, log *slog
 	}
 	is, err := Survey(ctx, db, secrets)
 	for _, c := range is.Closed {
+		if c.Provider != "" {
+			log.Error("this provider cannot be used: its secrets do not open", "provider", c.Provider, "error", c.Err, "remedy", Remedy(c.Err))
+			continue
+		}
 		log.Error("alerts of this key are refused with 503: its secret does not open", "api_key", c.Key.Prefix, "error", c.Err, "remedy", Remedy(c.Err))
 	}
 	return err

@@ -37,6 +37,8 @@ var (
 		"The version in If-Match is not the stored one: somebody else was faster. Read it again, and decide again."}
 	TooLarge = Kind{"too-large", http.StatusRequestEntityTooLarge, "Too large",
 		"The body is larger than is accepted. The detail names the limit."}
+	Limited = Kind{"limited", http.StatusTooManyRequests, "Too often",
+		"This may be done so often and no more. The detail says how often. Alerts are never refused so."}
 	MediaTypeUnsupported = Kind{"media-type", http.StatusUnsupportedMediaType, "Not sent as JSON",
 		"The Content-Type of the body is not application/json."}
 	Validation = Kind{"validation", http.StatusUnprocessableEntity, "Not valid",
@@ -55,7 +57,7 @@ var (
 // Kinds lists all of them.
 func Kinds() []Kind {
 	return []Kind{NotJSON, TooDeep, Unauthorized, Forbidden, NotFound, Method, Conflict, Full, InUse, Resolved, Taken, Nothing, Past, OpensHole,
-		Changed, TooLarge, MediaTypeUnsupported, Validation, Internal, Unavailable, notAnAlert, notStored}
+		Changed, Limited, TooLarge, MediaTypeUnsupported, Validation, Internal, Unavailable, notAnAlert, notStored}
 }
 
 // Named finds a kind.

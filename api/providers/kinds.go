@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,13 +14,17 @@ import (
 	"slices"
 	"strings"
 
+	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/notifiers/email"
 	"rouse/notifiers/gateway"
+	"rouse/notifiers/mattermost"
 	"rouse/notifiers/ntfy"
+	"rouse/notifiers/slack"
 	"rouse/notifiers/twilio"
 	"rouse/notifiers/webhook"
 	"rouse/notifiers/webpush"
+	"rouse/rosters"
 )
 
 // Kind is what a provider is of.
@@ -33,6 +38,9 @@ const (
 	Email   Kind = "email"
 	Webhook Kind = "webhook"
 	Gateway Kind = "gateway"
+
+	Slack      Kind = "slack"
+	Mattermost Kind = "mattermost"
 )
 
 // Kinds are all of them, in order.
@@ -40,7 +48,8 @@ func Kinds() []Kind { return slices.Sorted(maps.Keys(kinds)) }
 
 // Outside is how providers are reached.
 type Outside struct {
-	HTTP      *http.Client
+	HTTP      *http.Client // for those with an address that is well known or the operator's
+	ForUsers  *http.Client // for addresses that somebody else gives: notifiers.Guard.ForUsers
 	Dialer    *net.Dialer
 	PublicURL string
 }
@@ -48,10 +57,16 @@ type Outside struct {
 // outlet is a provider that is ready: what it sends on, and what reads its callbacks.
 type outlet struct {
 	channels map[notifiers.Channel]notifiers.Notifier
-	numbers  []string // the beginnings of those that it serves; none: all
+	breakers map[notifiers.Channel]*notifiers.Breaker // of each channel
+	numbers  []string                                 // the beginnings of those that it serves; none: all
 	twilio   *twilio.Twilio
 	gateway  *gateway.Gateway
-	webpush  *webpush.WebPush
+
+	chat       *pager.Chat // of one in which incidents are posted
+	slack      *slack.Slack
+	mattermost *mattermost.Mattermost
+	callback   string // the address of its callbacks, a secret; "" of all but gateways
+	webpush    *webpush.WebPush
 }
 
 // maker makes an outlet of what was set.
@@ -59,28 +74,93 @@ type maker func(o Outside, name string, settings json.RawMessage, secrets map[st
 
 var kinds = map[Kind]struct {
 	secrets []string // that are known; nil: any
+	own     string   // the secret that Rouse makes if there is none; "": it makes none
+	newOwn  func() (string, error)
+	fields  map[string]string // where it is set what New calls so
 	make    maker
 }{
-	Twilio:  {[]string{"auth_token", "old_auth_token", "api_secret"}, makeTwilio},
-	Ntfy:    {[]string{"token"}, makeNtfy},
-	WebPush: {[]string{"key"}, makeWebPush},
-	Email:   {[]string{"password"}, makeEmail},
-	Webhook: {[]string{"secret", "old_secret"}, makeWebhook},
-	Gateway: {nil, makeGateway},
+	Twilio: {secrets: []string{"auth_token", "old_auth_token", "api_secret"}, make: makeTwilio, fields: map[string]string{
+		"AccountSID": "/settings/account_sid", "AuthTokens": "/secrets/auth_token", "APIKey, APISecret": "/settings/api_key", "From": "/settings/from",
+		"Senders": "/settings/senders", "MessagingServiceSID": "/settings/messaging_service_sid", "BaseURL": "/settings/base_url"}},
+	Ntfy: {secrets: []string{"token"}, make: makeNtfy, fields: map[string]string{"BaseURL": "/settings/url", "Token": "/secrets/token"}},
+	WebPush: {secrets: []string{"key"}, own: "key", newOwn: inBase64(webpush.NewKey), make: makeWebPush, fields: map[string]string{
+		"Subject": "/settings/subject", "Key": "/secrets/key"}},
+	Email: {secrets: []string{"password"}, make: makeEmail, fields: map[string]string{
+		"Host": "/settings/host", "Port": "/settings/port", "Security": "/settings/security", "From": "/settings/from"}},
+	Webhook: {secrets: []string{"secret", "old_secret"}, own: "secret", newOwn: inBase64(newSecret), make: makeWebhook, fields: map[string]string{
+		"Secrets": "/secrets/secret", "secret 1": "/secrets/secret", "secret 2": "/secrets/old_secret"}},
+	Gateway: {own: callbackKey, newOwn: func() (string, error) { return rand.Text(), nil }, make: makeGateway},
+	Slack: {secrets: []string{"token", "signing_secret", "old_signing_secret"}, make: makeSlack, fields: map[string]string{
+		"Token": "/secrets/token", "SigningSecrets": "/secrets/signing_secret", "BaseURL": "/settings/url"}},
+	Mattermost: {secrets: []string{"token", "secret"}, own: "secret", newOwn: inBase64(newSecret), make: makeMattermost, fields: map[string]string{
+		"Token": "/secrets/token", "BaseURL": "/settings/url", "CallbackURL": "/settings/url", "Secret": "/secrets/secret"}},
 }
 
-// build makes the outlet of a provider, or says all that is wrong with it.
+func newSecret() ([]byte, error) {
+	b := make([]byte, 32)
+	_, err := rand.Read(b)
+	return b, err
+}
+
+func inBase64(make func() ([]byte, error)) func() (string, error) {
+	return func() (string, error) {
+		b, err := make()
+		return base64.StdEncoding.EncodeToString(b), err
+	}
+}
+
+// build makes the outlet of a provider, or says all that is wrong with it: rosters.FieldErrors, whose pointers
+// begin with /kind, /settings or /secrets.
 func build(o Outside, name string, kind Kind, settings json.RawMessage, secrets map[string]string) (outlet, error) {
 	k, ok := kinds[kind]
 	if !ok {
-		return outlet{}, fmt.Errorf("kind %q is none of %v", kind, Kinds())
+		return outlet{}, wrong("/kind", string(kind), fmt.Sprintf("is none of %v", Kinds()))
 	}
 	for _, secret := range slices.Sorted(maps.Keys(secrets)) {
 		if k.secrets != nil && !slices.Contains(k.secrets, secret) {
-			return outlet{}, fmt.Errorf("secret %q is not known of a provider of kind %s: use %s", secret, kind, strings.Join(k.secrets, ", "))
+			return outlet{}, wrong("/secrets/"+secret, "", fmt.Sprintf("is not known of a provider of kind %s: use %s", kind, strings.Join(k.secrets, ", ")))
 		}
 	}
-	return k.make(o, name, settings, secrets)
+	made, err := k.make(o, name, settings, secrets)
+	if err != nil {
+		return outlet{}, inFields(kind, err)
+	}
+	made.breakers = map[notifiers.Channel]*notifiers.Breaker{}
+	for channel := range made.channels {
+		made.breakers[channel] = &notifiers.Breaker{}
+	}
+	return made, nil
+}
+
+// wrong is the error of one field. The value must be nothing secret.
+func wrong(pointer, value, problem string) error {
+	return rosters.FieldErrors{{Field: pointer, Value: value, Problem: problem}}
+}
+
+// inFields says what New of a kind found wrong, which has words of its own for each field, in those of the API.
+func inFields(kind Kind, err error) rosters.FieldErrors {
+	if already, ok := errors.AsType[rosters.FieldErrors](err); ok {
+		return already
+	}
+	var all rosters.FieldErrors
+	several, ok := err.(interface{ Unwrap() []error })
+	if ok {
+		for _, e := range several.Unwrap() {
+			all = append(all, inFields(kind, e)...)
+		}
+		return all
+	}
+	text := err.Error()
+	if field, problem, ok := strings.Cut(text, ": "); ok && kind == Gateway {
+		return rosters.FieldErrors{{Field: "/settings/" + strings.NewReplacer(".", "/", "header ", "headers/").Replace(field), Problem: problem}}
+	}
+	_, text, _ = strings.Cut(text, ": ") // it begins with the package's name
+	for _, field := range slices.Backward(slices.Sorted(maps.Keys(kinds[kind].fields))) {
+		if problem, ok := strings.CutPrefix(text, field+" "); ok {
+			return rosters.FieldErrors{{Field: kinds[kind].fields[field], Problem: problem}}
+		}
+	}
+	return rosters.FieldErrors{{Field: "/settings", Problem: text}}
 }
 
 // read reads settings: a field that is not known is an error.
@@ -91,10 +171,10 @@ func read(settings json.RawMessage, into any) error {
 	d := json.NewDecoder(strings.NewReader(string(settings)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("settings: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return wrong("/settings", "", "cannot be read: "+strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("settings: something stands behind their end")
+		return wrong("/settings", "", "must be one JSON object; something stands behind its end")
 	}
 	return nil
 }
@@ -104,7 +184,7 @@ var prefix = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)
 func numbers(beginnings []string) error {
 	for _, n := range beginnings {
 		if !prefix.MatchString(n) {
-			return fmt.Errorf("settings: numbers has %q, which is not the beginning of a number: +49, +4917", n)
+			return wrong("/settings/numbers", n, "is not the beginning of a number: +49, +4917")
 		}
 	}
 	return nil
@@ -158,13 +238,13 @@ func makeWebPush(o Outside, _ string, settings json.RawMessage, secrets map[stri
 	}
 	der, err := base64.StdEncoding.DecodeString(secrets["key"])
 	if err != nil {
-		return outlet{}, errors.New(`secret "key" is not base64`)
+		return outlet{}, wrong("/secrets/key", "", "is not base64")
 	}
 	key, err := webpush.ParseKey(der)
 	if err != nil {
-		return outlet{}, err
+		return outlet{}, wrong("/secrets/key", "", "is not a key of P-256 in PKCS #8")
 	}
-	w, err := webpush.New(webpush.Config{Key: key, Subject: s.Subject, HTTP: o.HTTP})
+	w, err := webpush.New(webpush.Config{Key: key, Subject: s.Subject, HTTP: o.ForUsers})
 	if err != nil {
 		return outlet{}, err
 	}
@@ -194,7 +274,7 @@ func makeWebhook(o Outside, _ string, settings json.RawMessage, secrets map[stri
 		return outlet{}, err
 	}
 	signing := slices.DeleteFunc([]string{secrets["secret"], secrets["old_secret"]}, func(s string) bool { return s == "" })
-	w, err := webhook.New(webhook.Config{Secrets: signing, HTTP: o.HTTP})
+	w, err := webhook.New(webhook.Config{Secrets: signing, HTTP: o.ForUsers})
 	if err != nil {
 		return outlet{}, err
 	}
@@ -228,17 +308,21 @@ func makeGateway(o Outside, name string, settings json.RawMessage, secrets map[s
 	if s.Preset != "" {
 		preset, ok := gateway.Presets[s.Preset]
 		if !ok {
-			return outlet{}, fmt.Errorf("settings: preset %q is none of %s", s.Preset, strings.Join(gateway.PresetNames(), ", "))
+			return outlet{}, wrong("/settings/preset", s.Preset, "is none of "+strings.Join(gateway.PresetNames(), ", "))
 		}
+		var missing rosters.FieldErrors
 		for _, secret := range preset.Secrets {
 			if secrets[secret] == "" {
-				return outlet{}, fmt.Errorf("secret %q is missing, which the preset %s needs", secret, s.Preset)
+				missing = append(missing, rosters.FieldError{Field: "/secrets/" + secret, Problem: "is missing, which the preset " + s.Preset + " needs"})
 			}
 		}
 		for _, set := range preset.Set {
 			if s.Set[set] == "" {
-				return outlet{}, fmt.Errorf("settings: set has no %q, which the preset %s needs", set, s.Preset)
+				missing = append(missing, rosters.FieldError{Field: "/settings/set/" + set, Problem: "is missing, which the preset " + s.Preset + " needs"})
 			}
+		}
+		if missing != nil {
+			return outlet{}, missing
 		}
 		cfg = preset.Config
 	}
@@ -257,7 +341,7 @@ func makeGateway(o Outside, name string, settings json.RawMessage, secrets map[s
 	if s.Reply != nil {
 		cfg.Reply = *s.Reply
 	}
-	cfg.Name, cfg.Senders, cfg.Set, cfg.HTTP = name, s.Senders, s.Set, o.HTTP
+	cfg.Name, cfg.Senders, cfg.Set, cfg.HTTP = name, s.Senders, s.Set, o.ForUsers
 	cfg.Secrets = maps.Clone(secrets)
 	if key := secrets[callbackKey]; key != "" {
 		cfg.CallbackURL = strings.TrimRight(o.PublicURL, "/") + "/callbacks/gateway/" + name + "/" + key
@@ -267,7 +351,7 @@ func makeGateway(o Outside, name string, settings json.RawMessage, secrets map[s
 	if err != nil {
 		return outlet{}, err
 	}
-	return outlet{channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: g}, numbers: s.Numbers, gateway: g}, nil
+	return outlet{channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: g}, numbers: s.Numbers, gateway: g, callback: cfg.CallbackURL}, nil
 }
 
 func replace(field *string, with string) {

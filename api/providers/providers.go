@@ -4,10 +4,10 @@
 package providers
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,7 +21,6 @@ import (
 	"rouse/notifiers"
 	"rouse/notifiers/gateway"
 	"rouse/notifiers/twilio"
-	"rouse/notifiers/webpush"
 	"rouse/rosters"
 )
 
@@ -44,6 +43,7 @@ type Config struct {
 	Secrets *seal.Box // nil: nothing secret can be kept
 	Given   []Given   // they come first
 	Outside Outside
+	Offset  time.Duration // added to the database's clock, as the pager's
 	Log     *slog.Logger
 }
 
@@ -53,9 +53,12 @@ type Registry struct {
 	given    []ready
 	channels *notifiers.Channels
 
+	looking sync.Mutex // what was read later is put to work later
 	mu      sync.Mutex
 	version int64
 	all     []ready
+
+	arrived arrived
 }
 
 // ready is a provider, and its outlet unless there is something wrong with it.
@@ -70,8 +73,12 @@ type ready struct {
 func New(cfg Config) *Registry {
 	r := &Registry{cfg: cfg, channels: notifiers.NewChannels(nil)}
 	for i, g := range cfg.Given {
+		breakers := map[notifiers.Channel]*notifiers.Breaker{}
+		for channel := range g.Channels {
+			breakers[channel] = &notifiers.Breaker{}
+		}
 		r.given = append(r.given, ready{Provider: enginedb.Provider{Name: g.Name, Kind: string(g.Kind), Position: i - len(cfg.Given)},
-			outlet: outlet{channels: g.Channels, twilio: g.Twilio}, given: true})
+			outlet: outlet{channels: g.Channels, breakers: breakers, twilio: g.Twilio}, given: true})
 	}
 	r.set(nil, 0)
 	return r
@@ -109,6 +116,8 @@ func (r *Registry) Keep(ctx context.Context) {
 }
 
 func (r *Registry) look(ctx context.Context) error {
+	r.looking.Lock()
+	defer r.looking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, lookEvery)
 	defer cancel()
 	db := enginedb.New(r.cfg.DB)
@@ -133,34 +142,58 @@ func (r *Registry) look(ctx context.Context) error {
 // set puts the providers to work.
 func (r *Registry) set(stored []enginedb.Provider, version int64) {
 	all := slices.Clone(r.given)
+	before := r.each()
 	for _, p := range stored {
-		one := ready{Provider: p}
-		secrets, err := r.open(p)
-		if err == nil {
-			one.outlet, err = build(r.cfg.Outside, p.Name, Kind(p.Kind), p.Settings, secrets)
-		}
-		if one.err = err; err != nil && !p.Disabled {
-			r.cfg.Log.Warn("a provider cannot be used", "provider", p.Name, "err", notifiers.MaskNumbers(err.Error()))
+		one := r.ready(p, before)
+		if one.err != nil && !p.Disabled {
+			r.cfg.Log.Warn("a provider cannot be used", "provider", p.Name, "err", notifiers.MaskNumbers(one.err.Error()))
 		}
 		all = append(all, one)
 	}
-	links := map[notifiers.Channel][]notifiers.Provider{}
-	for _, p := range all {
-		if p.err != nil || p.Disabled {
-			continue
-		}
-		for channel, n := range p.channels {
-			links[channel] = append(links[channel], notifiers.Provider{Name: p.Name, Notifier: n, For: p.numbers})
-		}
-	}
 	chains := map[notifiers.Channel]notifiers.Notifier{}
-	for channel, providers := range links {
+	for channel, providers := range links(all) {
 		chains[channel] = notifiers.NewChain(providers...)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all, r.version = all, version
 	r.channels.Set(chains)
+}
+
+// ready makes a stored provider ready to be used. One that is among those before stays as it is, with what is
+// remembered of it.
+func (r *Registry) ready(p enginedb.Provider, before []ready) ready {
+	one := ready{Provider: p}
+	if slices.ContainsFunc(r.given, func(g ready) bool { return g.Name == p.Name }) {
+		one.err = ErrGiven
+		return one
+	}
+	for _, b := range before {
+		if b.Name == p.Name && b.Kind == p.Kind && b.err == nil && bytes.Equal(b.Settings, p.Settings) && bytes.Equal(b.Sealed, p.Sealed) {
+			one.outlet = b.outlet
+			return one
+		}
+	}
+	secrets, err := r.open(p)
+	if err == nil {
+		one.outlet, err = build(r.cfg.Outside, p.Name, Kind(p.Kind), p.Settings, secrets)
+	}
+	one.err = err
+	return one
+}
+
+// links are the providers of each channel that can be used, in their order.
+func links(all []ready) map[notifiers.Channel][]notifiers.Provider {
+	links := map[notifiers.Channel][]notifiers.Provider{}
+	for _, p := range all {
+		if p.err != nil || p.Disabled {
+			continue
+		}
+		for channel, n := range p.channels {
+			links[channel] = append(links[channel], notifiers.Provider{Name: p.Name, Notifier: n, For: p.numbers, Breaker: p.breakers[channel]})
+		}
+	}
+	return links
 }
 
 // open gives what is secret of a provider.
@@ -198,30 +231,22 @@ func (r *Registry) makeKeys(ctx context.Context) error {
 		return nil
 	}
 	db := enginedb.New(r.cfg.DB)
-	for _, made := range []struct {
-		kind   Kind
-		name   string
-		secret string
-		make   func() ([]byte, error)
-	}{
-		{WebPush, "webpush", "key", webpush.NewKey},
-		{Webhook, "webhook", "secret", func() ([]byte, error) { b := make([]byte, 32); _, err := rand.Read(b); return b, err }},
-	} {
-		if _, err := db.Provider(ctx, made.name); err == nil || !errors.Is(err, enginedb.ErrNotFound) {
+	for name, kind := range map[string]Kind{"webpush": WebPush, "webhook": Webhook} {
+		if _, err := db.Provider(ctx, name); !errors.Is(err, enginedb.ErrNotFound) {
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		key, err := made.make()
+		secret, err := kinds[kind].newOwn()
 		if err != nil {
 			return err
 		}
-		sealed, err := r.seal(made.name, map[string]string{made.secret: base64.StdEncoding.EncodeToString(key)})
+		sealed, err := r.seal(name, map[string]string{kinds[kind].own: secret})
 		if err != nil {
 			return err
 		}
-		if _, err := db.AddProvider(ctx, enginedb.Provider{Name: made.name, Kind: string(made.kind), Sealed: sealed}); err != nil {
+		if _, err := db.AddProvider(ctx, enginedb.Provider{Name: name, Kind: string(kind), Sealed: sealed}); err != nil {
 			return err
 		}
 	}

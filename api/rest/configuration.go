@@ -76,7 +76,12 @@ func (h handlers) readPeople(ctx context.Context, c *configuration) error {
 
 // configured is a person without what the server gives.
 func (h handlers) configured(p rosters.Person) Person {
-	return h.person(rosterdb.Person{Person: p, ContactIDs: make([]int64, len(p.Contacts))})
+	out := h.person(rosterdb.Person{Person: p, ContactIDs: make([]int64, len(p.Contacts))})
+	for i := range out.Contacts {
+		c := &out.Contacts[i]
+		c.Dead, c.Verified, c.VerifiedAt = "", false, time.Time{}
+	}
+	return out
 }
 
 func (h handlers) readRosters(ctx context.Context, c *configuration) error {

@@ -2,19 +2,28 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"rouse/api/problem"
+	"rouse/api/verify"
 	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
 
 func contactOf(c Contact) rosters.Contact {
-	return rosters.Contact{Channel: rosters.Channel(c.Channel), Address: c.Address, After: time.Duration(c.After), Disabled: c.Disabled}
+	plan := rosters.Plan(c.Plan)
+	if plan == wake {
+		plan = rosters.Wake
+	}
+	return rosters.Contact{Channel: rosters.Channel(c.Channel), Address: c.Address, After: time.Duration(c.After), Disabled: c.Disabled, Plan: plan}
 }
+
+// wake is what the wire calls rosters.Wake.
+const wake = "wake"
 
 func sameContact(a, b rosters.Contact) bool {
 	return a.Channel == b.Channel && a.Address == b.Address && a.After == b.After
@@ -27,7 +36,8 @@ func (h handlers) contact(p rosterdb.Person, i int) Contact {
 	if !h.caller.Admin {
 		address = notifiers.MaskNumber(address)
 	}
-	return Contact{ID: p.ContactIDs[i], Channel: string(c.Channel), Address: address, After: Duration(c.After), Disabled: c.Disabled, Dead: c.Dead}
+	return Contact{ID: p.ContactIDs[i], Channel: string(c.Channel), Address: address, After: Duration(c.After), Disabled: c.Disabled, Dead: c.Dead,
+		Plan: string(c.Plan), Verified: c.Verified(), VerifiedAt: c.VerifiedAt}
 }
 
 func (h handlers) ListContacts(ctx context.Context, r ListContactsRequestObject) (ListContactsResponseObject, error) {
@@ -115,4 +125,64 @@ func (h handlers) DeleteContact(ctx context.Context, r DeleteContactRequestObjec
 		return nil, err
 	}
 	return DeleteContact204Response{}, nil
+}
+
+// verifiable is a contact that a code can be sent to.
+func (h handlers) verifiable(ctx context.Context, handle string, id int64) (rosterdb.Person, int, error) {
+	p, err := h.readPerson(ctx, handle)
+	if err != nil {
+		return p, 0, err
+	}
+	i := slices.Index(p.ContactIDs, id)
+	switch {
+	case i < 0:
+		return p, i, noContact(handle, id)
+	case !p.Contacts[i].NeedsCode():
+		return p, i, problem.Conflict.Because("A contact of %s needs no code.", p.Contacts[i].Channel)
+	case h.codes == nil || !h.channels()[p.Contacts[i].Channel]:
+		return p, i, problem.Conflict.Because("This server cannot send on %s, so that it cannot send a code. Set a provider up first.", p.Contacts[i].Channel)
+	}
+	return p, i, nil
+}
+
+func (h handlers) SendVerification(ctx context.Context, r SendVerificationRequestObject) (SendVerificationResponseObject, error) {
+	p, i, err := h.verifiable(ctx, r.Handle, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	until, err := h.codes.Begin(ctx, p.Person, p.Contacts[i], h.caller.Key)
+	if errors.Is(err, verify.ErrTooMany) {
+		return nil, problem.Limited.Because("A contact is sent %d codes within an hour at most, and a key has %d sent. Try the one that was sent last, or come again later.", verify.MaxPlace, verify.MaxCaller)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return SendVerification202JSONResponse{ExpiresAt: until.UTC()}, nil
+}
+
+func (h handlers) VerifyContact(ctx context.Context, r VerifyContactRequestObject) (VerifyContactResponseObject, error) {
+	p, i, err := h.verifiable(ctx, r.Handle, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	err = h.codes.Check(ctx, p.ID, p.Contacts[i], r.Body.Code)
+	switch {
+	case errors.Is(err, verify.ErrWrong):
+		return nil, wrong("/code", "", fmt.Sprintf("is not the one that was sent last, or is over: it is good for %d minutes and %d tries; have another one sent", int(verify.GoodFor.Minutes()), verify.Tries))
+	case errors.Is(err, rosterdb.ErrNotFound):
+		return nil, noContact(r.Handle, r.ID)
+	case err != nil:
+		return nil, err
+	}
+	if p, err = h.readPerson(ctx, r.Handle); err != nil {
+		return nil, err
+	}
+	if i = slices.Index(p.ContactIDs, r.ID); i < 0 {
+		return nil, noContact(r.Handle, r.ID)
+	}
+	return VerifyContact200JSONResponse{h.contact(p, i), VerifyContact200ResponseHeaders{etag(p.Version)}}, nil
+}
+
+func (h handlers) GetMe(context.Context, GetMeRequestObject) (GetMeResponseObject, error) {
+	return GetMe200JSONResponse{Key: h.caller.Name, Person: string(h.caller.Person)}, nil
 }

@@ -16,7 +16,7 @@ const (
 
 // coverage reads all that says who is paged for what within a span.
 func (a *API) coverage(ctx context.Context, from, to time.Time) (engine.Coverage, error) {
-	return pager.ReadCoverage(ctx, a.db, a.catchAll, a.channels(), from, to)
+	return pager.ReadCoverage(ctx, a.db, a.catchAll, pager.Usable{Channels: a.channels(), VerifiedOnly: a.verifiedOnly}, from, to)
 }
 
 func (h handlers) GetCoverage(ctx context.Context, r GetCoverageRequestObject) (GetCoverageResponseObject, error) {

@@ -38,6 +38,11 @@ type view struct {
 
 // view looks at all that may be paged, before it changes.
 func (a *API) view(ctx context.Context, r *http.Request, path string) (*view, error) {
+	if strings.HasPrefix(path, "/v1/providers/") { // what this node has not noticed yet is no effect of the change
+		if err := a.providers.Read(ctx); err != nil {
+			return nil, err
+		}
+	}
 	v := &view{}
 	slug, err := a.rosterAbout(ctx, r)
 	if err != nil {

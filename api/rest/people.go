@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,13 @@ func wholePerson(p Person) rosters.Person {
 	for _, c := range p.Contacts {
 		person.Contacts = append(person.Contacts, contactOf(c))
 	}
+	person.CallAgain, person.CallAgainFor = rosters.DefaultCallAgain, cmp.Or(p.CallAgainFor, 1)
+	if p.CallAgain != nil {
+		person.CallAgain = time.Duration(*p.CallAgain)
+	}
+	if p.Quiet != nil {
+		person.Quiet = rosters.Quiet{From: p.Quiet.From, To: p.Quiet.To}
+	}
 	return person
 }
 
@@ -55,7 +63,10 @@ func orElse(s, otherwise string) string {
 
 func (h handlers) person(p rosterdb.Person) Person {
 	out := Person{Handle: string(p.ID), Name: p.Name, Zone: p.Zone, Language: p.Language, Contacts: []Contact{},
-		Version: p.Version, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC()}
+		CallAgain: new(Duration(p.CallAgain)), CallAgainFor: max(p.CallAgainFor, 1), Version: p.Version, CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC()}
+	if p.Quiet != (rosters.Quiet{}) {
+		out.Quiet = &Quiet{From: p.Quiet.From, To: p.Quiet.To}
+	}
 	for i := range p.Contacts {
 		out.Contacts = append(out.Contacts, h.contact(p, i))
 	}

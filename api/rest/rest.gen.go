@@ -55,6 +55,24 @@ type Changed struct {
 	Effects Effects `json:"effects,omitempty,omitzero"`
 }
 
+// ChatUser defines model for ChatUser.
+type ChatUser struct {
+	// Person The person's handle.
+	Person string `json:"person"`
+}
+
+// Code defines model for Code.
+type Code struct {
+	// Code Example: 482913
+	Code string `json:"code"`
+}
+
+// CodeSent defines model for CodeSent.
+type CodeSent struct {
+	// ExpiresAt From then on the code is good for nothing.
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // Configuration All that admins keep. A section that is missing is not spoken of; an empty one has none. Within a section the
 // document is the whole: what may be missing is then as it says there, and what names no team belongs to none.
 // All rosters together have 10,000 rotations at most.
@@ -89,6 +107,15 @@ type Contact struct {
 	// Disabled It is not used.
 	Disabled bool  `json:"disabled,omitempty,omitzero"`
 	ID       int64 `json:"id,omitempty,omitzero"`
+
+	// Plan What it is for: wake, for pages of severity 1 and 2; tell, for pages of severity 3 and for notices; or both. Wake if it is missing, as it then is in answers. Who has nothing to tell is told by what wakes, and of notices not by voice.
+	Plan string `json:"plan,omitempty,omitzero"`
+
+	// Verified It is known to reach the person.
+	Verified bool `json:"verified,omitempty,omitzero"`
+
+	// VerifiedAt When a code that was sent there came back. It goes when the address changes.
+	VerifiedAt time.Time `json:"verified_at,omitempty,omitzero"`
 }
 
 // Contacts defines model for Contacts.
@@ -646,6 +673,28 @@ type LadderLevel struct {
 	Wait Duration `json:"wait"`
 }
 
+// Language defines model for Language.
+type Language struct {
+	BuiltIn   bool      `json:"built_in,omitempty,omitzero"`
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// Tag Example: fr
+	Tag string `json:"tag,omitempty,omitzero"`
+
+	// Unicode It is not written in the GSM alphabet: a segment of each SMS holds 67 characters instead of 153.
+	Unicode   bool      `json:"unicode,omitempty,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+	Version   int       `json:"version,omitempty,omitzero"`
+
+	// Words Each sentence by its name.
+	Words map[string]string `json:"words"`
+}
+
+// Languages defines model for Languages.
+type Languages struct {
+	Items []Language `json:"items"`
+}
+
 // Level defines model for Level.
 type Level struct {
 	Targets []Target `json:"targets"`
@@ -689,6 +738,15 @@ type Maintenance struct {
 type Maintenances struct {
 	Items []Maintenance `json:"items"`
 	Next  string        `json:"next,omitempty,omitzero"`
+}
+
+// Me defines model for Me.
+type Me struct {
+	// Key What it is called.
+	Key string `json:"key"`
+
+	// Person Handle of the person that the key acts as; absent if it acts as nobody.
+	Person string `json:"person,omitempty,omitzero"`
 }
 
 // Member defines model for Member.
@@ -944,6 +1002,12 @@ type People struct {
 
 // Person defines model for Person.
 type Person struct {
+	// CallAgain Who does not answer a page is called again so often once every contact was tried, by the last contact of voice, else by the last. 1m to 1h, or 0s for never; 5m if it is missing.
+	CallAgain *Duration `json:"call_again,omitempty"`
+
+	// CallAgainFor For pages of severity 1 only, or with 2 for those of severity 2 as well; 1 if it is missing.
+	CallAgainFor int `json:"call_again_for,omitempty,omitzero"`
+
 	// Contacts The paging plan.
 	Contacts  []Contact `json:"contacts,omitzero"`
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
@@ -961,7 +1025,10 @@ type Person struct {
 	// Name The handle, if it is missing.
 	//
 	// Example: Ann Example
-	Name      string    `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Quiet Notices wait for the end of these hours of every day, in the person's zone, unless they would be of no use by then. Pages never wait.
+	Quiet     *Quiet    `json:"quiet,omitempty"`
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 	Version   int       `json:"version,omitempty,omitzero"`
 
@@ -1056,6 +1123,122 @@ type Problem struct {
 
 	// Type Stable; tells one kind of problem from another.
 	Type string `json:"type"`
+}
+
+// Provider Who carries messages on one channel or more.
+type Provider struct {
+	// CallbackURL Where a gateway's provider is to send receipts and replies. Whoever has it can answer pages: a secret. Not in lists.
+	CallbackURL string            `json:"callback_url,omitempty,omitzero"`
+	Channels    []ProviderChannel `json:"channels,omitempty,omitzero"`
+	CreatedAt   time.Time         `json:"created_at,omitempty,omitzero"`
+
+	// Disabled Nothing is sent with it; what comes back is taken in still.
+	Disabled bool `json:"disabled,omitempty,omitzero"`
+
+	// Effects Of a change, if it has any.
+	Effects Effects `json:"effects,omitempty,omitzero"`
+
+	// Given By the environment, which alone changes it.
+	Given bool   `json:"given,omitempty,omitzero"`
+	Kind  string `json:"kind"`
+
+	// Name Example: vonage
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Position The lowest is asked first, of those of a channel that serve a number. Missing or 0: where it is, or behind the others. Those of the environment have one below 0.
+	Position int `json:"position,omitempty,omitzero"`
+
+	// SecretNames The secrets that it has.
+	SecretNames []string `json:"secret_names,omitempty,omitzero"`
+
+	// Secrets Never shown. twilio: `auth_token`, `old_auth_token`, `api_secret`; ntfy: `token`; email: `password`; webhook: `secret`, `old_secret`;
+	// slack: `token`, `signing_secret`, `old_signing_secret`; mattermost: `token`; web_push: `key`;
+	// gateway: those of its preset or templates. Null removes one; Rouse makes web_push's key, webhook's secret and a
+	// gateway's `callback_key` where there is none.
+	//
+	//
+	// Example: {"api_key":"…","api_secret":"…"}
+	Secrets map[string]*string `json:"secrets,omitempty,omitzero"`
+
+	// Settings twilio: `account_sid`, `api_key`, `from`, `senders` (by the beginning of the number), `messaging_service_sid`, `numbers`;
+	// ntfy: `url`; web_push: `subject`; email: `host`, `port`, `security` (starttls, tls, none), `username`, `from`; webhook: none;
+	// gateway: `preset` (vonage, telnyx, kannel) and what differs from it, `method`, `url`, `headers`, `body`, `senders`, `set`, `numbers`, `answer`, `receipt`, `reply`.
+	// slack, mattermost: `channels` (by service, "" for all others), `language`, mattermost `url`.
+	// `numbers` are the beginnings of those that it serves, such as +49; without, all.
+	//
+	//
+	// Example: {"numbers":["+49"],"preset":"vonage","senders":{"+49":"Rouse"}}
+	Settings providerSettings `json:"settings,omitempty,omitzero"`
+
+	// State failing: three times running on one of its channels; broken: it cannot be used as it is set up.
+	State     string    `json:"state,omitempty,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+	Version   int       `json:"version,omitempty,omitzero"`
+
+	// Why It is broken.
+	Why string `json:"why,omitempty,omitzero"`
+}
+
+// ProviderChannel defines model for ProviderChannel.
+type ProviderChannel struct {
+	Channel string `json:"channel"`
+
+	// Delivered Messages that arrived, as far as it tells.
+	Delivered int `json:"delivered,omitempty,omitzero"`
+
+	// FailingSince When the first of three failures or more, without a success between them, was.
+	FailingSince time.Time `json:"failing_since,omitempty,omitzero"`
+
+	// Failure What the last failure was.
+	Failure     string    `json:"failure,omitempty,omitzero"`
+	LastFailure time.Time `json:"last_failure,omitempty,omitzero"`
+
+	// LastSuccess It took a message.
+	LastSuccess time.Time `json:"last_success,omitempty,omitzero"`
+
+	// P50Seconds Half of them were delivered in this time, from being given to the provider.
+	P50Seconds float64 `json:"p50_seconds,omitempty,omitzero"`
+	P95Seconds float64 `json:"p95_seconds,omitempty,omitzero"`
+}
+
+// ProviderTest defines model for ProviderTest.
+type ProviderTest struct {
+	Channel string `json:"channel"`
+
+	// Detail In plain words.
+	Detail string    `json:"detail,omitempty,omitzero"`
+	ID     string    `json:"id"`
+	MadeAt time.Time `json:"made_at,omitempty,omitzero"`
+
+	// Receipts The provider tells whether a message arrived, as far as is known of its kind.
+	Receipts bool   `json:"receipts,omitempty,omitzero"`
+	State    string `json:"state"`
+
+	// ToldAt When the state was last told.
+	ToldAt time.Time `json:"told_at,omitempty,omitzero"`
+}
+
+// ProviderTestWish defines model for ProviderTestWish.
+type ProviderTestWish struct {
+	// Contact Its id; if it is missing, the first that the provider can reach.
+	Contact int64 `json:"contact,omitempty,omitzero"`
+
+	// Person Whose contact; if it is missing, the person's whose key it is.
+	Person Slug `json:"person,omitempty,omitzero"`
+}
+
+// Providers defines model for Providers.
+type Providers struct {
+	Items []Provider `json:"items"`
+}
+
+// Quiet Notices wait for the end of these hours of every day, in the person's zone, unless they would be of no use by then. Pages never wait.
+type Quiet struct {
+	// From Example: 22:00
+	From string `json:"from"`
+
+	// To Example: 07:00
+	To string `json:"to"`
 }
 
 // Recurring defines model for Recurring.
@@ -1560,6 +1743,102 @@ type Teams struct {
 	Next  string `json:"next,omitempty,omitzero"`
 }
 
+// Template defines model for Template.
+type Template struct {
+	// Channel Example: sms
+	Channel   string    `json:"channel,omitempty,omitzero"`
+	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+
+	// Language Example: de
+	Language string `json:"language,omitempty,omitzero"`
+
+	// Options Of a call: which keys to press.
+	Options string `json:"options,omitempty,omitzero"`
+
+	// Purpose Example: page
+	Purpose string `json:"purpose,omitempty,omitzero"`
+
+	// Text Of an SMS, a push, a mail; what a call says first.
+	//
+	// Example: {{.Key}} SEV{{.Severity}} {{sentence .Summary}} Code {{.Code}}{{if .More}}, alle: {{.Keys}}{{end}} {{.Rest}}
+	Text string `json:"text,omitempty,omitzero"`
+
+	// Title Of a push; the subject of a mail. What is missing is as it is built in.
+	Title     string    `json:"title,omitempty,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
+	Version   int       `json:"version,omitempty,omitzero"`
+}
+
+// TemplateChannel push also is how browsers are told.
+type TemplateChannel = string
+
+// TemplateDraft defines model for TemplateDraft.
+type TemplateDraft struct {
+	// Channel push also is how browsers are told.
+	Channel TemplateChannel `json:"channel"`
+
+	// Incident Whose key, severity, summary and service are taken; an ordinary one, if it is missing.
+	//
+	// Example: HOT-12
+	Incident string `json:"incident,omitempty,omitzero"`
+
+	// Language Example: de
+	Language string `json:"language"`
+	Options  string `json:"options,omitempty,omitzero"`
+
+	// Purpose still_on asks who acknowledged whether they still have it.
+	Purpose TemplatePurpose `json:"purpose"`
+	Text    string          `json:"text,omitempty,omitzero"`
+	Title   string          `json:"title,omitempty,omitzero"`
+}
+
+// TemplateFault defines model for TemplateFault.
+type TemplateFault struct {
+	// Detail With what to write instead.
+	Detail string `json:"detail"`
+
+	// Line From 1; missing if it is in no one line.
+	Line int    `json:"line,omitempty,omitzero"`
+	Part string `json:"part"`
+}
+
+// TemplatePreview defines model for TemplatePreview.
+type TemplatePreview struct {
+	// Faults Why the draft would not be kept.
+	Faults []TemplateFault `json:"faults"`
+	Texts  []TemplateText  `json:"texts"`
+}
+
+// TemplatePurpose still_on asks who acknowledged whether they still have it.
+type TemplatePurpose = string
+
+// TemplateText defines model for TemplateText.
+type TemplateText struct {
+	// Encoding Of an SMS: GSM-7 or UCS-2.
+	Encoding string `json:"encoding,omitempty,omitzero"`
+
+	// Failed Why it is the built-in text.
+	Failed string `json:"failed,omitempty,omitzero"`
+
+	// Forcing The characters that make it UCS-2.
+	Forcing []string `json:"forcing,omitempty,omitzero"`
+
+	// Part title, text or options.
+	Part string `json:"part"`
+
+	// Segments Of an SMS: what stands in each segment.
+	Segments []string `json:"segments,omitempty,omitzero"`
+	Text     string   `json:"text"`
+
+	// Units Of an SMS: septets or UTF-16 code units.
+	Units int `json:"units,omitempty,omitzero"`
+}
+
+// Templates defines model for Templates.
+type Templates struct {
+	Items []Template `json:"items"`
+}
+
 // TimelineLine defines model for TimelineLine.
 type TimelineLine struct {
 	At      time.Time `json:"at"`
@@ -1670,6 +1949,9 @@ type IfMatch = string
 // IncidentKey defines model for IncidentKey.
 type IncidentKey = string
 
+// LanguageTag defines model for LanguageTag.
+type LanguageTag = string
+
 // Limit defines model for Limit.
 type Limit = int
 
@@ -1682,6 +1964,9 @@ type MembersOf = Slug
 //
 // Example: ann
 type OfTeam = Slug
+
+// ProviderName defines model for ProviderName.
+type ProviderName = string
 
 // RotationID 1 to 63 lower-case letters, digits and hyphens.
 //
@@ -1775,6 +2060,24 @@ type ListKeysParams struct {
 
 	// Limit How many at most.
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// DeleteLanguageParams defines parameters for DeleteLanguage.
+type DeleteLanguageParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ReplaceLanguageParams defines parameters for ReplaceLanguage.
+type ReplaceLanguageParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListOnCallParams defines parameters for ListOnCall.
@@ -1946,6 +2249,30 @@ type ReplacePolicyParams struct {
 
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// DeleteProviderParams defines parameters for DeleteProvider.
+type DeleteProviderParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ReplaceProviderParams defines parameters for ReplaceProvider.
+type ReplaceProviderParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force With true it is done even though some alert would then find nobody to page.
+	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
 // ListRostersParams defines parameters for ListRosters.
@@ -2421,6 +2748,24 @@ type ReplaceTeamRulesParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// DeleteTemplateParams defines parameters for DeleteTemplate.
+type DeleteTemplateParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// ReplaceTemplateParams defines parameters for ReplaceTemplate.
+type ReplaceTemplateParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// IfMatch The ETag that was read.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
 // ReplaceConfigurationJSONRequestBody defines body for ReplaceConfiguration for application/json ContentType.
 type ReplaceConfigurationJSONRequestBody = Configuration
 
@@ -2448,6 +2793,9 @@ type CreateKeyJSONRequestBody = KeyWish
 // ReplaceKeyJSONRequestBody defines body for ReplaceKey for application/json ContentType.
 type ReplaceKeyJSONRequestBody = KeyChange
 
+// ReplaceLanguageJSONRequestBody defines body for ReplaceLanguage for application/json ContentType.
+type ReplaceLanguageJSONRequestBody = Language
+
 // CreatePersonJSONRequestBody defines body for CreatePerson for application/json ContentType.
 type CreatePersonJSONRequestBody = Person
 
@@ -2460,11 +2808,23 @@ type CreateContactJSONRequestBody = Contact
 // ReplaceContactJSONRequestBody defines body for ReplaceContact for application/json ContentType.
 type ReplaceContactJSONRequestBody = Contact
 
+// VerifyContactJSONRequestBody defines body for VerifyContact for application/json ContentType.
+type VerifyContactJSONRequestBody = Code
+
 // CreatePolicyJSONRequestBody defines body for CreatePolicy for application/json ContentType.
 type CreatePolicyJSONRequestBody = Policy
 
 // ReplacePolicyJSONRequestBody defines body for ReplacePolicy for application/json ContentType.
 type ReplacePolicyJSONRequestBody = Policy
+
+// ReplaceProviderJSONRequestBody defines body for ReplaceProvider for application/json ContentType.
+type ReplaceProviderJSONRequestBody = Provider
+
+// TestProviderJSONRequestBody defines body for TestProvider for application/json ContentType.
+type TestProviderJSONRequestBody = ProviderTestWish
+
+// SetChatUserJSONRequestBody defines body for SetChatUser for application/json ContentType.
+type SetChatUserJSONRequestBody = ChatUser
 
 // CreateRosterJSONRequestBody defines body for CreateRoster for application/json ContentType.
 type CreateRosterJSONRequestBody = Roster
@@ -2529,6 +2889,12 @@ type ReplaceTeamJSONRequestBody = Team
 // ReplaceTeamRulesJSONRequestBody defines body for ReplaceTeamRules for application/json ContentType.
 type ReplaceTeamRulesJSONRequestBody = Rules
 
+// PreviewTemplateJSONRequestBody defines body for PreviewTemplate for application/json ContentType.
+type PreviewTemplateJSONRequestBody = TemplateDraft
+
+// ReplaceTemplateJSONRequestBody defines body for ReplaceTemplate for application/json ContentType.
+type ReplaceTemplateJSONRequestBody = Template
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// GetConfiguration Read the whole configuration as one document
@@ -2588,6 +2954,21 @@ type ServerInterface interface {
 	// ReplaceKey Replace name, dialect and settings of an API key, and its secret if one is given
 	// (PUT /v1/keys/{id})
 	ReplaceKey(w http.ResponseWriter, r *http.Request, id RowID)
+	// ListLanguages List the languages that messages are written in
+	// (GET /v1/languages)
+	ListLanguages(w http.ResponseWriter, r *http.Request)
+	// DeleteLanguage Delete a language
+	// (DELETE /v1/languages/{language})
+	DeleteLanguage(w http.ResponseWriter, r *http.Request, language LanguageTag, params DeleteLanguageParams)
+	// GetLanguage Read the words of a language
+	// (GET /v1/languages/{language})
+	GetLanguage(w http.ResponseWriter, r *http.Request, language LanguageTag)
+	// ReplaceLanguage Add a language, or change the words of one
+	// (PUT /v1/languages/{language})
+	ReplaceLanguage(w http.ResponseWriter, r *http.Request, language LanguageTag, params ReplaceLanguageParams)
+	// GetMe Whom the key acts as
+	// (GET /v1/me)
+	GetMe(w http.ResponseWriter, r *http.Request)
 	// ListOnCall Who is on call, in every roster
 	// (GET /v1/oncall)
 	ListOnCall(w http.ResponseWriter, r *http.Request, params ListOnCallParams)
@@ -2621,6 +3002,12 @@ type ServerInterface interface {
 	// ReplaceContact Replace a contact
 	// (PUT /v1/people/{handle}/contacts/{id})
 	ReplaceContact(w http.ResponseWriter, r *http.Request, handle Handle, id RowID, params ReplaceContactParams)
+	// SendVerification Send a code to a contact
+	// (POST /v1/people/{handle}/contacts/{id}/verification)
+	SendVerification(w http.ResponseWriter, r *http.Request, handle Handle, id RowID)
+	// VerifyContact Verify a contact with the code that was sent there
+	// (PUT /v1/people/{handle}/contacts/{id}/verification)
+	VerifyContact(w http.ResponseWriter, r *http.Request, handle Handle, id RowID)
 	// ListPersonFeeds List the calendars to subscribe to of a person
 	// (GET /v1/people/{handle}/feeds)
 	ListPersonFeeds(w http.ResponseWriter, r *http.Request, handle Handle)
@@ -2648,6 +3035,30 @@ type ServerInterface interface {
 	// ReplacePolicy Replace a policy
 	// (PUT /v1/policies/{slug})
 	ReplacePolicy(w http.ResponseWriter, r *http.Request, slug Slug, params ReplacePolicyParams)
+	// ListProviders List who carries messages
+	// (GET /v1/providers)
+	ListProviders(w http.ResponseWriter, r *http.Request)
+	// DeleteProvider Delete a provider
+	// (DELETE /v1/providers/{name})
+	DeleteProvider(w http.ResponseWriter, r *http.Request, name ProviderName, params DeleteProviderParams)
+	// GetProvider Read a provider
+	// (GET /v1/providers/{name})
+	GetProvider(w http.ResponseWriter, r *http.Request, name ProviderName)
+	// ReplaceProvider Set up a provider, or replace one
+	// (PUT /v1/providers/{name})
+	ReplaceProvider(w http.ResponseWriter, r *http.Request, name ProviderName, params ReplaceProviderParams)
+	// TestProvider Send one message with a provider
+	// (POST /v1/providers/{name}/test)
+	TestProvider(w http.ResponseWriter, r *http.Request, name ProviderName)
+	// GetProviderTest Read what became of a test
+	// (GET /v1/providers/{name}/test/{id})
+	GetProviderTest(w http.ResponseWriter, r *http.Request, name ProviderName, id string)
+	// DeleteChatUser Take back who somebody is in a chat
+	// (DELETE /v1/providers/{name}/users/{user})
+	DeleteChatUser(w http.ResponseWriter, r *http.Request, name ProviderName, user string)
+	// SetChatUser Say who somebody is in a chat
+	// (PUT /v1/providers/{name}/users/{user})
+	SetChatUser(w http.ResponseWriter, r *http.Request, name ProviderName, user string)
 	// ListRosters List rosters
 	// (GET /v1/rosters)
 	ListRosters(w http.ResponseWriter, r *http.Request, params ListRostersParams)
@@ -2828,6 +3239,21 @@ type ServerInterface interface {
 	// ReplaceTeamRules Replace the routing rules of a team
 	// (PUT /v1/teams/{slug}/rules)
 	ReplaceTeamRules(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceTeamRulesParams)
+	// ListTemplates List the templates that change how messages read
+	// (GET /v1/templates)
+	ListTemplates(w http.ResponseWriter, r *http.Request)
+	// PreviewTemplate Try how messages would read
+	// (POST /v1/templates/preview)
+	PreviewTemplate(w http.ResponseWriter, r *http.Request)
+	// DeleteTemplate Go back to the built-in words
+	// (DELETE /v1/templates/{language}/{channel}/{purpose})
+	DeleteTemplate(w http.ResponseWriter, r *http.Request, language LanguageTag, channel TemplateChannel, purpose TemplatePurpose, params DeleteTemplateParams)
+	// GetTemplate Read a template
+	// (GET /v1/templates/{language}/{channel}/{purpose})
+	GetTemplate(w http.ResponseWriter, r *http.Request, language LanguageTag, channel TemplateChannel, purpose TemplatePurpose)
+	// ReplaceTemplate Change how messages read
+	// (PUT /v1/templates/{language}/{channel}/{purpose})
+	ReplaceTemplate(w http.ResponseWriter, r *http.Request, language LanguageTag, channel TemplateChannel, purpose TemplatePurpose, params ReplaceTemplateParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -3590,6 +4016,186 @@ func (siw *ServerInterfaceWrapper) ReplaceKey(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplaceKey(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListLanguages operation middleware
+func (siw *ServerInterfaceWrapper) ListLanguages(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListLanguages(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteLanguage operation middleware
+func (siw *ServerInterfaceWrapper) DeleteLanguage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "language" -------------
+	var language LanguageTag
+
+	err = runtime.BindStyledParameterWithOptions("simple", "language", mux.Vars(r)["language"], &language, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteLanguageParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteLanguage(w, r, language, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetLanguage operation middleware
+func (siw *ServerInterfaceWrapper) GetLanguage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "language" -------------
+	var language LanguageTag
+
+	err = runtime.BindStyledParameterWithOptions("simple", "language", mux.Vars(r)["language"], &language, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLanguage(w, r, language)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceLanguage operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceLanguage(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "language" -------------
+	var language LanguageTag
+
+	err = runtime.BindStyledParameterWithOptions("simple", "language", mux.Vars(r)["language"], &language, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceLanguageParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceLanguage(w, r, language, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetMe operation middleware
+func (siw *ServerInterfaceWrapper) GetMe(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetMe(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4377,6 +4983,76 @@ func (siw *ServerInterfaceWrapper) ReplaceContact(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// SendVerification operation middleware
+func (siw *ServerInterfaceWrapper) SendVerification(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "handle" -------------
+	var handle Handle
+
+	err = runtime.BindStyledParameterWithOptions("simple", "handle", mux.Vars(r)["handle"], &handle, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "handle", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SendVerification(w, r, handle, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// VerifyContact operation middleware
+func (siw *ServerInterfaceWrapper) VerifyContact(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "handle" -------------
+	var handle Handle
+
+	err = runtime.BindStyledParameterWithOptions("simple", "handle", mux.Vars(r)["handle"], &handle, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "handle", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id RowID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.VerifyContact(w, r, handle, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListPersonFeeds operation middleware
 func (siw *ServerInterfaceWrapper) ListPersonFeeds(w http.ResponseWriter, r *http.Request) {
 
@@ -4839,6 +5515,329 @@ func (siw *ServerInterfaceWrapper) ReplacePolicy(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplacePolicy(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListProviders operation middleware
+func (siw *ServerInterfaceWrapper) ListProviders(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListProviders(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteProvider operation middleware
+func (siw *ServerInterfaceWrapper) DeleteProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteProviderParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteProvider(w, r, name, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProvider operation middleware
+func (siw *ServerInterfaceWrapper) GetProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProvider(w, r, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceProvider operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceProviderParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceProvider(w, r, name, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestProvider operation middleware
+func (siw *ServerInterfaceWrapper) TestProvider(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestProvider(w, r, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProviderTest operation middleware
+func (siw *ServerInterfaceWrapper) GetProviderTest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProviderTest(w, r, name, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteChatUser operation middleware
+func (siw *ServerInterfaceWrapper) DeleteChatUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", mux.Vars(r)["user"], &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteChatUser(w, r, name, user)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SetChatUser operation middleware
+func (siw *ServerInterfaceWrapper) SetChatUser(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name ProviderName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", mux.Vars(r)["name"], &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var user string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", mux.Vars(r)["user"], &user, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "user", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SetChatUser(w, r, name, user)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -8497,6 +9496,240 @@ func (siw *ServerInterfaceWrapper) ReplaceTeamRules(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListTemplates operation middleware
+func (siw *ServerInterfaceWrapper) ListTemplates(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListTemplates(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PreviewTemplate operation middleware
+func (siw *ServerInterfaceWrapper) PreviewTemplate(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PreviewTemplate(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteTemplate operation middleware
+func (siw *ServerInterfaceWrapper) DeleteTemplate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "language" -------------
+	var language LanguageTag
+
+	err = runtime.BindStyledParameterWithOptions("simple", "language", mux.Vars(r)["language"], &language, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "channel" -------------
+	var channel TemplateChannel
+
+	err = runtime.BindStyledParameterWithOptions("simple", "channel", mux.Vars(r)["channel"], &channel, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channel", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "purpose" -------------
+	var purpose TemplatePurpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", mux.Vars(r)["purpose"], &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "purpose", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTemplateParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteTemplate(w, r, language, channel, purpose, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTemplate operation middleware
+func (siw *ServerInterfaceWrapper) GetTemplate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "language" -------------
+	var language LanguageTag
+
+	err = runtime.BindStyledParameterWithOptions("simple", "language", mux.Vars(r)["language"], &language, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "channel" -------------
+	var channel TemplateChannel
+
+	err = runtime.BindStyledParameterWithOptions("simple", "channel", mux.Vars(r)["channel"], &channel, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channel", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "purpose" -------------
+	var purpose TemplatePurpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", mux.Vars(r)["purpose"], &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "purpose", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTemplate(w, r, language, channel, purpose)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceTemplate operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceTemplate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "language" -------------
+	var language LanguageTag
+
+	err = runtime.BindStyledParameterWithOptions("simple", "language", mux.Vars(r)["language"], &language, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "channel" -------------
+	var channel TemplateChannel
+
+	err = runtime.BindStyledParameterWithOptions("simple", "channel", mux.Vars(r)["channel"], &channel, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "channel", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "purpose" -------------
+	var purpose TemplatePurpose
+
+	err = runtime.BindStyledParameterWithOptions("simple", "purpose", mux.Vars(r)["purpose"], &purpose, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "purpose", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceTemplateParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceTemplate(w, r, language, channel, purpose, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -8629,6 +9862,12 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/contacts/{id}", wrapper.GetContact).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/contacts/{id}", wrapper.ReplaceContact).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/contacts/{id}/verification", wrapper.SendVerification).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/contacts/{id}/verification", wrapper.VerifyContact).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/me", wrapper.GetMe).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/rosters", wrapper.ListRosters).Methods(http.MethodGet)
 
@@ -8789,6 +10028,40 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/v1/keys/{id}", wrapper.GetKey).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/keys/{id}", wrapper.ReplaceKey).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/templates", wrapper.ListTemplates).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/templates/preview", wrapper.PreviewTemplate).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/templates/{language}/{channel}/{purpose}", wrapper.DeleteTemplate).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/templates/{language}/{channel}/{purpose}", wrapper.GetTemplate).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/templates/{language}/{channel}/{purpose}", wrapper.ReplaceTemplate).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/languages", wrapper.ListLanguages).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/languages/{language}", wrapper.DeleteLanguage).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/languages/{language}", wrapper.GetLanguage).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/languages/{language}", wrapper.ReplaceLanguage).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers", wrapper.ListProviders).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}", wrapper.DeleteProvider).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}", wrapper.GetProvider).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}", wrapper.ReplaceProvider).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}/test", wrapper.TestProvider).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}/test/{id}", wrapper.GetProviderTest).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}/users/{user}", wrapper.DeleteChatUser).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/providers/{name}/users/{user}", wrapper.SetChatUser).Methods(http.MethodPut)
 
 	r.HandleFunc(options.BaseURL+"/v1/incidents", wrapper.ListIncidents).Methods(http.MethodGet)
 
@@ -9578,6 +10851,212 @@ func (response ReplaceKeydefaultApplicationProblemPlusJSONResponse) VisitReplace
 	return err
 }
 
+type ListLanguagesRequestObject struct {
+}
+
+type ListLanguagesResponseObject interface {
+	VisitListLanguagesResponse(w http.ResponseWriter) error
+}
+
+type ListLanguages200JSONResponse Languages
+
+func (response ListLanguages200JSONResponse) VisitListLanguagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLanguagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLanguagesdefaultApplicationProblemPlusJSONResponse) VisitListLanguagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteLanguageRequestObject struct {
+	Language LanguageTag `json:"language"`
+	Params   DeleteLanguageParams
+}
+
+type DeleteLanguageResponseObject interface {
+	VisitDeleteLanguageResponse(w http.ResponseWriter) error
+}
+
+type DeleteLanguage204Response struct {
+}
+
+func (response DeleteLanguage204Response) VisitDeleteLanguageResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteLanguagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteLanguagedefaultApplicationProblemPlusJSONResponse) VisitDeleteLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLanguageRequestObject struct {
+	Language LanguageTag `json:"language"`
+}
+
+type GetLanguageResponseObject interface {
+	VisitGetLanguageResponse(w http.ResponseWriter) error
+}
+
+type GetLanguage200ResponseHeaders struct {
+	ETag string
+}
+
+type GetLanguage200JSONResponse struct {
+	Body    Language
+	Headers GetLanguage200ResponseHeaders
+}
+
+func (response GetLanguage200JSONResponse) VisitGetLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLanguagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLanguagedefaultApplicationProblemPlusJSONResponse) VisitGetLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceLanguageRequestObject struct {
+	Language LanguageTag `json:"language"`
+	Params   ReplaceLanguageParams
+	Body     *ReplaceLanguageJSONRequestBody
+}
+
+type ReplaceLanguageResponseObject interface {
+	VisitReplaceLanguageResponse(w http.ResponseWriter) error
+}
+
+type ReplaceLanguage200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceLanguage200JSONResponse struct {
+	Body    Language
+	Headers ReplaceLanguage200ResponseHeaders
+}
+
+func (response ReplaceLanguage200JSONResponse) VisitReplaceLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceLanguagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceLanguagedefaultApplicationProblemPlusJSONResponse) VisitReplaceLanguageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMeRequestObject struct {
+}
+
+type GetMeResponseObject interface {
+	VisitGetMeResponse(w http.ResponseWriter) error
+}
+
+type GetMe200JSONResponse Me
+
+func (response GetMe200JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMedefaultApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOnCallRequestObject struct {
 	Params ListOnCallParams
 }
@@ -10067,6 +11546,95 @@ func (response ReplaceContactdefaultApplicationProblemPlusJSONResponse) VisitRep
 	return err
 }
 
+type SendVerificationRequestObject struct {
+	Handle Handle `json:"handle"`
+	ID     RowID  `json:"id"`
+}
+
+type SendVerificationResponseObject interface {
+	VisitSendVerificationResponse(w http.ResponseWriter) error
+}
+
+type SendVerification202JSONResponse CodeSent
+
+func (response SendVerification202JSONResponse) VisitSendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendVerificationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendVerificationdefaultApplicationProblemPlusJSONResponse) VisitSendVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyContactRequestObject struct {
+	Handle Handle `json:"handle"`
+	ID     RowID  `json:"id"`
+	Body   *VerifyContactJSONRequestBody
+}
+
+type VerifyContactResponseObject interface {
+	VisitVerifyContactResponse(w http.ResponseWriter) error
+}
+
+type VerifyContact200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyContact200JSONResponse struct {
+	Body    Contact
+	Headers VerifyContact200ResponseHeaders
+}
+
+func (response VerifyContact200JSONResponse) VisitVerifyContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyContactdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyContactdefaultApplicationProblemPlusJSONResponse) VisitVerifyContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPersonFeedsRequestObject struct {
 	Handle Handle `json:"handle"`
 }
@@ -10427,6 +11995,329 @@ type ReplacePolicydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplacePolicydefaultApplicationProblemPlusJSONResponse) VisitReplacePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProvidersRequestObject struct {
+}
+
+type ListProvidersResponseObject interface {
+	VisitListProvidersResponse(w http.ResponseWriter) error
+}
+
+type ListProviders200JSONResponse Providers
+
+func (response ListProviders200JSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProvidersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListProvidersdefaultApplicationProblemPlusJSONResponse) VisitListProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteProviderRequestObject struct {
+	Name   ProviderName `json:"name"`
+	Params DeleteProviderParams
+}
+
+type DeleteProviderResponseObject interface {
+	VisitDeleteProviderResponse(w http.ResponseWriter) error
+}
+
+type DeleteProvider204Response struct {
+}
+
+func (response DeleteProvider204Response) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteProviderdefaultApplicationProblemPlusJSONResponse) VisitDeleteProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderRequestObject struct {
+	Name ProviderName `json:"name"`
+}
+
+type GetProviderResponseObject interface {
+	VisitGetProviderResponse(w http.ResponseWriter) error
+}
+
+type GetProvider200ResponseHeaders struct {
+	ETag string
+}
+
+type GetProvider200JSONResponse struct {
+	Body    Provider
+	Headers GetProvider200ResponseHeaders
+}
+
+func (response GetProvider200JSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProviderdefaultApplicationProblemPlusJSONResponse) VisitGetProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProviderRequestObject struct {
+	Name   ProviderName `json:"name"`
+	Params ReplaceProviderParams
+	Body   *ReplaceProviderJSONRequestBody
+}
+
+type ReplaceProviderResponseObject interface {
+	VisitReplaceProviderResponse(w http.ResponseWriter) error
+}
+
+type ReplaceProvider200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceProvider200JSONResponse struct {
+	Body    Provider
+	Headers ReplaceProvider200ResponseHeaders
+}
+
+func (response ReplaceProvider200JSONResponse) VisitReplaceProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceProviderdefaultApplicationProblemPlusJSONResponse) VisitReplaceProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProviderRequestObject struct {
+	Name ProviderName `json:"name"`
+	Body *TestProviderJSONRequestBody
+}
+
+type TestProviderResponseObject interface {
+	VisitTestProviderResponse(w http.ResponseWriter) error
+}
+
+type TestProvider200JSONResponse ProviderTest
+
+func (response TestProvider200JSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestProviderdefaultApplicationProblemPlusJSONResponse) VisitTestProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderTestRequestObject struct {
+	Name ProviderName `json:"name"`
+	ID   string       `json:"id"`
+}
+
+type GetProviderTestResponseObject interface {
+	VisitGetProviderTestResponse(w http.ResponseWriter) error
+}
+
+type GetProviderTest200JSONResponse ProviderTest
+
+func (response GetProviderTest200JSONResponse) VisitGetProviderTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderTestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProviderTestdefaultApplicationProblemPlusJSONResponse) VisitGetProviderTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteChatUserRequestObject struct {
+	Name ProviderName `json:"name"`
+	User string       `json:"user"`
+}
+
+type DeleteChatUserResponseObject interface {
+	VisitDeleteChatUserResponse(w http.ResponseWriter) error
+}
+
+type DeleteChatUser204Response struct {
+}
+
+func (response DeleteChatUser204Response) VisitDeleteChatUserResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteChatUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteChatUserdefaultApplicationProblemPlusJSONResponse) VisitDeleteChatUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetChatUserRequestObject struct {
+	Name ProviderName `json:"name"`
+	User string       `json:"user"`
+	Body *SetChatUserJSONRequestBody
+}
+
+type SetChatUserResponseObject interface {
+	VisitSetChatUserResponse(w http.ResponseWriter) error
+}
+
+type SetChatUser200JSONResponse ChatUser
+
+func (response SetChatUser200JSONResponse) VisitSetChatUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetChatUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetChatUserdefaultApplicationProblemPlusJSONResponse) VisitSetChatUserResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13060,6 +14951,219 @@ func (response ReplaceTeamRulesdefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type ListTemplatesRequestObject struct {
+}
+
+type ListTemplatesResponseObject interface {
+	VisitListTemplatesResponse(w http.ResponseWriter) error
+}
+
+type ListTemplates200JSONResponse Templates
+
+func (response ListTemplates200JSONResponse) VisitListTemplatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTemplatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTemplatesdefaultApplicationProblemPlusJSONResponse) VisitListTemplatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewTemplateRequestObject struct {
+	Body *PreviewTemplateJSONRequestBody
+}
+
+type PreviewTemplateResponseObject interface {
+	VisitPreviewTemplateResponse(w http.ResponseWriter) error
+}
+
+type PreviewTemplate200JSONResponse TemplatePreview
+
+func (response PreviewTemplate200JSONResponse) VisitPreviewTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewTemplatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewTemplatedefaultApplicationProblemPlusJSONResponse) VisitPreviewTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTemplateRequestObject struct {
+	Language LanguageTag     `json:"language"`
+	Channel  TemplateChannel `json:"channel"`
+	Purpose  TemplatePurpose `json:"purpose"`
+	Params   DeleteTemplateParams
+}
+
+type DeleteTemplateResponseObject interface {
+	VisitDeleteTemplateResponse(w http.ResponseWriter) error
+}
+
+type DeleteTemplate204Response struct {
+}
+
+func (response DeleteTemplate204Response) VisitDeleteTemplateResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTemplatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteTemplatedefaultApplicationProblemPlusJSONResponse) VisitDeleteTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTemplateRequestObject struct {
+	Language LanguageTag     `json:"language"`
+	Channel  TemplateChannel `json:"channel"`
+	Purpose  TemplatePurpose `json:"purpose"`
+}
+
+type GetTemplateResponseObject interface {
+	VisitGetTemplateResponse(w http.ResponseWriter) error
+}
+
+type GetTemplate200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTemplate200JSONResponse struct {
+	Body    Template
+	Headers GetTemplate200ResponseHeaders
+}
+
+func (response GetTemplate200JSONResponse) VisitGetTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTemplatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTemplatedefaultApplicationProblemPlusJSONResponse) VisitGetTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTemplateRequestObject struct {
+	Language LanguageTag     `json:"language"`
+	Channel  TemplateChannel `json:"channel"`
+	Purpose  TemplatePurpose `json:"purpose"`
+	Params   ReplaceTemplateParams
+	Body     *ReplaceTemplateJSONRequestBody
+}
+
+type ReplaceTemplateResponseObject interface {
+	VisitReplaceTemplateResponse(w http.ResponseWriter) error
+}
+
+type ReplaceTemplate200ResponseHeaders struct {
+	ETag string
+}
+
+type ReplaceTemplate200JSONResponse struct {
+	Body    Template
+	Headers ReplaceTemplate200ResponseHeaders
+}
+
+func (response ReplaceTemplate200JSONResponse) VisitReplaceTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceTemplatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceTemplatedefaultApplicationProblemPlusJSONResponse) VisitReplaceTemplateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetConfiguration Read the whole configuration as one document
@@ -13119,6 +15223,21 @@ type StrictServerInterface interface {
 	// ReplaceKey Replace name, dialect and settings of an API key, and its secret if one is given
 	// (PUT /v1/keys/{id})
 	ReplaceKey(ctx context.Context, request ReplaceKeyRequestObject) (ReplaceKeyResponseObject, error)
+	// ListLanguages List the languages that messages are written in
+	// (GET /v1/languages)
+	ListLanguages(ctx context.Context, request ListLanguagesRequestObject) (ListLanguagesResponseObject, error)
+	// DeleteLanguage Delete a language
+	// (DELETE /v1/languages/{language})
+	DeleteLanguage(ctx context.Context, request DeleteLanguageRequestObject) (DeleteLanguageResponseObject, error)
+	// GetLanguage Read the words of a language
+	// (GET /v1/languages/{language})
+	GetLanguage(ctx context.Context, request GetLanguageRequestObject) (GetLanguageResponseObject, error)
+	// ReplaceLanguage Add a language, or change the words of one
+	// (PUT /v1/languages/{language})
+	ReplaceLanguage(ctx context.Context, request ReplaceLanguageRequestObject) (ReplaceLanguageResponseObject, error)
+	// GetMe Whom the key acts as
+	// (GET /v1/me)
+	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 	// ListOnCall Who is on call, in every roster
 	// (GET /v1/oncall)
 	ListOnCall(ctx context.Context, request ListOnCallRequestObject) (ListOnCallResponseObject, error)
@@ -13152,6 +15271,12 @@ type StrictServerInterface interface {
 	// ReplaceContact Replace a contact
 	// (PUT /v1/people/{handle}/contacts/{id})
 	ReplaceContact(ctx context.Context, request ReplaceContactRequestObject) (ReplaceContactResponseObject, error)
+	// SendVerification Send a code to a contact
+	// (POST /v1/people/{handle}/contacts/{id}/verification)
+	SendVerification(ctx context.Context, request SendVerificationRequestObject) (SendVerificationResponseObject, error)
+	// VerifyContact Verify a contact with the code that was sent there
+	// (PUT /v1/people/{handle}/contacts/{id}/verification)
+	VerifyContact(ctx context.Context, request VerifyContactRequestObject) (VerifyContactResponseObject, error)
 	// ListPersonFeeds List the calendars to subscribe to of a person
 	// (GET /v1/people/{handle}/feeds)
 	ListPersonFeeds(ctx context.Context, request ListPersonFeedsRequestObject) (ListPersonFeedsResponseObject, error)
@@ -13179,6 +15304,30 @@ type StrictServerInterface interface {
 	// ReplacePolicy Replace a policy
 	// (PUT /v1/policies/{slug})
 	ReplacePolicy(ctx context.Context, request ReplacePolicyRequestObject) (ReplacePolicyResponseObject, error)
+	// ListProviders List who carries messages
+	// (GET /v1/providers)
+	ListProviders(ctx context.Context, request ListProvidersRequestObject) (ListProvidersResponseObject, error)
+	// DeleteProvider Delete a provider
+	// (DELETE /v1/providers/{name})
+	DeleteProvider(ctx context.Context, request DeleteProviderRequestObject) (DeleteProviderResponseObject, error)
+	// GetProvider Read a provider
+	// (GET /v1/providers/{name})
+	GetProvider(ctx context.Context, request GetProviderRequestObject) (GetProviderResponseObject, error)
+	// ReplaceProvider Set up a provider, or replace one
+	// (PUT /v1/providers/{name})
+	ReplaceProvider(ctx context.Context, request ReplaceProviderRequestObject) (ReplaceProviderResponseObject, error)
+	// TestProvider Send one message with a provider
+	// (POST /v1/providers/{name}/test)
+	TestProvider(ctx context.Context, request TestProviderRequestObject) (TestProviderResponseObject, error)
+	// GetProviderTest Read what became of a test
+	// (GET /v1/providers/{name}/test/{id})
+	GetProviderTest(ctx context.Context, request GetProviderTestRequestObject) (GetProviderTestResponseObject, error)
+	// DeleteChatUser Take back who somebody is in a chat
+	// (DELETE /v1/providers/{name}/users/{user})
+	DeleteChatUser(ctx context.Context, request DeleteChatUserRequestObject) (DeleteChatUserResponseObject, error)
+	// SetChatUser Say who somebody is in a chat
+	// (PUT /v1/providers/{name}/users/{user})
+	SetChatUser(ctx context.Context, request SetChatUserRequestObject) (SetChatUserResponseObject, error)
 	// ListRosters List rosters
 	// (GET /v1/rosters)
 	ListRosters(ctx context.Context, request ListRostersRequestObject) (ListRostersResponseObject, error)
@@ -13359,6 +15508,21 @@ type StrictServerInterface interface {
 	// ReplaceTeamRules Replace the routing rules of a team
 	// (PUT /v1/teams/{slug}/rules)
 	ReplaceTeamRules(ctx context.Context, request ReplaceTeamRulesRequestObject) (ReplaceTeamRulesResponseObject, error)
+	// ListTemplates List the templates that change how messages read
+	// (GET /v1/templates)
+	ListTemplates(ctx context.Context, request ListTemplatesRequestObject) (ListTemplatesResponseObject, error)
+	// PreviewTemplate Try how messages would read
+	// (POST /v1/templates/preview)
+	PreviewTemplate(ctx context.Context, request PreviewTemplateRequestObject) (PreviewTemplateResponseObject, error)
+	// DeleteTemplate Go back to the built-in words
+	// (DELETE /v1/templates/{language}/{channel}/{purpose})
+	DeleteTemplate(ctx context.Context, request DeleteTemplateRequestObject) (DeleteTemplateResponseObject, error)
+	// GetTemplate Read a template
+	// (GET /v1/templates/{language}/{channel}/{purpose})
+	GetTemplate(ctx context.Context, request GetTemplateRequestObject) (GetTemplateResponseObject, error)
+	// ReplaceTemplate Change how messages read
+	// (PUT /v1/templates/{language}/{channel}/{purpose})
+	ReplaceTemplate(ctx context.Context, request ReplaceTemplateRequestObject) (ReplaceTemplateResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -13964,6 +16128,141 @@ func (sh *strictHandler) ReplaceKey(w http.ResponseWriter, r *http.Request, id R
 	}
 }
 
+// ListLanguages operation middleware
+func (sh *strictHandler) ListLanguages(w http.ResponseWriter, r *http.Request) {
+	var request ListLanguagesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLanguages(ctx, request.(ListLanguagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLanguages")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListLanguagesResponseObject); ok {
+		if err := validResponse.VisitListLanguagesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteLanguage operation middleware
+func (sh *strictHandler) DeleteLanguage(w http.ResponseWriter, r *http.Request, language LanguageTag, params DeleteLanguageParams) {
+	var request DeleteLanguageRequestObject
+
+	request.Language = language
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteLanguage(ctx, request.(DeleteLanguageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteLanguage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteLanguageResponseObject); ok {
+		if err := validResponse.VisitDeleteLanguageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetLanguage operation middleware
+func (sh *strictHandler) GetLanguage(w http.ResponseWriter, r *http.Request, language LanguageTag) {
+	var request GetLanguageRequestObject
+
+	request.Language = language
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLanguage(ctx, request.(GetLanguageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLanguage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLanguageResponseObject); ok {
+		if err := validResponse.VisitGetLanguageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceLanguage operation middleware
+func (sh *strictHandler) ReplaceLanguage(w http.ResponseWriter, r *http.Request, language LanguageTag, params ReplaceLanguageParams) {
+	var request ReplaceLanguageRequestObject
+
+	request.Language = language
+	request.Params = params
+
+	var body ReplaceLanguageJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceLanguage(ctx, request.(ReplaceLanguageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceLanguage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceLanguageResponseObject); ok {
+		if err := validResponse.VisitReplaceLanguageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMe operation middleware
+func (sh *strictHandler) GetMe(w http.ResponseWriter, r *http.Request) {
+	var request GetMeRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMe(ctx, request.(GetMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMe")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetMeResponseObject); ok {
+		if err := validResponse.VisitGetMeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListOnCall operation middleware
 func (sh *strictHandler) ListOnCall(w http.ResponseWriter, r *http.Request, params ListOnCallParams) {
 	var request ListOnCallRequestObject
@@ -14286,6 +16585,67 @@ func (sh *strictHandler) ReplaceContact(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// SendVerification operation middleware
+func (sh *strictHandler) SendVerification(w http.ResponseWriter, r *http.Request, handle Handle, id RowID) {
+	var request SendVerificationRequestObject
+
+	request.Handle = handle
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SendVerification(ctx, request.(SendVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendVerification")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SendVerificationResponseObject); ok {
+		if err := validResponse.VisitSendVerificationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyContact operation middleware
+func (sh *strictHandler) VerifyContact(w http.ResponseWriter, r *http.Request, handle Handle, id RowID) {
+	var request VerifyContactRequestObject
+
+	request.Handle = handle
+	request.ID = id
+
+	var body VerifyContactJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyContact(ctx, request.(VerifyContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyContact")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(VerifyContactResponseObject); ok {
+		if err := validResponse.VisitVerifyContactResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPersonFeeds operation middleware
 func (sh *strictHandler) ListPersonFeeds(w http.ResponseWriter, r *http.Request, handle Handle) {
 	var request ListPersonFeedsRequestObject
@@ -14531,6 +16891,238 @@ func (sh *strictHandler) ReplacePolicy(w http.ResponseWriter, r *http.Request, s
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplacePolicyResponseObject); ok {
 		if err := validResponse.VisitReplacePolicyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListProviders operation middleware
+func (sh *strictHandler) ListProviders(w http.ResponseWriter, r *http.Request) {
+	var request ListProvidersRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProviders(ctx, request.(ListProvidersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProviders")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListProvidersResponseObject); ok {
+		if err := validResponse.VisitListProvidersResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteProvider operation middleware
+func (sh *strictHandler) DeleteProvider(w http.ResponseWriter, r *http.Request, name ProviderName, params DeleteProviderParams) {
+	var request DeleteProviderRequestObject
+
+	request.Name = name
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteProvider(ctx, request.(DeleteProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteProviderResponseObject); ok {
+		if err := validResponse.VisitDeleteProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProvider operation middleware
+func (sh *strictHandler) GetProvider(w http.ResponseWriter, r *http.Request, name ProviderName) {
+	var request GetProviderRequestObject
+
+	request.Name = name
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProvider(ctx, request.(GetProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProviderResponseObject); ok {
+		if err := validResponse.VisitGetProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceProvider operation middleware
+func (sh *strictHandler) ReplaceProvider(w http.ResponseWriter, r *http.Request, name ProviderName, params ReplaceProviderParams) {
+	var request ReplaceProviderRequestObject
+
+	request.Name = name
+	request.Params = params
+
+	var body ReplaceProviderJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceProvider(ctx, request.(ReplaceProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceProviderResponseObject); ok {
+		if err := validResponse.VisitReplaceProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestProvider operation middleware
+func (sh *strictHandler) TestProvider(w http.ResponseWriter, r *http.Request, name ProviderName) {
+	var request TestProviderRequestObject
+
+	request.Name = name
+
+	var body TestProviderJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestProvider(ctx, request.(TestProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestProvider")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestProviderResponseObject); ok {
+		if err := validResponse.VisitTestProviderResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProviderTest operation middleware
+func (sh *strictHandler) GetProviderTest(w http.ResponseWriter, r *http.Request, name ProviderName, id string) {
+	var request GetProviderTestRequestObject
+
+	request.Name = name
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProviderTest(ctx, request.(GetProviderTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProviderTest")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProviderTestResponseObject); ok {
+		if err := validResponse.VisitGetProviderTestResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteChatUser operation middleware
+func (sh *strictHandler) DeleteChatUser(w http.ResponseWriter, r *http.Request, name ProviderName, user string) {
+	var request DeleteChatUserRequestObject
+
+	request.Name = name
+	request.User = user
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteChatUser(ctx, request.(DeleteChatUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteChatUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteChatUserResponseObject); ok {
+		if err := validResponse.VisitDeleteChatUserResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetChatUser operation middleware
+func (sh *strictHandler) SetChatUser(w http.ResponseWriter, r *http.Request, name ProviderName, user string) {
+	var request SetChatUserRequestObject
+
+	request.Name = name
+	request.User = user
+
+	var body SetChatUserJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SetChatUser(ctx, request.(SetChatUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetChatUser")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SetChatUserResponseObject); ok {
+		if err := validResponse.VisitSetChatUserResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -16284,6 +18876,154 @@ func (sh *strictHandler) ReplaceTeamRules(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceTeamRulesResponseObject); ok {
 		if err := validResponse.VisitReplaceTeamRulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTemplates operation middleware
+func (sh *strictHandler) ListTemplates(w http.ResponseWriter, r *http.Request) {
+	var request ListTemplatesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTemplates(ctx, request.(ListTemplatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTemplates")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListTemplatesResponseObject); ok {
+		if err := validResponse.VisitListTemplatesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PreviewTemplate operation middleware
+func (sh *strictHandler) PreviewTemplate(w http.ResponseWriter, r *http.Request) {
+	var request PreviewTemplateRequestObject
+
+	var body PreviewTemplateJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewTemplate(ctx, request.(PreviewTemplateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewTemplate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PreviewTemplateResponseObject); ok {
+		if err := validResponse.VisitPreviewTemplateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteTemplate operation middleware
+func (sh *strictHandler) DeleteTemplate(w http.ResponseWriter, r *http.Request, language LanguageTag, channel TemplateChannel, purpose TemplatePurpose, params DeleteTemplateParams) {
+	var request DeleteTemplateRequestObject
+
+	request.Language = language
+	request.Channel = channel
+	request.Purpose = purpose
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTemplate(ctx, request.(DeleteTemplateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTemplate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteTemplateResponseObject); ok {
+		if err := validResponse.VisitDeleteTemplateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTemplate operation middleware
+func (sh *strictHandler) GetTemplate(w http.ResponseWriter, r *http.Request, language LanguageTag, channel TemplateChannel, purpose TemplatePurpose) {
+	var request GetTemplateRequestObject
+
+	request.Language = language
+	request.Channel = channel
+	request.Purpose = purpose
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTemplate(ctx, request.(GetTemplateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTemplate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTemplateResponseObject); ok {
+		if err := validResponse.VisitGetTemplateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceTemplate operation middleware
+func (sh *strictHandler) ReplaceTemplate(w http.ResponseWriter, r *http.Request, language LanguageTag, channel TemplateChannel, purpose TemplatePurpose, params ReplaceTemplateParams) {
+	var request ReplaceTemplateRequestObject
+
+	request.Language = language
+	request.Channel = channel
+	request.Purpose = purpose
+	request.Params = params
+
+	var body ReplaceTemplateJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceTemplate(ctx, request.(ReplaceTemplateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceTemplate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceTemplateResponseObject); ok {
+		if err := validResponse.VisitReplaceTemplateResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -14,7 +14,9 @@ import (
 
 	"rouse/api/keys"
 	"rouse/api/problem"
+	"rouse/api/providers"
 	"rouse/api/seal"
+	"rouse/api/verify"
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
@@ -24,29 +26,35 @@ import (
 
 // Config is what an API needs.
 type Config struct {
-	Engine    pager.Engine
-	DB        rosterdb.DB
-	CatchAll  engine.CatchAll                 // its roster and people cannot be deleted
-	Channels  func() map[rosters.Channel]bool // on which this server can send now
-	PublicURL string                          // where people reach this server
-	Secrets   *seal.Box                       // seals what senders sign with; nil: none can be kept
-	Offset    func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
-	Log       *slog.Logger                    // nil discards
+	Engine       pager.Engine
+	DB           rosterdb.DB
+	Providers    *providers.Registry             // who carries messages; nil: those that are in the database
+	CatchAll     engine.CatchAll                 // its roster and people cannot be deleted
+	Channels     func() map[rosters.Channel]bool // on which this server can send now
+	VerifiedOnly bool                            // contacts that were not verified are not used
+	Codes        *verify.Codes                   // sends codes to contacts; nil: cannot
+	PublicURL    string                          // where people reach this server
+	Secrets      *seal.Box                       // seals what senders sign with; nil: none can be kept
+	Offset       func() time.Duration            // added to the database's clock, as the pager's; nil: nothing
+	Log          *slog.Logger                    // nil discards
 }
 
 // API answers requests whose caller is known.
 type API struct {
-	engine    pager.Engine
-	db        rosterdb.DB
-	rosters   rosterdb.Store
-	incidents enginedb.Store // services, policies and keys too
-	catchAll  engine.CatchAll
-	channels  func() map[rosters.Channel]bool
-	publicURL string
-	keymaker  keys.Maker
-	offset    func() time.Duration
-	log       *slog.Logger
-	doors     doors
+	engine       pager.Engine
+	db           rosterdb.DB
+	rosters      rosterdb.Store
+	incidents    enginedb.Store // services, policies and keys too
+	providers    *providers.Registry
+	catchAll     engine.CatchAll
+	channels     func() map[rosters.Channel]bool
+	verifiedOnly bool
+	codes        *verify.Codes
+	publicURL    string
+	keymaker     keys.Maker
+	offset       func() time.Duration
+	log          *slog.Logger
+	doors        doors
 }
 
 // New makes an API.
@@ -60,7 +68,10 @@ func New(c Config) *API {
 	if c.Channels == nil {
 		c.Channels = func() map[rosters.Channel]bool { return nil }
 	}
-	return &API{engine: c.Engine, db: c.DB, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, publicURL: c.PublicURL, keymaker: keys.Maker{Secrets: c.Secrets}, offset: c.Offset, log: c.Log, doors: newDoors()}
+	if c.Providers == nil {
+		c.Providers = providers.New(providers.Config{DB: c.DB, Secrets: c.Secrets, Outside: providers.Outside{PublicURL: c.PublicURL}, Log: c.Log})
+	}
+	return &API{engine: c.Engine, db: c.DB, providers: c.Providers, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, verifiedOnly: c.VerifiedOnly, codes: c.Codes, publicURL: c.PublicURL, keymaker: keys.Maker{Secrets: c.Secrets}, offset: c.Offset, log: c.Log, doors: newDoors()}
 }
 
 // Caller is who sent a request, as the key says.

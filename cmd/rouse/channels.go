@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -9,6 +11,7 @@ import (
 	"rouse/api/providers"
 	"rouse/api/seal"
 	"rouse/engine/enginedb"
+	"rouse/engine/pager"
 	"rouse/notifiers"
 	"rouse/notifiers/email"
 	"rouse/notifiers/ntfy"
@@ -49,8 +52,8 @@ func newCarriers(cfg config, db enginedb.DB, secrets *seal.Box, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	return providers.New(providers.Config{DB: db, Secrets: secrets, Given: all, Log: log,
-		Outside: providers.Outside{HTTP: cfg.outside(), Dialer: cfg.guard().Dialer(), PublicURL: cfg.publicURL}}), nil
+	return providers.New(providers.Config{DB: db, Secrets: secrets, Given: all, Offset: cfg.clockOffset, Log: log,
+		Outside: providers.Outside{HTTP: cfg.outside(), ForUsers: cfg.forUsers(), Dialer: cfg.guard().Dialer(), PublicURL: cfg.publicURL}}), nil
 }
 
 // basePath is the path that Rouse is below at its public address, usually "".
@@ -64,8 +67,11 @@ func (c config) basePath() string {
 
 func (c config) guard() notifiers.Guard { return notifiers.Guard{AllowPrivate: c.allowPrivate} }
 
-// outside is the client for everything that goes to a provider.
+// outside is the client for everything that goes to where the settings say.
 func (c config) outside() *http.Client { return c.guard().Client() }
+
+// forUsers is the client for every address that somebody else gives.
+func (c config) forUsers() *http.Client { return c.guard().ForUsers().Client() }
 
 func newTwilio(cfg config, outside *http.Client) (*twilio.Twilio, error) {
 	return twilio.New(twilio.Config{
@@ -79,4 +85,22 @@ func newTwilio(cfg config, outside *http.Client) (*twilio.Twilio, error) {
 		CallbackBase:        cfg.publicURL,
 		HTTP:                outside,
 	})
+}
+
+// rehearsed is the engine as providers' callbacks have it: what they say of a test is no news about an attempt.
+type rehearsed struct {
+	pager.Engine
+	carriers *providers.Registry
+}
+
+// Report takes in a receipt. That of a nonce which is no attempt's may be that of a test.
+func (t rehearsed) Report(ctx context.Context, nonce string, r notifiers.Receipt) error {
+	err := t.Engine.Report(ctx, nonce, r)
+	if !errors.Is(err, pager.ErrNotFound) {
+		return err
+	}
+	if told := t.carriers.Told(ctx, nonce, r); !errors.Is(told, enginedb.ErrNotFound) {
+		return told
+	}
+	return err
 }

@@ -85,6 +85,9 @@ func (c *client) do(ctx context.Context, method, path string, in, out any, heade
 	if res.StatusCode >= 300 {
 		return nil, c.refused(res, raw)
 	}
+	if res.StatusCode == http.StatusNoContent {
+		return nil, nil
+	}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return nil, c.stranger(res)
 	}

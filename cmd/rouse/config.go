@@ -28,6 +28,8 @@ type config struct {
 	keyPrefix    string
 	catchAll     engine.CatchAll
 	allowPrivate bool
+	verifiedOnly bool // contacts that were not verified are not used
+	codesOnly    bool // a text, or a call to Rouse, always needs a code
 	twilio       twilioSettings
 	ntfy         ntfySettings
 	smtp         smtpSettings

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"rouse/api/providers"
 )
 
 // verdict is what doctor thinks of one thing.
@@ -76,6 +78,7 @@ It needs the same settings as "rouse serve", and sends no message. It fails if a
 }
 
 func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding) {
+	var stored []providers.Opened
 	db, err := openDatabase(ctx, cfg, c.getenv, c.quietLog(cfg))
 	if err != nil {
 		all = append(all, finding{"database", fail, err.Error()})
@@ -83,9 +86,13 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 		defer db.Close()
 		all = append(all, examineDatabase(ctx, cfg, db)...)
 		all = append(all, examineSecrets(ctx, cfg, c.getenv, db))
+		var unread error
+		if stored, unread = openedProviders(ctx, cfg, c.getenv, db); unread != nil {
+			all = append(all, finding{"providers", fail, unread.Error()})
+		}
 	}
 	all = append(all, examineServer(ctx, cfg)...)
-	all = append(all, examineProviders(ctx, cfg)...)
+	all = append(all, examineProviders(ctx, cfg, stored)...)
 	if err == nil {
 		all = append(all, examineOnCall(ctx, cfg, c.getenv, db, r)...)
 	}

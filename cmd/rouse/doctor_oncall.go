@@ -4,25 +4,26 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
-	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
 
 // duty is everything that says who may be paged in the time from From until To.
 type duty struct {
-	from, to time.Time
-	rosters  []rosters.Roster
-	policies []engine.Policy
-	people   map[rosters.PersonID]rosters.Person
-	catchAll engine.CatchAll
-	usable   map[rosters.Channel]bool
+	from, to     time.Time
+	rosters      []rosters.Roster
+	policies     []engine.Policy
+	people       map[rosters.PersonID]rosters.Person
+	catchAll     engine.CatchAll
+	usable       map[rosters.Channel]bool
+	verifiedOnly bool // contacts that were not verified are not used
 }
 
 func examineOnCall(ctx context.Context, cfg config, getenv func(string) string, db postgres, r reader) []finding {
@@ -54,7 +55,7 @@ func readDuty(ctx context.Context, cfg config, getenv func(string) string, db po
 	if d.from, err = who.Now(ctx); err != nil {
 		return d, err
 	}
-	d.to, d.catchAll = d.from.Add(week), cfg.catchAll
+	d.to, d.catchAll, d.verifiedOnly = d.from.Add(week), cfg.catchAll, cfg.verifiedOnly
 	if d.usable, err = usable(ctx, cfg, getenv, db); err != nil {
 		return d, err
 	}
@@ -98,6 +99,7 @@ func (d duty) examine(r reader) (all []finding) {
 	for _, p := range d.policies {
 		all = append(all, d.examinePolicy(p)...)
 	}
+	all = append(all, d.examineVerified()...)
 	if !slices.ContainsFunc(all, func(f finding) bool { return f.Status == fail }) {
 		all = append(all, finding{"on call", pass, "everyone on call in the next 7 days has a usable contact"})
 	}
@@ -116,6 +118,24 @@ func (d duty) examineIMOC(r reader) []finding {
 		return []finding{{name, fail, "catches what has no owner, and nobody is on call " + spans(gaps, r) + ": add somebody"}}
 	}
 	return []finding{{name, pass, "catches what has no owner, and has no gap in the next 7 days"}}
+}
+
+// examineVerified names who has contacts that nobody knows to reach them.
+func (d duty) examineVerified() []finding {
+	var who []string
+	for _, id := range slices.Sorted(maps.Keys(d.people)) {
+		if slices.ContainsFunc(d.people[id].Contacts, func(c rosters.Contact) bool { return !c.Disabled && !c.Verified() }) {
+			who = append(who, string(id))
+		}
+	}
+	if len(who) == 0 {
+		return nil
+	}
+	const most = 10
+	if n := len(who) - most; n > 0 {
+		who = append(who[:most], fmt.Sprintf("and %d more", n))
+	}
+	return []finding{{"contacts", warn, "nobody knows whether they reach their owner: " + strings.Join(who, ", ") + " have some that were not verified. `rouse contact verify` does that"}}
 }
 
 func (d duty) examineLastResort() (all []finding) {
@@ -190,12 +210,16 @@ func (d duty) trouble(id rosters.PersonID) string {
 	var why []string
 	for _, c := range p.Contacts {
 		switch {
+		case c.Plan == rosters.Tell:
+			why = append(why, string(c.Channel)+" is for severity 3 and notices only: give it the plan both")
 		case c.Disabled:
 			why = append(why, string(c.Channel)+" is disabled")
 		case !d.usable[c.Channel]:
 			why = append(why, "no provider for "+string(c.Channel)+" is set up: "+remedies[c.Channel])
-		case c.Channel != rosters.Push && !notifiers.IsE164(c.Address), c.Address == "":
+		case c.Validate() != nil:
 			why = append(why, "the address for "+string(c.Channel)+" is not valid")
+		case !c.Verified() && d.verifiedOnly:
+			why = append(why, string(c.Channel)+" is not verified, which ROUSE_VERIFIED_ONLY asks for: rouse contact verify")
 		default:
 			return ""
 		}

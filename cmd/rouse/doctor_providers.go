@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
+	"rouse/api/providers"
 	"rouse/notifiers"
+	"rouse/notifiers/email"
 )
 
 // ask gets an address for doctor and decodes the answer's JSON into out; what is no JSON leaves it as
@@ -37,8 +41,9 @@ func ask(ctx context.Context, client *http.Client, address string, auth func(*ht
 	return res.StatusCode, nil
 }
 
-// examineProviders signs in with each provider that is set up, and sends nothing.
-func examineProviders(ctx context.Context, cfg config) (all []finding) {
+// examineProviders signs in with each provider that is set up, by the environment or through the API, and sends
+// nothing.
+func examineProviders(ctx context.Context, cfg config, stored []providers.Opened) (all []finding) {
 	client := cfg.outside()
 	if cfg.twilio.configured() {
 		all = append(all, examineTwilio(ctx, client, cfg))
@@ -46,21 +51,115 @@ func examineProviders(ctx context.Context, cfg config) (all []finding) {
 	if cfg.ntfy.configured() {
 		all = append(all, examineNtfy(ctx, client, cfg.ntfy))
 	}
+	if cfg.smtp.configured() {
+		all = append(all, examineMail(ctx, cfg.guard(), asked{"e-mail", "the settings ROUSE_SMTP_…", "ROUSE_SMTP_USERNAME and ROUSE_SMTP_PASSWORD"}, cfg.smtp))
+	}
+	for _, p := range stored {
+		if f, ok := examineStored(ctx, cfg, p); ok {
+			all = append(all, f)
+		}
+	}
 	if len(all) == 0 {
-		return []finding{{"providers", fail, "none is set up, so nobody can be paged: set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it"}}
+		return []finding{{"providers", fail, "none is set up, so nobody can be paged: set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it, or use `rouse provider set`"}}
 	}
 	return all
 }
 
-// examineTwilio signs in with the auth token, which callbacks are verified with, and with the API key,
-// which may not see the account itself. Then the account says how it is; a simulator has none.
+// asked is a provider in doctor's findings: its name, and what to check if it does not answer, or refuses.
+type asked struct{ name, address, credentials string }
+
+// openedProviders are the providers in the database.
+func openedProviders(ctx context.Context, cfg config, getenv func(string) string, db postgres) ([]providers.Opened, error) {
+	secrets, err := secretBox(cfg, getenv)
+	if err != nil {
+		return nil, err
+	}
+	carriers, err := newCarriers(cfg, db.Pool, secrets, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	if err := carriers.Read(ctx); err != nil {
+		return nil, err
+	}
+	return carriers.Opened(), nil
+}
+
+// examineStored signs in with a provider from the database, as with those of the environment. Of one that is fine
+// and cannot be asked without a message there is nothing to say.
+func examineStored(ctx context.Context, cfg config, p providers.Opened) (f finding, ok bool) {
+	words := asked{"provider " + p.Name, "its settings (rouse provider show " + p.Name + ")", "its account and secrets (rouse provider set " + p.Name + " --secret …)"}
+	switch {
+	case p.Disabled:
+		return finding{words.name, pass, "is disabled: nothing is sent with it"}, true
+	case p.Err != nil:
+		return finding{words.name, fail, notifiers.MaskNumbers(fmt.Sprintf("cannot be used: %v. See `rouse provider set --help`", p.Err))}, true
+	}
+	var s struct {
+		AccountSID string `json:"account_sid"`
+		APIKey     string `json:"api_key"`
+		BaseURL    string `json:"base_url"`
+
+		URL string `json:"url"`
+
+		Host     string `json:"host"`
+		Port     int    `json:"port"`
+		Security string `json:"security"`
+		Username string `json:"username"`
+		From     string `json:"from"`
+	}
+	switch providers.Kind(p.Kind) {
+	case providers.Twilio, providers.Ntfy, providers.Email:
+		if err := json.Unmarshal(p.Settings, &s); err != nil {
+			return finding{words.name, fail, err.Error()}, true
+		}
+	default:
+		return f, false
+	}
+	switch providers.Kind(p.Kind) {
+	case providers.Twilio:
+		return askTwilio(ctx, cfg.outside(), words, words, twilioSettings{accountSID: s.AccountSID, authTokens: []string{p.Secrets["auth_token"]}, apiKey: s.APIKey, apiSecret: p.Secrets["api_secret"], baseURL: s.BaseURL}), true
+	case providers.Ntfy:
+		return askNtfy(ctx, cfg.outside(), words, ntfySettings{url: strings.TrimRight(s.URL, "/"), token: p.Secrets["token"]}), true
+	default:
+		return examineMail(ctx, cfg.guard(), words, smtpSettings{host: s.Host, port: s.Port, security: email.Security(s.Security), username: s.Username, password: p.Secrets["password"], from: s.From}), true
+	}
+}
+
+// examineMail signs in with a mail server.
+func examineMail(ctx context.Context, guard notifiers.Guard, words asked, s smtpSettings) finding {
+	server, err := email.New(email.Config{Host: s.host, Port: s.port, Security: s.security, Username: s.username, Password: s.password, From: s.from, Dialer: guard.Dialer()})
+	if err != nil {
+		return finding{words.name, fail, err.Error()}
+	}
+	err = server.SignIn(ctx)
+	refused, ok := errors.AsType[*notifiers.Failure](err)
+	switch {
+	case err == nil && s.username == "":
+		return finding{words.name, pass, s.host + " answers"}
+	case err == nil:
+		return finding{words.name, pass, s.host + " accepts the user name and password"}
+	case ok && refused.Code != "":
+		return finding{words.name, fail, fmt.Sprintf("%s: %s (%s). Check %s", s.host, refused.Detail, refused.Code, words.credentials)}
+	case ok:
+		return finding{words.name, fail, fmt.Sprintf("%s: %s. Check %s", s.host, refused.Detail, words.address)}
+	}
+	return finding{words.name, fail, fmt.Sprintf("%s: %v. Check %s", s.host, err, words.address)}
+}
+
+// examineTwilio signs in as the environment says.
 func examineTwilio(ctx context.Context, client *http.Client, cfg config) finding {
 	const name = "Twilio"
 	if _, err := newTwilio(cfg, client); err != nil {
 		return finding{name, fail, err.Error()}
 	}
-	t := cfg.twilio
-	base := t.baseURL
+	return askTwilio(ctx, client, asked{name: name, credentials: "ROUSE_TWILIO_ACCOUNT_SID and ROUSE_TWILIO_AUTH_TOKEN"},
+		asked{credentials: "ROUSE_TWILIO_API_KEY and ROUSE_TWILIO_API_SECRET"}, cfg.twilio)
+}
+
+// askTwilio signs in with the auth token, which callbacks are verified with, and with the API key,
+// which may not see the account itself. Then the account says how it is; a simulator has none.
+func askTwilio(ctx context.Context, client *http.Client, words, ofKey asked, t twilioSettings) finding {
+	name, base := words.name, t.baseURL
 	if base == "" {
 		base = "https://api.twilio.com"
 	}
@@ -73,8 +172,8 @@ func examineTwilio(ctx context.Context, client *http.Client, cfg config) finding
 		auth  func(*http.Request)
 		check string
 	}{
-		{"auth token", true, token, "ROUSE_TWILIO_ACCOUNT_SID and ROUSE_TWILIO_AUTH_TOKEN"},
-		{"API key", t.apiKey != "", key, "ROUSE_TWILIO_API_KEY and ROUSE_TWILIO_API_SECRET"},
+		{"auth token", true, token, words.credentials},
+		{"API key", t.apiKey != "", key, ofKey.credentials},
 	} {
 		if !with.used {
 			continue
@@ -100,18 +199,23 @@ func examineTwilio(ctx context.Context, client *http.Client, cfg config) finding
 	return finding{name, pass, "accepts the credentials"}
 }
 
-// examineNtfy asks for the server's health, and with a token for its account
-// (https://docs.ntfy.sh/config/#health-checks).
+// examineNtfy asks the server that the environment names.
 func examineNtfy(ctx context.Context, client *http.Client, n ntfySettings) finding {
-	const name = "ntfy"
+	return askNtfy(ctx, client, asked{"ntfy", "ROUSE_NTFY_URL", "ROUSE_NTFY_TOKEN"}, n)
+}
+
+// askNtfy asks for the server's health, and with a token for its account
+// (https://docs.ntfy.sh/config/#health-checks).
+func askNtfy(ctx context.Context, client *http.Client, words asked, n ntfySettings) finding {
+	name := words.name
 	const healthAt, accountAt = "/v1/health", "/v1/account"
 	var health struct{ Healthy bool }
 	status, err := ask(ctx, client, n.url+healthAt, nil, &health)
 	switch {
 	case err != nil:
-		return finding{name, fail, fmt.Sprintf("no answer from %s: %v. Check ROUSE_NTFY_URL", n.url+healthAt, err)}
+		return finding{name, fail, fmt.Sprintf("no answer from %s: %v. Check %s", n.url+healthAt, err, words.address)}
 	case status != http.StatusOK || !health.Healthy:
-		return finding{name, fail, fmt.Sprintf("%s answers %d, and not as a healthy ntfy does: check ROUSE_NTFY_URL", n.url+healthAt, status)}
+		return finding{name, fail, fmt.Sprintf("%s answers %d, and not as a healthy ntfy does: check %s", n.url+healthAt, status, words.address)}
 	case n.token == "":
 		return finding{name, pass, n.url + " is healthy"}
 	}
@@ -120,7 +224,7 @@ func examineNtfy(ctx context.Context, client *http.Client, n ntfySettings) findi
 	case err != nil:
 		return finding{name, fail, fmt.Sprintf("no answer from %s: %v", n.url+accountAt, err)}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return finding{name, fail, fmt.Sprintf("%s answers %d, and so refuses the token: check ROUSE_NTFY_TOKEN", n.url+accountAt, status)}
+		return finding{name, fail, fmt.Sprintf("%s answers %d, and so refuses the token: check %s", n.url+accountAt, status, words.credentials)}
 	}
 	return finding{name, pass, n.url + " is healthy and accepts the token"}
 }

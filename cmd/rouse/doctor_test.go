@@ -58,7 +58,7 @@ func TestDoctorLooksAtEverybodyWhoMayBePaged(t *testing.T) {
 func TestDoctorIsContent(t *testing.T) {
 	from := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	d := duty{from: from, to: from.Add(week), catchAll: engine.CatchAll{Roster: "imoc", LastResort: []rosters.PersonID{"ann"}},
-		people:  map[rosters.PersonID]rosters.Person{"ann": person("ann", byChannel(rosters.Push, "ann"))},
+		people:  map[rosters.PersonID]rosters.Person{"ann": person("ann", rosters.Contact{Channel: rosters.Push, Address: "ann", VerifiedAt: from})},
 		usable:  map[rosters.Channel]bool{rosters.Push: true},
 		rosters: []rosters.Roster{{ID: "imoc", Rotations: []rosters.Rotation{weekly("ann")}}}}
 	r, _ := (&cli{getenv: settingsOf()}).reader("")

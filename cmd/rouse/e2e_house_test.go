@@ -75,7 +75,8 @@ type house struct {
 	ida      *resident
 
 	residents map[string]*resident
-	again     int // messages that may come twice in this story
+	metrics   map[string]string // at the end, by node
+	again     int               // messages that may come twice in this story
 
 	mu      sync.Mutex
 	secrets map[string]string // what no log may have, and what that is
@@ -107,7 +108,7 @@ func newHouse(t *testing.T, w wish) *house {
 		w.provider.Second = 100 * time.Millisecond
 	}
 	w.provider.SayFor, w.provider.RetryEvery = w.sayFor, 200*time.Millisecond
-	w.provider.SMSWebhook = h.door.URL + "/callbacks/twilio/sms"
+	w.provider.SMSWebhook, w.provider.VoiceWebhook = h.door.URL+"/callbacks/twilio/sms", h.door.URL+"/callbacks/twilio/incoming"
 	var err error
 	if h.twilio, err = twiliosim.Start(w.provider); err != nil {
 		t.Fatal(err)
@@ -168,6 +169,7 @@ func (h *house) start(n *node.Process) {
 // leave takes the house apart and looks at what it leaves: nobody got a message twice, and the logs
 // keep what is to be kept.
 func (h *house) leave() {
+	h.measured()
 	for _, n := range h.nodes {
 		n.Stop()
 	}
@@ -218,11 +220,18 @@ func (h *house) nothingIsTold() {
 		h.secret(strings.TrimPrefix(r.Number(), "+"), r.handle+"'s number")
 		h.secret(r.screen.Topic(), r.handle+"'s topic")
 		for _, text := range r.Inbox() {
+			h.secret(text.Body, "a text")
 			if code := replyCode.FindStringSubmatch(text.Body); code != nil {
 				h.secret(code[1], "a reply code")
 			}
 		}
 		for _, push := range r.screen.Inbox() {
+			if push.Title != "Rouse" { // a notice's
+				h.secret(push.Title, "a push's title")
+			}
+			if push.Message != "" {
+				h.secret(push.Message, "a push")
+			}
 			for _, button := range push.Actions {
 				token := strings.Split(button.URL, "/")[4] // http://host/a/<incident>-<attempt>-<secret>/ack
 				h.secret(strings.SplitN(token, "-", 3)[2], "a button's secret")
@@ -235,11 +244,69 @@ func (h *house) nothingIsTold() {
 		}
 	}
 	for _, n := range h.nodes {
-		log := h.log(n)
-		for secret, what := range h.secrets {
-			if strings.Contains(log, secret) && regexp.MustCompile(`(^|\W)`+regexp.QuoteMeta(secret)+`(\W|$)`).MatchString(log) {
-				h.t.Errorf("the log has %s, %q", what, secret)
+		h.tells("the log", h.log(n))
+	}
+	for node, text := range h.metrics {
+		h.tells("what "+node+" measures", text)
+	}
+	for _, e := range h.twilio.Events() { // Twilio keeps the addresses that it asks: they have the attempt's nonce, and nothing else
+		h.tells("an address that a provider keeps", withNonce.ReplaceAllString(e.URL, ""))
+	}
+}
+
+// withNonce are Twilio's addresses that are made for one attempt, or for the page that a caller is read.
+var withNonce = regexp.MustCompile(`/callbacks/twilio/(status|voice|key|incoming)/[A-Z0-9]+`)
+
+// e164 finds a phone number wherever it stands, written out or as in an address. Dates and offsets of zones have no
+// seven digits behind a plus.
+var e164 = regexp.MustCompile(`(?:\+|%2[Bb])[1-9][0-9]{6,14}`)
+
+// tells looks through a text for secrets and numbers.
+func (h *house) tells(where, text string) {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for secret, what := range h.secrets {
+		if strings.Contains(text, secret) && regexp.MustCompile(`(^|\W)`+regexp.QuoteMeta(secret)+`(\W|$)`).MatchString(text) {
+			h.t.Errorf("%s has %s, %q", where, what, secret)
+		}
+	}
+	if found := e164.FindString(text); found != "" {
+		h.t.Errorf("%s has a number, %q", where, found)
+	}
+}
+
+// keeps notes what a request says that no log may have: addresses of contacts, and secrets of providers, browsers and
+// mail servers.
+func (h *house) keeps(in any) {
+	switch v := in.(type) {
+	case object:
+		for name, value := range v {
+			text, isText := value.(string)
+			switch {
+			case isText && text != "" && slices.Contains([]string{"address", "endpoint", "auth", "p256dh", "password"}, name):
+				h.secret(text, "what was given as "+name)
+			case name == "secrets":
+				for secret, value := range value.(object) {
+					h.secret(fmt.Sprint(value), "a provider's "+secret)
+				}
+			default:
+				h.keeps(value)
 			}
+		}
+	case []object:
+		for _, each := range v {
+			h.keeps(each)
+		}
+	}
+}
+
+// measured keeps what the nodes measure, as long as they run.
+func (h *house) measured() {
+	h.metrics = map[string]string{}
+	for _, n := range h.nodes {
+		if _, _, body, err := h.ask(n.URL(), "GET", "/metrics", "", nil); err == nil {
+			h.metrics[n.Address] = string(body)
 		}
 	}
 }

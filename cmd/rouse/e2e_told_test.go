@@ -17,6 +17,7 @@ type object map[string]any
 // ask makes a request at the public address, or at base if that is not "".
 func (h *house) ask(base, method, path, key string, in any) (status int, header http.Header, body []byte, err error) {
 	var sent bytes.Buffer
+	h.keeps(in)
 	if in != nil {
 		if err := json.NewEncoder(&sent).Encode(in); err != nil {
 			return 0, nil, nil, err

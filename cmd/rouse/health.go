@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"rouse/api/spool"
+	"rouse/api/wording"
 	"rouse/engine/pager"
 )
 
@@ -32,12 +33,13 @@ type ready struct {
 
 // healthHandler answers what machines watch: /healthz (the process answers), /readyz (it can page) and
 // /metrics. They tell nothing about people or incidents, and anybody may ask.
-func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, kept *spool.Spool, own []prometheus.Collector, log *slog.Logger) http.Handler {
+func healthHandler(audit func(context.Context) []pager.Check, beat *heartbeat, kept *spool.Spool, words *wording.Keeper, own []prometheus.Collector, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", answerAlive)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		answer, status := readiness(audit(r.Context()), beat), http.StatusOK
 		answer.Checks = append(answer.Checks, spoolFinding(kept.State()))
+		answer.Checks = append(answer.Checks, wordingFinding(words.Trouble()))
 		if !answer.Ready {
 			status = http.StatusServiceUnavailable
 		}

@@ -98,6 +98,11 @@ func secretsFinding(found keys.Sealed, secrets *seal.Box) finding {
 	switch {
 	case len(found.Closed) > 0:
 		c := found.Closed[0]
+		if c.Provider != "" { // those of keys come first
+			text := fmt.Sprintf("%d of %d cannot be decrypted, and the providers that they are of cannot be used: those of %s: %v. To mend it, %s",
+				len(found.Closed), found.All, c.Provider, c.Err, keys.Remedy(c.Err))
+			return finding{check, warn, text}
+		}
 		text := fmt.Sprintf("%d of %d cannot be decrypted, and what their senders send is answered with 503: that of key %d (%s…%s): %v. To mend it, %s",
 			len(found.Closed), found.All, c.Key.ID, c.Key.Prefix, ofService(c.Key), c.Err, keys.Remedy(c.Err))
 		return finding{check, warn, text}

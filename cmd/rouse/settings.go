@@ -73,6 +73,8 @@ var settings = []setting{
 	{paging, "ROUSE_IMOC", "imoc", false, "roster that catches what has no owner: the incident manager on call", setIMOC},
 	{paging, "ROUSE_IMOC_WAIT", engine.DefaultWait.String(), false, "how long that roster has to answer before the ladder begins again", setIMOCWait},
 	{paging, "ROUSE_LAST_RESORT", "", false, "handles of the people to page when that roster is empty: ann,bob", setLastResort},
+	{paging, "ROUSE_VERIFIED_ONLY", "false", false, "true: a contact is used only once it was verified by a code; false: those that were not are used, too, and doctor tells of them", setVerifiedOnly},
+	{paging, "ROUSE_REQUIRE_CODES", "false", false, "true: a text, or a call to Rouse, answers a page only with its code; false: what was sent to that phone within 24 hours needs none", setCodesOnly},
 
 	{sms, "ROUSE_TWILIO_ACCOUNT_SID", "", false, "account, AC…", text(func(c *config) *string { return &c.twilio.accountSID }, matches(accountSID, "an account SID: AC and 32 more characters"))},
 	{sms, "ROUSE_TWILIO_AUTH_TOKEN", "", true, "its auth token; while rotating, the old one after a comma", setAuthTokens},
@@ -228,6 +230,20 @@ func setSecretKey(c *config, value string) (err error) {
 
 func setPrivate(c *config, value string) (err error) {
 	if c.allowPrivate, err = strconv.ParseBool(value); err != nil {
+		return errors.New("is neither true nor false")
+	}
+	return nil
+}
+
+func setCodesOnly(c *config, value string) (err error) {
+	if c.codesOnly, err = strconv.ParseBool(value); err != nil {
+		return errors.New("is neither true nor false")
+	}
+	return nil
+}
+
+func setVerifiedOnly(c *config, value string) (err error) {
+	if c.verifiedOnly, err = strconv.ParseBool(value); err != nil {
 		return errors.New("is neither true nor false")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"rouse/api/intake"
 	"rouse/api/keys"
 	"rouse/api/shifts"
+	"rouse/api/verify"
+	"rouse/api/wording"
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/rosters"
@@ -88,16 +91,24 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	if usable := carriers.Usable(); !usable[rosters.Push] && !usable[rosters.SMS] && !usable[rosters.Voice] {
 		log.Warn("NO PUSH, SMS OR CALLS: nobody is woken. Set ROUSE_NTFY_URL, or ROUSE_TWILIO_ACCOUNT_SID and what belongs to it, or PUT /v1/providers/{name}")
 	}
+	words := wording.New(requests, log)
+	if err := words.Load(ctx); err != nil {
+		return err
+	}
 	p, err := pager.New(pager.Config{
-		DB:        db.Pool,
-		Intake:    requests,
-		Channels:  carriers.Channels(),
-		CatchAll:  cfg.catchAll,
-		PublicURL: cfg.publicURL,
-		KeyPrefix: cfg.keyPrefix,
-		Log:       log,
-		Offset:    cfg.clockOffset,
-		Reached:   dieAt(cfg.dieAt, cfg.dieAfter),
+		DB:           db.Pool,
+		Intake:       requests,
+		Channels:     carriers.Channels(),
+		Wording:      words.Wording(),
+		Chats:        carriers.Chats,
+		VerifiedOnly: cfg.verifiedOnly,
+		CatchAll:     cfg.catchAll,
+		PublicURL:    cfg.publicURL,
+		KeyPrefix:    cfg.keyPrefix,
+		CodesOnly:    cfg.codesOnly,
+		Log:          log,
+		Offset:       cfg.clockOffset,
+		Reached:      dieAt(cfg.dieAt, cfg.dieAfter),
 	})
 	if err != nil {
 		return err
@@ -110,18 +121,23 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	handler := api.New(api.Config{
 		Engine: p,
 		DB:     requests,
-		Intake: intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), AWS: cfg.outside(), Log: log}),
-		Callbacks: callbacks.New(callbacks.Config{Engine: p, Twilio: carriers.Twilios, Gateway: carriers.Gateway, Reply: carriers.Reply,
+		Intake: intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), AWS: cfg.forUsers(), Log: log}),
+		Callbacks: callbacks.New(callbacks.Config{Engine: rehearsed{p, carriers}, Twilio: carriers.Twilios, Gateway: carriers.Gateway, Reply: carriers.Reply, Chats: carriers,
 			Shifts:  shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: carriers.Usable, Offset: p.Offset, Log: log}),
-			Devices: devices.New(rosterdb.New(requests), log), PushKey: carriers.PushKey, Base: cfg.basePath(), Log: log}),
-		Calendar:  calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
-		Health:    healthHandler(p.Audit, beat, kept, append(p.Collectors(), kept.Collectors()...), log),
-		CatchAll:  cfg.catchAll,
-		Channels:  carriers.Usable,
-		PublicURL: cfg.publicURL,
-		Secrets:   secrets,
-		Offset:    p.Offset,
-		Log:       log,
+			Guesses: enginedb.New(requests),
+			OptOuts: p,
+			Devices: devices.New(rosterdb.New(requests), log), PushKey: carriers.PushKey, Endpoints: cfg.guard().CheckURL, Base: cfg.basePath(), Log: log}),
+		Calendar:     calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
+		Health:       healthHandler(p.Audit, beat, kept, words, append(p.Collectors(), slices.Concat(kept.Collectors(), words.Collectors(), carriers.Collectors())...), log),
+		Providers:    carriers,
+		CatchAll:     cfg.catchAll,
+		Channels:     carriers.Usable,
+		VerifiedOnly: cfg.verifiedOnly,
+		Codes:        verify.New(verify.Config{DB: requests, Send: carriers.Reply, Offset: p.Offset}),
+		PublicURL:    cfg.publicURL,
+		Secrets:      secrets,
+		Offset:       p.Offset,
+		Log:          log,
 	})
 	if err := p.Start(ctx); err != nil {
 		return err
@@ -132,10 +148,12 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	upkeep.Go(func() { beat.run(aside) })
 	upkeep.Go(func() { senders.Keep(aside) })
 	upkeep.Go(func() { carriers.Keep(aside) })
+	upkeep.Go(func() { words.Keep(aside) })
 	upkeep.Go(func() { kept.Run(aside) })
 	upkeep.Go(func() { keys.ResealOnce(aside, enginedb.New(requests), secrets, log) })
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
 	upkeep.Go(func() { p.TellNotices(aside) })
+	upkeep.Go(func() { p.WritePosts(aside) })
 	upkeep.Go(func() { p.TellHandoffs(aside) })
 	upkeep.Go(func() { p.TellMaintenance(aside) })
 	upkeep.Go(func() { p.WatchCoverage(aside) })

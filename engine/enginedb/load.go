@@ -182,7 +182,7 @@ func (l *loading) queueParts(b *pgx.Batch, ids []int64, all bool) {
 	const wanted = `(live or $2 or exists (select from unnest($3::bigint[], $4::int[], $5::int[]) w (incident, page, attempt)
 		where w.incident = page.incident and (w.page = page.no
 			or page.no = (select a.page from attempt a where a.incident = w.incident and a.no = w.attempt))))`
-	b.Queue(`select incident, escalation, no, person, ask, level, round, state, started_at, contacts, next, next_at
+	b.Queue(`select incident, escalation, no, person, ask, level, round, state, started_at, contacts, next, next_at, call_again
 		from page where incident = any($1) and `+wanted+` order by incident, no`, ids, all, l.named, l.page, l.attempts).Query(l.pages)
 	b.Queue(`select incident, page, no, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted
 		from attempt where incident = any($1) and (incident, page) in (select incident, no from page where incident = any($1) and `+wanted+`)
@@ -234,7 +234,7 @@ func (l *loading) pages(rows pgx.Rows) error {
 		var p engine.Page
 		var contacts []byte
 		err := rows.Scan(&id, &no, &p.No, &p.Person, &p.Ask, &p.Level, &p.Round, &p.State, &p.StartedAt, &contacts, &p.Next,
-			(*zeronull.Timestamptz)(&p.NextAt))
+			(*zeronull.Timestamptz)(&p.NextAt), &p.Again)
 		if err != nil {
 			return err
 		}

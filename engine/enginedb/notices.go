@@ -118,6 +118,14 @@ func (s Store) NoticeRests(ctx context.Context, id int64, rest Lease, why string
 	return nil
 }
 
+// PutOffNotice lets a notice that was not tried yet wait for the time of a lease.
+func (s Store) PutOffNotice(ctx context.Context, id int64, wait Lease) error {
+	if _, err := s.db.Exec(ctx, `update notice set lease_until = clock_timestamp() + $3::interval + $2::interval, tries = tries - 1 where id = $1`, id, wait.For, wait.Offset); err != nil {
+		return fmt.Errorf("putting a notice off: %w", err)
+	}
+	return nil
+}
+
 // PruneNotices forgets what was told, or is of no use any more, and with it that it was.
 func (s Store) PruneNotices(ctx context.Context, p Prune) (int64, error) {
 	return s.prune(ctx, "notices", `with old as materialized (

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"rouse/engine"
 )
 
 // Provider is who carries messages, as it was set up through the API.
@@ -141,4 +143,84 @@ func orEmptyObject(j json.RawMessage) json.RawMessage {
 		return json.RawMessage("{}")
 	}
 	return j
+}
+
+// Deliveries is how long it took, of the messages of a provider that arrived, from being given to it until that was known.
+type Deliveries struct {
+	Provider string
+	Channel  string
+	Count    int
+	P50, P95 time.Duration
+}
+
+// Deliveries counts what arrived in the time before now, by the clock with the offset.
+func (s Store) Deliveries(ctx context.Context, within, offset time.Duration) ([]Deliveries, error) {
+	rows, err := s.db.Query(ctx, `select provider, channel, count(*),
+			percentile_cont(0.5) within group (order by took), percentile_cont(0.95) within group (order by took)
+		from (select provider, channel, greatest(delivered_at - claimed_at, interval '0') as took from attempt
+			where delivered_at > (select clock_timestamp() + $1::interval - $2::interval) and claimed_at is not null) arrived
+		group by provider, channel order by provider, channel`, offset, within)
+	if err != nil {
+		return nil, fmt.Errorf("asking how fast providers deliver: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Deliveries, err error) {
+		return d, row.Scan(&d.Provider, &d.Channel, &d.Count, &d.P50, &d.P95)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking how fast providers deliver: %w", err)
+	}
+	return all, nil
+}
+
+// ProviderTest is a message that tries a provider, and what that said of it.
+type ProviderTest struct {
+	Nonce    string // its id
+	Provider string
+	Channel  string
+	State    engine.AttemptState // Sending, Sent, Delivered or Failed
+	Detail   string
+	MadeAt   time.Time
+	ToldAt   time.Time // when State was last told; zero: not yet
+}
+
+// testsKept is how long a ProviderTest is remembered.
+const testsKept = 24 * time.Hour
+
+// BeginTest remembers that a message is being sent, and forgets those of long ago.
+func (s Store) BeginTest(ctx context.Context, t ProviderTest) error {
+	var b pgx.Batch
+	b.Queue(`delete from provider_test where made_at < now() - $1::interval`, testsKept)
+	b.Queue(`insert into provider_test (nonce, provider, channel, state) values ($1, $2, $3, 'sending')`, t.Nonce, t.Provider, t.Channel)
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
+		return fmt.Errorf("beginning a test of provider %s: %w", t.Provider, err)
+	}
+	return nil
+}
+
+// TellTest takes in what was said of a test: what is final stays, and Sent says nothing new of what is more.
+// ErrNotFound if there is none of the nonce.
+func (s Store) TellTest(ctx context.Context, nonce string, state engine.AttemptState, detail string) error {
+	tag, err := s.db.Exec(ctx, `update provider_test set
+			detail = case when state in ('sending', 'sent') and $2 <> state then $3 else detail end,
+			told_at = case when state in ('sending', 'sent') and $2 <> state then now() else told_at end,
+			state = case when state = 'sending' or state = 'sent' and $2 in ('delivered', 'failed') then $2 else state end
+		where nonce = $1`, nonce, string(state), detail)
+	if err != nil {
+		return fmt.Errorf("writing down what became of a test: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// Test reads a test of a provider, or gives ErrNotFound.
+func (s Store) Test(ctx context.Context, provider, nonce string) (t ProviderTest, err error) {
+	var told *time.Time
+	err = s.db.QueryRow(ctx, `select nonce, provider, channel, state, detail, made_at, told_at from provider_test where provider = $1 and nonce = $2`, provider, nonce).
+		Scan(&t.Nonce, &t.Provider, &t.Channel, &t.State, &t.Detail, &t.MadeAt, &told)
+	if told != nil {
+		t.ToldAt = *told
+	}
+	return t, notFound(err, "reading a test of a provider")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"rouse/engine"
 	"rouse/rosters"
@@ -67,46 +68,64 @@ func (s Store) ToldBy(ctx context.Context, nonce string) ([]Told, error) {
 }
 
 // PageByCode finds the page that has a code and belongs to one of the people, or was texted to the number
-// (which the person may have changed since), or gives ErrNotFound. A code answers for a whole message if that
-// was the last text that quoted it.
-func (s Store) PageByCode(ctx context.Context, people []rosters.PersonID, number, code string) (r PageRef, err error) {
-	err = s.db.QueryRow(ctx, `select p.incident, i.key, p.no, p.person, coalesce((select t.bundle from attempt t
+// (which the person may have changed since), or gives ErrNotFound: so does a code that two of them have. A code
+// answers for a whole message if that was the last text that quoted it.
+func (s Store) PageByCode(ctx context.Context, people []rosters.PersonID, number, code string) (PageRef, error) {
+	rows, _ := s.db.Query(ctx, `select p.incident, i.key, p.no, p.person, coalesce((select t.bundle from attempt t
 			where t.incident = p.incident and t.page = p.no and t.channel = 'sms' and t.claimed_at is not null and t.bundle in ('', t.nonce)
 			order by t.claimed_at desc limit 1), '')
 		from page p join incident i on i.id = p.incident
 		where p.code = $3 and (p.person = any($1)
 			or exists (select from attempt a where a.incident = p.incident and a.page = p.no and a.address = $2))
-		order by p.started_at desc limit 1`, asText(people), number, code).
-		Scan(&r.Incident, &r.Key, &r.Page, &r.Person, &r.Message)
-	return r, notFound(err, "finding a page by its code")
-}
-
-// Texted is a page that was texted to a number, and the last text that told it.
-type Texted struct {
-	PageRef
-	Text string // nonce
-	Open bool   // still to be answered
-}
-
-// TextedPages lists the pages that were texted to a number and are open, or were texted within the
-// last ten minutes: what a reply without a code may be about. Those that were told last come first.
-func (s Store) TextedPages(ctx context.Context, number string, offset time.Duration) ([]Texted, error) {
-	rows, err := s.db.Query(ctx, `select p.incident, i.key, p.no, 0, p.person, bool_or(p.state = 'open' and i.status <> 'resolved') as open,
-			(array_agg(coalesce(nullif(a.bundle, ''), a.nonce) order by a.claimed_at desc))[1]
-		from attempt a join page p on p.incident = a.incident and p.no = a.page join incident i on i.id = a.incident
-		where a.channel = 'sms' and a.address = $1 and a.claimed_at is not null
-			and (p.state = 'open' and i.status <> 'resolved' or a.claimed_at > (select clock_timestamp() + $2::interval - interval '10 minutes'))
-		group by p.incident, i.key, p.no, p.person order by max(a.claimed_at) desc`, number, offset)
-	if err != nil {
-		return nil, fmt.Errorf("listing texted pages: %w", err)
+		limit 2`, asText(people), number, code)
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r PageRef, err error) {
+		return r, row.Scan(&r.Incident, &r.Key, &r.Page, &r.Person, &r.Message)
+	})
+	switch {
+	case err != nil:
+		return PageRef{}, fmt.Errorf("finding a page by its code: %w", err)
+	case len(found) != 1:
+		return PageRef{}, ErrNotFound
 	}
-	pages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Texted, err error) {
-		return t, row.Scan(&t.Incident, &t.Key, &t.Page, &t.Attempt, &t.Person, &t.Open, &t.Text)
+	return found[0], nil
+}
+
+// Candidate is a page that somebody may mean who is known by nothing but a phone number.
+type Candidate struct {
+	PageRef         // Message is the last text to the number that told it
+	Nonce    string // of the page's first attempt
+	Severity engine.Severity
+	Summary  string
+	Ask      bool
+	Open     bool      // still to be answered
+	Texted   time.Time // when it was last texted to the number; zero: never
+	Told     time.Time // when it was last texted to the number, or called there
+}
+
+// ToldWithin is how long what was sent to a number may be answered from it without a code.
+const ToldWithin = 24 * time.Hour
+
+// Candidates lists the open pages of some people and those that were texted to a number within ToldWithin before
+// an instant, the worst first. What was begun, or sent, after that instant is as if it was not.
+func (s Store) Candidates(ctx context.Context, people []rosters.PersonID, number string, at time.Time) ([]Candidate, error) {
+	rows, _ := s.db.Query(ctx, `with meant as (
+			select incident, no from page where person = any($1) and state = 'open'
+			union select incident, page from attempt where channel = 'sms' and address = $2 and claimed_at > $3::timestamptz - $4::interval and claimed_at <= $3)
+		select p.incident, i.key, p.no, p.person, coalesce(t.text, ''), f.nonce, i.severity, i.summary, p.ask, p.state = 'open' and i.status <> 'resolved', t.texted, t.told
+		from meant join page p using (incident, no) join incident i on i.id = p.incident
+		cross join lateral (select nonce from attempt where incident = p.incident and page = p.no and queued_at <= $3 order by no limit 1) f
+		cross join lateral (select max(claimed_at) as told, max(claimed_at) filter (where channel = 'sms') as texted,
+				(array_agg(coalesce(nullif(bundle, ''), nonce) order by claimed_at desc) filter (where channel = 'sms'))[1] as text
+			from attempt where incident = p.incident and page = p.no and channel in ('sms', 'voice') and address = $2 and claimed_at <= $3) t
+		order by i.severity, i.opened_at, i.id, p.no`, asText(people), number, at, ToldWithin)
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Candidate, err error) {
+		return c, row.Scan(&c.Incident, &c.Key, &c.Page, &c.Person, &c.Message, &c.Nonce, &c.Severity, &c.Summary, &c.Ask, &c.Open,
+			(*zeronull.Timestamptz)(&c.Texted), (*zeronull.Timestamptz)(&c.Told))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("listing texted pages: %w", err)
+		return nil, fmt.Errorf("listing the pages of a number: %w", err)
 	}
-	return pages, nil
+	return found, nil
 }
 
 // PageWithTokens finds the page of an attempt that was made within age, with the hashes of the secrets

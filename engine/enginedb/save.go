@@ -46,6 +46,7 @@ func (s Store) Save(ctx context.Context, changes []Change, digits int) error {
 // writer gathers what one Save writes: new rows by table, each table one statement, and updates.
 type writer struct {
 	digits  int
+	now     time.Time // of the change that is being written
 	updates pgx.Batch
 
 	incidents, alerts, escalations, pages, attempts, notes newRows
@@ -95,9 +96,9 @@ const (
 			$11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::jsonb[], $18::bool[], $19::text[])
 			e (incident, no, role, by, why, urgent, ladder, state, level, round, round_at, level_until, wait_until, holder, ack_until, ask_until,
 			declined, paged_in_round, wait_for)`
-	insertPages = `insert into page (incident, no, escalation, person, ask, level, round, state, started_at, contacts, next, next_at, code, live)
+	insertPages = `insert into page (incident, no, escalation, person, ask, level, round, state, started_at, contacts, next, next_at, code, live, call_again)
 		select * from unnest($1::bigint[], $2::int[], $3::int[], $4::text[], $5::bool[], $6::int[], $7::int[], $8::text[], $9::timestamptz[],
-			$10::jsonb[], $11::int[], $12::timestamptz[], $13::text[], $14::bool[])`
+			$10::jsonb[], $11::int[], $12::timestamptz[], $13::text[], $14::bool[], $15::interval[])`
 	insertAttempts = `insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted,
 			nonce, lease_until)
 		select a.*, clock_timestamp() + $14::interval
@@ -113,11 +114,12 @@ const (
 		where i.id = u.id`
 	// lease_until: an unwanted call that the queue does not hang up in time is hung up by a sweep.
 	updateAttempts = `update attempt a set state = u.state, sent_at = u.sent_at, receipt_by = u.receipt_by, unwanted = u.unwanted,
-			lease_until = case when u.unwanted and a.state <> 'sending' then clock_timestamp() + $10::interval else a.lease_until end,
+			lease_until = case when u.unwanted and a.state <> 'sending' then clock_timestamp() + $11::interval else a.lease_until end,
 			provider = coalesce(nullif(u.provider, ''), a.provider), provider_id = coalesce(nullif(u.provider_id, ''), a.provider_id),
-			detail = coalesce(nullif(u.detail, ''), a.detail)
-		from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bool[], $7::text[], $8::text[], $9::text[])
-			u (incident, no, state, sent_at, receipt_by, unwanted, provider, provider_id, detail)
+			detail = coalesce(nullif(u.detail, ''), a.detail),
+			delivered_at = case when u.state = 'delivered' then coalesce(a.delivered_at, u.now) else a.delivered_at end
+		from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::bool[], $7::text[], $8::text[], $9::text[],
+			$10::timestamptz[]) u (incident, no, state, sent_at, receipt_by, unwanted, provider, provider_id, detail, now)
 		where a.incident = u.incident and a.no = u.no`
 	insertNotes = `insert into timeline (incident, at, reason, escalation, level, person, channel, attempt, by, text, basis)
 		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::int[], $5::int[], $6::text[], $7::text[], $8::int[], $9::text[],
@@ -141,6 +143,7 @@ func (w *writer) batch() *pgx.Batch {
 
 func (w *writer) change(c Change) {
 	id := c.After.ID
+	w.now = c.Before.Now
 	w.incident(c.Before, c.After, c.Alerts)
 	for _, a := range c.Alerts {
 		w.alert(id, a, c.Before.Now)
@@ -239,7 +242,7 @@ func (w *writer) page(id int64, escalation int, before, after *engine.Page, sett
 	switch {
 	case !known:
 		w.pages.add(id, after.No, escalation, string(after.Person), after.Ask, after.Level, after.Round, string(after.State), after.StartedAt,
-			asJSON(after.Contacts), after.Next, zeronull.Timestamptz(after.NextAt), newCode(w.digits), after.Live())
+			asJSON(after.Contacts), after.Next, zeronull.Timestamptz(after.NextAt), newCode(w.digits), after.Live(), after.Again)
 	case !reflect.DeepEqual(x, y) || before.Live() != after.Live():
 		w.updates.Queue(`update page set state = $3, next = $4, next_at = $5, live = $6, started_at = $7 where incident = $1 and no = $2`,
 			id, after.No, string(after.State), after.Next, zeronull.Timestamptz(after.NextAt), after.Live(), after.StartedAt)
@@ -268,7 +271,7 @@ func (w *writer) attempt(id int64, page int, before, after engine.Attempt, known
 			said = &Settlement{}
 		}
 		w.attemptsNow.add(id, after.No, string(after.State), zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy),
-			after.Unwanted, said.Provider, said.ProviderID, said.Detail)
+			after.Unwanted, said.Provider, said.ProviderID, said.Detail, w.now)
 	}
 }
 

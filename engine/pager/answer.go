@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,19 +31,19 @@ func (p *Pager) Decline(ctx context.Context, from From, via string) (Reply, erro
 }
 
 // answer carries out an answer for every page that it is about: more than one if it was given to a message
-// that told several.
+// that told several, or from a phone about several.
 func (p *Pager) answer(ctx context.Context, from From, via string, decline bool) (Reply, error) {
 	p.reach(AnswerRead)
-	pages, err := p.meant(ctx, from)
+	m, err := p.meant(ctx, from)
 	if err != nil {
 		return Reply{}, err
 	}
 	defer p.reach(AnswerCommitted)
 	a := engine.Answer{Decline: decline, Escalation: from.Escalation, Via: via}
-	if len(pages) == 1 {
-		return p.answerOne(ctx, pages[0], a, from.Event)
+	if len(m.pages) == 1 && len(m.over) == 0 && m.barred == 0 {
+		return p.answerOne(ctx, m.pages[0], a, m.event(0))
 	}
-	return p.answerAll(ctx, pages, a, from.Event)
+	return p.answerAll(ctx, m, a)
 }
 
 // answerOne answers one page; event is what a provider may repeat, or "".
@@ -78,16 +77,37 @@ func (p *Pager) reply(ctx context.Context, db rosterdb.Store, inc engine.Inciden
 		return Reply{}, err
 	}
 	v := inc.Judge(a)
-	r := Reply{Outcome: v.Outcome, Key: inc.Key, Severity: inc.Severity, Summary: inc.Summary, Role: v.Role, Person: person}
+	r := Reply{Outcome: v.Outcome, Key: inc.Key, Severity: inc.Severity, Summary: inc.Summary, Role: v.Role, Person: person, Wording: p.cfg.Wording}
 	if v.Holder != "" {
 		r.Holder = p.name(ctx, db, v.Holder)
 	}
 	return r, nil
 }
 
+// meaning is what an answer is about.
+type meaning struct {
+	pages  []enginedb.PageRef
+	over   []enginedb.PageRef // named by their keys, and closed: who answers them hears what became of them
+	barred int                // open pages that it would be about, had it come with a code
+	once   string             // what a provider may repeat it under, or ""
+	each   bool               // it stands for the pages as they were when it came: once is marked with each of them
+}
+
+// event is what a provider may repeat the answer to one of the pages under, or "".
+func (m meaning) event(i int) string {
+	if m.once == "" || i == 0 && !m.each { // the first one's is what an older release looks for
+		return m.once
+	}
+	return eventOf(m.once, m.pages[i])
+}
+
+func eventOf(once string, page enginedb.PageRef) string {
+	return fmt.Sprintf("%s/%d-%d", once, page.Incident, page.Page)
+}
+
 // meant finds the pages, or at least the incident and the person, that an answer is about: those that the
 // message told which is answered.
-func (p *Pager) meant(ctx context.Context, from From) ([]enginedb.PageRef, error) {
+func (p *Pager) meant(ctx context.Context, from From) (meaning, error) {
 	db := enginedb.New(p.cfg.DB)
 	var ref enginedb.PageRef
 	var err error
@@ -97,7 +117,8 @@ func (p *Pager) meant(ctx context.Context, from From) ([]enginedb.PageRef, error
 	case from.Token != "":
 		ref, err = p.byToken(ctx, db, from.Token)
 	case from.Number != "":
-		ref, err = p.byNumber(ctx, db, from.Number, from.Code)
+		m, err := p.byNumber(ctx, db, from)
+		return m, notThere(err)
 	default:
 		ref.Person = from.Person
 		ref.Incident, err = db.IncidentID(ctx, from.Key)
@@ -106,10 +127,14 @@ func (p *Pager) meant(ctx context.Context, from From) ([]enginedb.PageRef, error
 	if err == nil && ref.Message != "" {
 		pages, err = toldBy(ctx, db, ref.Message)
 	}
+	return meaning{pages: pages, once: from.Event}, notThere(err)
+}
+
+func notThere(err error) error {
 	if errors.Is(err, enginedb.ErrNotFound) {
-		return nil, fmt.Errorf("what is answered: %w", ErrNotFound)
+		return fmt.Errorf("what is answered: %w", ErrNotFound)
 	}
-	return pages, err
+	return err
 }
 
 // toldBy lists the pages that a message told, the one that leads first.
@@ -123,37 +148,6 @@ func toldBy(ctx context.Context, db enginedb.Store, nonce string) ([]enginedb.Pa
 		pages = append(pages, t.PageRef)
 	}
 	return pages, nil
-}
-
-func (p *Pager) byNumber(ctx context.Context, db enginedb.Store, number, code string) (enginedb.PageRef, error) {
-	people, err := rosterdb.New(p.cfg.DB).PeopleByAddress(ctx, number)
-	if err != nil {
-		return enginedb.PageRef{}, err
-	}
-	if code != "" {
-		return db.PageByCode(ctx, people, number, code)
-	}
-	return p.theOnlyText(ctx, db, number)
-}
-
-// theOnlyText finds the text that a reply without a code means: the last one to the number, if it told
-// every page that was texted there in the last ten minutes or is open, and one of them is.
-func (p *Pager) theOnlyText(ctx context.Context, db enginedb.Store, number string) (enginedb.PageRef, error) {
-	texted, err := db.TextedPages(ctx, number, p.Offset())
-	if err != nil {
-		return enginedb.PageRef{}, err
-	}
-	open := slices.IndexFunc(texted, func(t enginedb.Texted) bool { return t.Open })
-	switch {
-	case open < 0:
-		return enginedb.PageRef{}, ErrNotFound
-	case len(texted) == 1:
-		return texted[0].PageRef, nil
-	case slices.ContainsFunc(texted, func(t enginedb.Texted) bool { return t.Text != texted[0].Text }):
-		return enginedb.PageRef{}, ErrAmbiguous
-	default:
-		return enginedb.PageRef{Message: texted[0].Text}, nil
-	}
 }
 
 // A token is "incident-attempt-secret"; the attempt's row keeps the SHA-256 of the secrets it was sent

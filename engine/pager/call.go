@@ -60,7 +60,7 @@ func (p *Pager) Call(ctx context.Context, nonce string) (CallView, error) {
 		return CallView{}, err
 	}
 	if len(told) > 1 {
-		return callAbout(told, nonce, person.Language), nil
+		return callAbout(told, nonce, person.Language, p.cfg.Wording), nil
 	}
 	ref := told[0]
 	inc, err := db.Incident(ctx, ref.Key)
@@ -71,7 +71,7 @@ func (p *Pager) Call(ctx context.Context, nonce string) (CallView, error) {
 	if page == nil {
 		return CallView{}, fmt.Errorf("page %d of %s: %w", ref.Page, ref.Key, ErrNotFound)
 	}
-	v := CallView{Message: notifiers.Message{Nonce: nonce, Channel: notifiers.Voice, Purpose: notifiers.Page, Language: person.Language,
+	v := CallView{Message: notifiers.Message{Nonce: nonce, Channel: notifiers.Voice, Purpose: notifiers.Page, Language: person.Language, Wording: p.cfg.Wording,
 		Key: string(inc.Key), Severity: int(inc.Severity), Summary: inc.Summary, Service: string(inc.Service), Role: e.Role, Reason: e.Why}}
 	if page.Ask {
 		v.Message.Purpose = notifiers.StillOn
@@ -86,8 +86,8 @@ func (p *Pager) Call(ctx context.Context, nonce string) (CallView, error) {
 }
 
 // callAbout is a call about several pages: it tells those that are still to be answered.
-func callAbout(told []enginedb.Told, nonce, language string) CallView {
-	v := CallView{Over: true, Message: notifiers.Message{Nonce: nonce, Channel: notifiers.Voice, Purpose: notifiers.StillOn, Language: language,
+func callAbout(told []enginedb.Told, nonce, language string, wording *notifiers.Wording) CallView {
+	v := CallView{Over: true, Message: notifiers.Message{Nonce: nonce, Channel: notifiers.Voice, Purpose: notifiers.StillOn, Language: language, Wording: wording,
 		Key: string(told[0].Key), Severity: int(told[0].Severity), Summary: told[0].Summary}}
 	named := map[engine.Key]bool{}
 	for _, t := range told {

@@ -14,10 +14,16 @@ import (
 // everything is more than there is of anything that admins keep.
 const everything = 1_000_000
 
+// Usable says on which contacts a server sends.
+type Usable struct {
+	Channels     map[rosters.Channel]bool
+	VerifiedOnly bool // not to those that were not verified
+}
+
 // ReadCoverage reads all that says who is paged for what within [from, to). What cannot be read of a roster
 // has nobody on call, as when it is paged.
-func ReadCoverage(ctx context.Context, db rosterdb.DB, catchAll engine.CatchAll, channels map[rosters.Channel]bool, from, to time.Time) (engine.Coverage, error) {
-	c := engine.Coverage{CatchAll: catchAll, Channels: channels,
+func ReadCoverage(ctx context.Context, db rosterdb.DB, catchAll engine.CatchAll, usable Usable, from, to time.Time) (engine.Coverage, error) {
+	c := engine.Coverage{CatchAll: catchAll, Channels: usable.Channels, VerifiedOnly: usable.VerifiedOnly,
 		Calendars: map[rosters.RosterID]*rosters.Calendar{}, People: map[rosters.PersonID]rosters.Person{}}
 	who, what := rosterdb.New(db), enginedb.New(db)
 	services, err := what.Services(ctx, "", "", everything)

@@ -93,7 +93,7 @@ func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) 
 
 // worldAt is the world at an instant.
 func (p *Pager) worldAt(ctx context.Context, db enginedb.DB, now time.Time) *world {
-	return &world{ctx: ctx, db: rosterdb.New(db), incidents: enginedb.New(db), routing: &p.routing, channels: p.cfg.Channels, now: now,
+	return &world{ctx: ctx, db: rosterdb.New(db), incidents: enginedb.New(db), routing: &p.routing, channels: p.cfg.Channels, usable: p.usable, now: now,
 		people: map[rosters.PersonID]rosters.Person{}, onCall: map[rosters.RosterID][]rosters.PersonID{}}
 }
 
@@ -143,6 +143,9 @@ func (w *work) save() (func(), error) {
 		return nil, err
 	}
 	if err := w.p.carry(w.ctx, w.tx, changes); err != nil {
+		return nil, err
+	}
+	if err := w.p.tellTaken(w.ctx, w.tx, changes); err != nil {
 		return nil, err
 	}
 	return func() {

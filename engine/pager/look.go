@@ -64,7 +64,7 @@ func (p *Pager) View(ctx context.Context, token string) (PageView, error) {
 	}
 	v := PageView{Person: person, Status: l.Status, OpenedAt: l.OpenedAt, Mine: l.Holder != "" && l.Holder == ref.Person,
 		Open: l.State == engine.PageOpen && l.Status != engine.Resolved,
-		Message: notifiers.Message{Purpose: notifiers.Page, Language: person.Language, Key: string(l.Key), Severity: int(l.Severity),
+		Message: notifiers.Message{Purpose: notifiers.Page, Language: person.Language, Wording: p.cfg.Wording, Key: string(l.Key), Severity: int(l.Severity),
 			Summary: l.Summary, Service: string(l.Service), Role: l.Role, Reason: l.Why}}
 	if l.Ask {
 		v.Message.Purpose = notifiers.StillOn

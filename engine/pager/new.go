@@ -100,6 +100,9 @@ func New(cfg Config) (*Pager, error) {
 	if cfg.Intake == nil {
 		cfg.Intake = cfg.DB
 	}
+	if cfg.Chats == nil {
+		cfg.Chats = func() []Chat { return nil }
+	}
 	if cfg.Channels == nil {
 		cfg.Channels = notifiers.NewChannels(nil)
 	}

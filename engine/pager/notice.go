@@ -47,6 +47,9 @@ func (p *Pager) tellNotices(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
+		if due, err = gathered(ctx, db, due); err != nil {
+			return err
+		}
 		errs := make([]error, len(due))
 		each(len(due), func(i int) { errs[i] = recovered(func() error { return p.tryNotice(ctx, due[i]) }) })
 		if err := errors.Join(errs...); err != nil {
@@ -59,7 +62,20 @@ func (p *Pager) tellNotices(ctx context.Context) error {
 // lease is over, so that a person may be told twice, but not never.
 func (p *Pager) tryNotice(ctx context.Context, n enginedb.Notice) error {
 	db := enginedb.New(p.cfg.DB)
-	via, err := p.tellNotice(ctx, n)
+	who, err := rosterdb.New(p.cfg.DB).Person(ctx, n.Person)
+	if err == nil {
+		rest, err := p.quietFor(ctx, who, n)
+		if err != nil {
+			return err
+		}
+		if rest > 0 {
+			return db.PutOffNotice(ctx, n.ID, enginedb.Lease{For: rest, Offset: p.Offset()})
+		}
+	}
+	var via rosters.Channel
+	if err == nil {
+		via, err = p.tellNotice(ctx, who, n)
+	}
 	p.reach(NoticeSent)
 	switch {
 	case err == nil:
@@ -72,18 +88,27 @@ func (p *Pager) tryNotice(ctx context.Context, n enginedb.Notice) error {
 	return db.NoticeRests(ctx, n.ID, enginedb.Lease{For: min(time.Duration(n.Tries), noticeRuns) * noticeRest, Offset: p.Offset()}, why)
 }
 
-// tellNotice sends to one of the person's contacts that wake nobody, each time to the next.
-func (p *Pager) tellNotice(ctx context.Context, n enginedb.Notice) (via rosters.Channel, err error) {
-	who, err := rosterdb.New(p.cfg.DB).Person(ctx, n.Person)
+// quietFor is how long a notice waits for the end of its person's quiet hours: not at all if it is of no use by
+// then.
+func (p *Pager) quietFor(ctx context.Context, who rosters.Person, n enginedb.Notice) (time.Duration, error) {
+	if who.Quiet == (rosters.Quiet{}) {
+		return 0, nil
+	}
+	now, err := rosterdb.New(p.cfg.DB).Now(ctx)
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	var quiet []rosters.Contact
-	for _, c := range who.Contacts {
-		if p.cfg.Channels.Has(notifiers.Channel(c.Channel)) && !c.Disabled && c.Channel != rosters.Voice {
-			quiet = append(quiet, c)
-		}
+	now = now.Add(p.Offset())
+	until := who.QuietUntil(now)
+	if !until.Before(n.Until) {
+		return 0, nil
 	}
+	return until.Sub(now), nil
+}
+
+// tellNotice sends to one of the person's contacts that wake nobody, each time to the next.
+func (p *Pager) tellNotice(ctx context.Context, who rosters.Person, n enginedb.Notice) (via rosters.Channel, err error) {
+	quiet := who.Hears(p.usable)
 	if len(quiet) == 0 {
 		return "", errors.New("there is no contact to tell it to: a push or an SMS")
 	}

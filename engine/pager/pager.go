@@ -44,16 +44,20 @@ import (
 
 // Config is what a Pager needs.
 type Config struct {
-	DB        *pgxpool.Pool
-	Intake    *pgxpool.Pool       // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
-	Channels  *notifiers.Channels // what can be sent; a contact on another channel is not usable
-	CatchAll  engine.CatchAll
-	PublicURL string        // base of the URLs in buttons, "https://rouse.example.com"
-	KeyPrefix string        // of incident keys; "" is "HOT"
-	Node      string        // this process, unique; "" makes one up
-	Log       *slog.Logger  // nil discards
-	Offset    time.Duration // added to the database's clock; for tests and rehearsals
-	Reached   func(Point)   // if not nil, is called at each point, and may end the process: for rehearsals
+	DB           *pgxpool.Pool
+	Intake       *pgxpool.Pool       // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
+	Channels     *notifiers.Channels // what can be sent; a contact on another channel is not usable
+	Wording      *notifiers.Wording  // how operators want messages to read; nil: built in
+	Chats        func() []Chat       // where incidents are posted; nil: nowhere
+	VerifiedOnly bool                // contacts that were not verified are not used
+	CatchAll     engine.CatchAll
+	PublicURL    string        // base of the URLs in buttons, "https://rouse.example.com"
+	KeyPrefix    string        // of incident keys; "" is "HOT"
+	CodesOnly    bool          // a text, or a call to Rouse, always needs a code
+	Node         string        // this process, unique; "" makes one up
+	Log          *slog.Logger  // nil discards
+	Offset       time.Duration // added to the database's clock; for tests and rehearsals
+	Reached      func(Point)   // if not nil, is called at each point, and may end the process: for rehearsals
 }
 
 // Errors that callers tell apart. They are wrapped with what was looked for.
@@ -62,6 +66,8 @@ var (
 	ErrResolved  = errors.New("incident is resolved")
 	ErrAmbiguous = errors.New("more than one page is open")
 	ErrSeen      = errors.New("acted on already")
+	ErrNeedsCode = errors.New("a phone number alone does not answer it")
+	ErrStranger  = errors.New("nobody is known by that name")
 )
 
 // ReceiveOutcome is what became of an alert.
@@ -96,10 +102,17 @@ type From struct {
 	Person     rosters.PersonID
 	Escalation int
 
-	// A text message: the sender's number (E.164) and the code it quotes. Without a code the only
-	// open page of that person is meant; ErrAmbiguous if there are several.
+	// A text message, or a call to Rouse: the sender's number (E.164), the code it quotes, and what it is
+	// about: Keys, All that is open, or the page that was Read in the call (OpenPage.Nonce). Numbers are forged
+	// easily, so that without a code only what was sent to the number within enginedb.ToldWithin and is open
+	// counts, else ErrNeedsCode. With neither code nor any of these the only page is meant that was texted to
+	// the number lately; ErrAmbiguous if there are several.
 	Number string
 	Code   string
+	Keys   []string // "HOT-12"; "12" is the only one with that number
+	All    bool
+	Read   string
+	Call   string // unique to the call, as Caller was told: what began after it is not meant
 
 	// A digit pressed in a call: the nonce of its attempt.
 	CallNonce string
@@ -120,9 +133,10 @@ type Reply struct {
 	Severity engine.Severity
 	Summary  string
 	Role     string
-	Person   rosters.Person // who answered
-	Holder   string         // name of who holds it, with OutcomeTaken
-	Tally    Tally          // of an answer about several pages; zero if it was about one
+	Person   rosters.Person     // who answered
+	Wording  *notifiers.Wording // for what is said to them
+	Holder   string             // name of who holds it, with OutcomeTaken
+	Tally    Tally              // of an answer about several pages; zero if it was about one
 }
 
 // Tally counts what became of an answer about several pages.
@@ -131,6 +145,7 @@ type Tally struct {
 	Taken  int // somebody else had it
 	Over   int // resolved, or not to be answered any more
 	Failed int // could not be stored
+	Barred int // only with a code
 }
 
 // CallView is what a call that was answered is about.
@@ -138,6 +153,18 @@ type CallView struct {
 	Message notifiers.Message
 	Over    bool   // nothing is left to answer
 	Holder  string // name of who holds it, if that is why it is over
+}
+
+// Caller is somebody who is known by a phone number, and maybe by that alone.
+type Caller struct {
+	Person rosters.Person
+	Open   []OpenPage // incidents, the worst first
+}
+
+// OpenPage is an incident that somebody is to answer a page of.
+type OpenPage struct {
+	Nonce   string // names the page
+	Message notifiers.Message
 }
 
 // Check is one line of the audit at /readyz and in doctor.
@@ -165,6 +192,13 @@ type Engine interface {
 
 	// Call says what to read to whoever answered the call with a nonce.
 	Call(ctx context.Context, nonce string) (CallView, error)
+
+	// Press carries out a button of a post in a chat. ErrStranger: it is not known who pressed it.
+	Press(ctx context.Context, chat string, pressed notifiers.Pressed) (Reply, error)
+
+	// Caller says who has a number, and what they may be asked about. ErrNotFound: nobody, or several people.
+	// call is unique to a call that comes from it, "" for a text.
+	Caller(ctx context.Context, number, call string) (Caller, error)
 
 	// View says what the page of a link shows. It changes nothing.
 	View(ctx context.Context, token string) (PageView, error)

@@ -186,8 +186,18 @@ func TestABareReplyCountsOnlyWithOneOpenPage(t *testing.T) {
 		t.Errorf("with one open page and a text just now about another: %v, want ambiguous", err)
 	}
 	h.MoveClock(11 * time.Minute)
-	if r, err := h.Acknowledge(t.Context(), from, "sms"); err != nil || r.Key != "HOT-2" {
-		t.Errorf("with one page: %+v, %v; want HOT-2 acknowledged", r, err)
+	if _, err := h.Acknowledge(t.Context(), from, "sms"); !errors.Is(err, pager.ErrAmbiguous) {
+		t.Errorf("with one page that was texted a while ago: %v, want to be asked back", err)
+	}
+	h.alert("db-3")
+	h.phones.expect(t, "+491700000001", 3) // the call about HOT-2
+	if err := h.Resolve(t.Context(), "HOT-2", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	h.MoveClock(time.Minute)
+	h.phones.expect(t, "+491700000001", 4)
+	if r, err := h.Acknowledge(t.Context(), from, "sms"); err != nil || r.Key != "HOT-3" {
+		t.Errorf("with one page: %+v, %v; want HOT-3 acknowledged", r, err)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestWhatIsNotToBeKeptIsPruned(t *testing.T) {
 	h.MoveClock(21 * day)
 	prune(pager.Pruned{Originals: 2, Strays: 1})
 	h.MoveClock(10 * day)
-	prune(pager.Pruned{Seen: 1001})
+	prune(pager.Pruned{Seen: 1001, Notices: 1}) // the notice told Ann that Bob has it
 	h.MoveClock(2 * day)
 	prune(pager.Pruned{Incidents: 1})
 	for _, table := range []string{"incident", "escalation", "page", "attempt", "alert", "timeline", "seen"} {

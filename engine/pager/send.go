@@ -250,7 +250,7 @@ func passing(err error) bool {
 func (p *Pager) message(c enginedb.Claim, secret string) notifiers.Message {
 	token := strconv.FormatInt(c.Incident, 36) + "-" + strconv.FormatInt(int64(c.Attempt), 36) + "-" + secret
 	button, page := p.cfg.PublicURL+"/a/"+token, p.cfg.PublicURL+"/p/"+token
-	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language,
+	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language, Wording: p.cfg.Wording,
 		Key: string(c.Key), Severity: int(c.Severity), Summary: c.Summary, Service: string(c.Service), Role: c.Role, Reason: c.Why,
 		Code: c.Code, Avoid: c.Avoid, AckURL: button + "/ack", DeclineURL: button + "/decline", PageURL: page, SeenURL: page + "/seen", Since: c.Before, At: c.Claimed}
 	asks := c.Ask

@@ -51,7 +51,7 @@ func (p *Pager) watchCoverage(ctx context.Context) error {
 		return err
 	}
 	now = now.Add(p.Offset())
-	c, err := ReadCoverage(ctx, p.cfg.DB, p.cfg.CatchAll, channels, now, now.Add(watchAhead))
+	c, err := ReadCoverage(ctx, p.cfg.DB, p.cfg.CatchAll, Usable{channels, p.cfg.VerifiedOnly}, now, now.Add(watchAhead))
 	if err != nil {
 		return err
 	}

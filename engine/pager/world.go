@@ -21,6 +21,7 @@ type world struct {
 	db        rosterdb.Store
 	incidents enginedb.Store
 	routing   *routing
+	usable    func(rosters.Contact) bool
 	channels  *notifiers.Channels
 	now       time.Time
 	people    map[rosters.PersonID]rosters.Person
@@ -32,7 +33,8 @@ func (w *world) env() engine.Env {
 	return engine.Env{
 		Now:       w.now,
 		OnCall:    w.targeted,
-		Plan:      func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return w.usable(p) },
+		Plan:      w.plan,
+		CallAgain: func(p rosters.PersonID, s engine.Severity) time.Duration { return w.person(p).CallsAgain(int(s)) },
 		Providers: func(c rosters.Contact) int { return w.channels.Reaches(notifiers.Channel(c.Channel), c.Address) },
 		Name:      func(p rosters.PersonID) string { return w.person(p).Name },
 	}
@@ -132,15 +134,23 @@ func (w *world) targeted(t engine.Target) []rosters.PersonID {
 	return w.onCall[t.Roster]
 }
 
-// usable is the person's plan without what is disabled or has no provider.
-func (w *world) usable(id rosters.PersonID) []rosters.Contact {
-	var plan []rosters.Contact
-	for _, c := range w.person(id).Contacts {
-		if w.channels.Has(notifiers.Channel(c.Channel)) && !c.Disabled {
-			plan = append(plan, c)
-		}
+// plan is the person's plan for a severity, as it is frozen into a page.
+func (w *world) plan(id rosters.PersonID, s engine.Severity) []rosters.Contact {
+	plan := w.person(id).Wakes
+	if s == engine.Minor {
+		plan = w.person(id).Tells
 	}
-	return plan
+	contacts := plan(w.usable)
+	for i := range contacts {
+		contacts[i].Plan, contacts[i].VerifiedAt = "", time.Time{} // they decided
+	}
+	return contacts
+}
+
+// usable reports whether something can be sent to a contact by now: it is not disabled, its channel has a
+// provider, and it was verified if only such are used.
+func (p *Pager) usable(c rosters.Contact) bool {
+	return !c.Disabled && p.cfg.Channels.Has(notifiers.Channel(c.Channel)) && (c.Verified() || !p.cfg.VerifiedOnly)
 }
 
 // person gives somebody who is gone the handle as name, and no contact.

@@ -308,8 +308,9 @@ func (s *sim) env(now time.Time) engine.Env {
 		asked = s.world.base
 	}
 	return engine.Env{Now: now,
-		OnCall: func(t engine.Target) []rosters.PersonID { return s.world.onCall(t, asked) },
-		Plan:   func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return s.world.plan(p, now) },
+		OnCall:    func(t engine.Target) []rosters.PersonID { return s.world.onCall(t, asked) },
+		Plan:      func(p rosters.PersonID, _ engine.Severity) []rosters.Contact { return s.world.plan(p, now) },
+		CallAgain: callsAgain,
 	}
 }
 

@@ -33,9 +33,10 @@ func (s *sim) checkFate(k *call, r receipt) {
 }
 
 // checkAnswered: an answer to a message answers every page that the message named, unless it was given up
-// since, and its parts went their own way.
+// since, and its parts went their own way, or the person was called again by a text, which the code is about
+// since.
 func (s *sim) checkAnswered(a *answer, parts []*part) {
-	if a.to == nil {
+	if a.to == nil || quotedAgain(a.to.by.nonce()) {
 		return
 	}
 	for _, p := range parts {
@@ -55,6 +56,17 @@ func (s *sim) checkAnswered(a *answer, parts []*part) {
 			s.fail("all that it names", "%s to a message that names attempt %s, which is not answered by it", describe(a.event), t)
 		}
 	}
+}
+
+// quotedAgain reports whether the code of a text was told again, because nobody had answered.
+func quotedAgain(m nonce) bool {
+	for _, no := range m.row.page(m.attempt).attempts {
+		a := m.row.attempt(no)
+		if no > m.attempt && a.Channel == rosters.SMS && a.Reason == engine.ReasonCallAgain && !a.claimedAt.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // patienceWith is how long an attempt may wait for others, or for its phone to be free: it is not said for

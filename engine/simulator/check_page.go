@@ -40,16 +40,33 @@ func (s *sim) checkContacts(c *change, e *engine.Escalation) {
 		if p.Next < len(p.Contacts) {
 			s.checkNext(c, p)
 		}
+		s.checkCalledAgain(c, p)
 		if e.State == engine.Climbing && p.Level == e.Level && p.Round == e.Round {
 			open = true
 			hope = hope || p.Next < len(p.Contacts)
 			for _, a := range p.Attempts {
-				hope = hope || a.State != engine.Failed
+				hope = hope || a.State != engine.Failed && a.Reason != engine.ReasonCallAgain
 			}
 		}
 	}
 	if open && !hope {
 		s.fail("contacts", "every contact of level %d of escalation %d has failed, and it is waited for", e.Level+1, e.No)
+	}
+}
+
+// checkCalledAgain: who wants to be called again is, as often as they want it, once all contacts were tried, and nobody
+// else is. It ends for good when it falls due at severity 3.
+func (s *sim) checkCalledAgain(c *change, p *engine.Page) {
+	last := p.Attempts[len(p.Attempts)-1]
+	switch {
+	case p.Next < len(p.Contacts) && last.Reason == engine.ReasonCallAgain, p.Again == 0 && last.Reason == engine.ReasonCallAgain:
+		s.fail("contacts", "attempt %d of page %d calls again", last.No, p.No)
+	case p.Next == len(p.Contacts) && p.Again == 0 && !p.NextAt.IsZero():
+		s.fail("contacts", "page %d is to call again, and nobody wants that", p.No)
+	case !p.NextAt.IsZero() && c.row.deadline.After(p.NextAt):
+		s.fail("contacts", "page %d calls again at %s, and %s is stored", p.No, s.when(p.NextAt), s.when(c.row.deadline))
+	case p.Next == len(p.Contacts) && p.NextAt.After(c.now.Add(p.Again)):
+		s.fail("contacts", "page %d calls again as late as %s", p.No, s.when(p.NextAt))
 	}
 }
 

@@ -27,7 +27,7 @@
 //     else; a maintenance that is changed is asked for anew.
 //   - comes back: what comes back soon after it was resolved opens the same incident again.
 //   - contacts: a page is sent at once, and its next contact is tried when its time has come, or the one
-//     before failed or gave no sign; nobody waits for a level all of whose contacts failed.
+//     before failed or gave no sign; who wants to be called again is; nobody waits for a level all of whose contacts failed.
 //   - peace: once somebody holds an escalation nobody else is paged by it; a resolved incident pages nobody.
 //   - an answer of their own: only who has answered holds an escalation, and nobody takes it from them.
 //   - told is stored: who was told that it is theirs holds it by what is committed.

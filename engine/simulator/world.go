@@ -165,6 +165,18 @@ func (w *world) wait(d *dice) time.Duration {
 	return pick(d, 30*time.Second, time.Minute, 90*time.Second)
 }
 
+// callsAgain is how often somebody is called again: ann whatever pages her, bob at severity 1, the others never.
+func callsAgain(p rosters.PersonID, s engine.Severity) time.Duration {
+	switch {
+	case p == "ann" && s <= engine.Major:
+		return 40 * time.Second
+	case p == "bob" && s == engine.Critical:
+		return time.Minute
+	default:
+		return 0
+	}
+}
+
 // onCall is who is on call for a target at a moment; a roster that is gone has nobody.
 func (w *world) onCall(t engine.Target, at time.Time) []rosters.PersonID {
 	if t.Roster == "" {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
 
 	"rouse/notifiers"
 )
@@ -140,8 +141,25 @@ func (e *Email) compose(m notifiers.Message) (*mail.Msg, error) {
 	return msg, nil
 }
 
-// deliver speaks to the server, and is sure to come back when ctx ends: it breaks the connection then.
+// deliver gives a mail to the server.
 func (e *Email) deliver(ctx context.Context, msg *mail.Msg) error {
+	return e.session(ctx, func(client *mail.Client, session *smtp.Client) error {
+		if err := client.SendWithSMTPClient(session, msg); err != nil && !msg.IsDelivered() {
+			return refusal(ctx, err)
+		}
+		return nil
+	})
+}
+
+// SignIn signs in with the server and sends nothing. The error wraps a *notifiers.Failure.
+func (e *Email) SignIn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return e.session(ctx, func(*mail.Client, *smtp.Client) error { return nil })
+}
+
+// session speaks to the server, and is sure to come back when ctx ends: it breaks the connection then.
+func (e *Email) session(ctx context.Context, speak func(*mail.Client, *smtp.Client) error) error {
 	var broken func() bool
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := e.cfg.Dialer.DialContext(ctx, network, address)
@@ -168,10 +186,7 @@ func (e *Email) deliver(ctx context.Context, msg *mail.Msg) error {
 		return notConnected(err)
 	}
 	defer func() { _ = client.CloseWithSMTPClient(session) }() // what was taken is taken
-	if err := client.SendWithSMTPClient(session, msg); err != nil && !msg.IsDelivered() {
-		return refusal(ctx, err)
-	}
-	return nil
+	return speak(client, session)
 }
 
 func (e *Email) tls() *tls.Config {

@@ -30,7 +30,7 @@ import (
 )
 
 const (
-	timeout   = 10 * time.Second
+	timeout   = 5 * time.Second
 	maxAnswer = 64 << 10 // bytes that are read of it
 )
 
@@ -112,7 +112,7 @@ var names = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
 func New(c Config) (*Gateway, error) {
 	c.Method = cmp.Or(c.Method, http.MethodPost)
 	if c.HTTP == nil {
-		c.HTTP = notifiers.Guard{}.Client()
+		c.HTTP = notifiers.Guard{}.ForUsers().Client()
 	}
 	g := &Gateway{cfg: c}
 	var wrong []error

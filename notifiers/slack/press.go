@@ -1,6 +1,8 @@
 package slack
 
 import (
+	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,7 +48,7 @@ func (s *Slack) Read(r *http.Request, now time.Time) (p notifiers.Pressed, err e
 	var pressed struct {
 		Type    string
 		User    struct{ ID, Username, Name string }
-		Trigger string `json:"trigger_id"`
+		Reply   string `json:"response_url"`
 		Actions []struct {
 			ID    string `json:"action_id"`
 			Value string
@@ -64,7 +66,35 @@ func (s *Slack) Read(r *http.Request, now time.Time) (p notifiers.Pressed, err e
 	if name == "" {
 		name = pressed.User.Username
 	}
-	return notifiers.Pressed{Key: a.Value, Decline: a.ID == "decline", User: pressed.User.ID, Name: name, Event: pressed.User.ID + " " + a.At}, nil
+	return notifiers.Pressed{Key: a.Value, Decline: a.ID == "decline", User: pressed.User.ID, Name: name,
+		Event: pressed.User.ID + " " + a.At, Reply: pressed.Reply}, nil
+}
+
+// Whisper shows text to who pressed a button, and to nobody else.
+func (s *Slack) Whisper(ctx context.Context, p notifiers.Pressed, text string) error {
+	if p.Reply == "" {
+		return nil
+	}
+	body, err := json.Marshal(object{"response_type": "ephemeral", "replace_original": false, "text": escape(text)})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.Reply, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("slack: the address to reply to is none")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := notifiers.Do(s.http, Provider, req) // the bot's token stays here: whoever the address belongs to
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return refusedBy(res)
+	}
+	return nil
 }
 
 func (s *Slack) signed(at string, body []byte, signature string, now time.Time) bool {

@@ -136,3 +136,9 @@ func ParseKey(v url.Values) (callSID, digit string) {
 	}
 	return v.Get("CallSid"), digit
 }
+
+// ParseIncoming is what a verified callback of a call to our number says: who calls (E.164, which can be forged), on
+// which call, and the digits that were pressed, "" for none.
+func ParseIncoming(v url.Values) (from, callSID, digits string) {
+	return v.Get("From"), v.Get("CallSid"), v.Get("Digits")
+}

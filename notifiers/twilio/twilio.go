@@ -22,7 +22,7 @@ import (
 // Provider is the name in receipts and failures.
 const Provider = "twilio"
 
-// The paths below the public URL at which Twilio calls back. To all but SMSPath the nonce of the
+// The paths below the public URL at which Twilio calls back. To all but SMSPath and IncomingPath the nonce of the
 // message is appended. SMSPath has to be entered in Twilio's console as the number's (or the
 // messaging service's) webhook for incoming messages, method POST.
 const (
@@ -30,6 +30,9 @@ const (
 	VoicePath  = "/callbacks/twilio/voice/"  // a call was answered: what to say
 	KeyPath    = "/callbacks/twilio/key/"    // a key was pressed
 	SMSPath    = "/callbacks/twilio/sms"     // somebody texted
+	// Somebody calls: to be entered in the console as the number's webhook for incoming calls. Keys come to it with
+	// the page that was read appended, and codes with the answer that they are for behind that.
+	IncomingPath = "/callbacks/twilio/incoming"
 )
 
 // overrides asks Twilio to try a callback that fails again, up to five times within its limit of

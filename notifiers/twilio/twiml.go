@@ -3,6 +3,7 @@ package twilio
 import (
 	"encoding/xml"
 	"net/http"
+	"net/url"
 
 	"rouse/notifiers"
 )
@@ -27,8 +28,8 @@ type (
 	gather struct {
 		XMLName             xml.Name `xml:"Gather"`
 		Input               string   `xml:"input,attr"`
-		NumDigits           int      `xml:"numDigits,attr"`
-		Timeout             int      `xml:"timeout,attr"` // s, after what is said in it
+		NumDigits           int      `xml:"numDigits,attr,omitempty"` // 0: until FinishOnKey
+		Timeout             int      `xml:"timeout,attr"`             // s, after what is said in it
 		FinishOnKey         string   `xml:"finishOnKey,attr"`
 		ActionOnEmptyResult bool     `xml:"actionOnEmptyResult,attr"`
 		Action              string   `xml:"action,attr"`
@@ -65,20 +66,46 @@ func (t *Twilio) Prompt(m notifiers.Message) []byte {
 
 // PromptAgain is Prompt behind a sentence: after a key that was not understood.
 func (t *Twilio) PromptAgain(first string, m notifiers.Message) []byte {
-	return t.prompt(m, say{Language: notifiers.VoiceLanguage(m.Language), Text: first})
+	return t.prompt(m, say{Language: notifiers.SpokenIn(m), Text: first})
 }
 
 func (t *Twilio) prompt(m notifiers.Message, first any) []byte {
-	language := notifiers.VoiceLanguage(m.Language)
-	verbs := []any{first}
-	for range 2 {
-		verbs = append(verbs, say{Language: language, Text: notifiers.Spoken(m)}, gather{
-			Input: "dtmf", NumDigits: 1, Timeout: keyTimeout,
-			Action: t.callback(KeyPath, m.Nonce), Method: http.MethodPost,
-			Say: say{Language: language, Text: notifiers.SpokenOptions(m)},
-		})
+	return t.ask(Question{Language: notifiers.SpokenIn(m), Read: notifiers.Spoken(m), Ask: notifiers.SpokenOptions(m),
+		Silence: notifiers.SpokenSilence(m), Path: KeyPath + url.PathEscape(m.Nonce)}, first)
+}
+
+// Question is what a caller hears: First once, Read and Ask twice at most, then Silence and the end of the call.
+// The key that is pressed from Ask on, or with Code the digits up to #, go to Path below the public URL.
+type Question struct {
+	Language                  string // of the voice
+	First, Read, Ask, Silence string
+	Path                      string
+	Code                      bool
+}
+
+// Ask reads a question. Only what is pressed after Read counts, as with Prompt.
+func (t *Twilio) Ask(q Question) []byte {
+	var first any = pause{Length: 1}
+	if q.First != "" {
+		first = say{Language: q.Language, Text: q.First}
 	}
-	return document(append(verbs, say{Language: language, Text: notifiers.SpokenSilence(m.Language)}, hangup{})...)
+	return t.ask(q, first)
+}
+
+func (t *Twilio) ask(q Question, first any) []byte {
+	verbs := []any{first}
+	listen := gather{Input: "dtmf", NumDigits: 1, Timeout: keyTimeout, Action: t.callbackBase + q.Path + overrides, Method: http.MethodPost,
+		Say: say{Language: q.Language, Text: q.Ask}}
+	if q.Code {
+		listen.NumDigits, listen.FinishOnKey = 0, "#"
+	}
+	for range 2 {
+		if q.Read != "" {
+			verbs = append(verbs, say{Language: q.Language, Text: q.Read})
+		}
+		verbs = append(verbs, listen)
+	}
+	return document(append(verbs, say{Language: q.Language, Text: q.Silence}, hangup{})...)
 }
 
 // Speak says one sentence and hangs up: the answer to a key, or to a call that came too late.

@@ -68,7 +68,7 @@ func New(c Config) (*Webhook, error) {
 		w.secrets = append(w.secrets, secret)
 	}
 	if w.http == nil {
-		w.http = notifiers.Guard{Timeout: timeout, MaxAnswer: 64 << 10}.Client()
+		w.http = notifiers.Guard{}.ForUsers().Client()
 	}
 	return w, nil
 }

@@ -24,7 +24,7 @@ import (
 const Provider = "webpush"
 
 const (
-	timeout = 10 * time.Second
+	timeout = 5 * time.Second
 	// pageTTL is how long a push service keeps a page for a phone that is off: by then the next ones
 	// were paged.
 	pageTTL   = 5 * time.Minute
@@ -67,7 +67,7 @@ func New(c Config) (*WebPush, error) {
 	}
 	w := &WebPush{identity: who, http: c.HTTP}
 	if w.http == nil {
-		w.http = notifiers.Guard{}.Client()
+		w.http = notifiers.Guard{}.ForUsers().Client()
 	}
 	return w, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"rouse/rosters"
 )
@@ -77,20 +78,22 @@ func (s Store) FindPeople(ctx context.Context, w Search, after rosters.PersonID,
 
 func (s Store) people(ctx context.Context, where string, args ...any) ([]Person, error) {
 	rows, _ := s.db.Query(ctx, `
-		select p.id, p.name, p.zone, p.language, p.version, p.created_at, p.updated_at,
-			coalesce(c.id, 0), coalesce(c.channel, ''), coalesce(c.address, ''), coalesce(c.after, '0'), coalesce(c.disabled, false), coalesce(c.dead, '')
+		select p.id, p.name, p.zone, p.language, p.call_again, p.call_again_for, p.quiet_from, p.quiet_to, p.version, p.created_at, p.updated_at,
+			coalesce(c.id, 0), coalesce(c.channel, ''), coalesce(c.address, ''), coalesce(c.after, '0'), coalesce(c.disabled, false), coalesce(c.dead, ''),
+			coalesce(c.plan, ''), c.verified_at
 		from person p left join contact c on c.person = p.id `+where+`
 		order by p.id, c.after, c.id`, args...)
 	var people []Person
 	var p Person
 	var contact int64
 	var c rosters.Contact
-	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &p.Zone, &p.Language, &p.Version, &p.CreatedAt, &p.UpdatedAt,
-		&contact, &c.Channel, &c.Address, &c.After, &c.Disabled, &c.Dead}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Name, &p.Zone, &p.Language, &p.CallAgain, &p.CallAgainFor, &p.Quiet.From, &p.Quiet.To, &p.Version, &p.CreatedAt, &p.UpdatedAt,
+		&contact, &c.Channel, &c.Address, &c.After, &c.Disabled, &c.Dead, &c.Plan, (*zeronull.Timestamptz)(&c.VerifiedAt)}, func() error {
 		if len(people) == 0 || people[len(people)-1].ID != p.ID {
 			people = append(people, p)
 		}
 		if contact != 0 {
+			c.VerifiedAt = inUTC(c.VerifiedAt)
 			last := &people[len(people)-1]
 			last.Contacts = append(last.Contacts, c)
 			last.ContactIDs = append(last.ContactIDs, contact)
@@ -98,6 +101,14 @@ func (s Store) people(ctx context.Context, where string, args ...any) ([]Person,
 		return nil
 	})
 	return people, err
+}
+
+// inUTC is the same for the same instant, as the database's is not.
+func inUTC(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // CreatePerson stores a new person. ErrExists if the handle is taken, ErrGone if it was another person's.
@@ -115,8 +126,8 @@ func (s Store) CreatePerson(ctx context.Context, p rosters.Person) error {
 
 func (s Store) createPerson(ctx context.Context, p rosters.Person) error {
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `insert into person (id, name, zone, language) values ($1, $2, $3, $4)`,
-			p.ID, p.Name, p.Zone, p.Language)
+		_, err := tx.Exec(ctx, `insert into person (id, name, zone, language, call_again, call_again_for, quiet_from, quiet_to)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)`, p.ID, p.Name, p.Zone, p.Language, p.CallAgain, p.CallAgainFor, p.Quiet.From, p.Quiet.To)
 		if err != nil {
 			return mapped(err, ErrNotFound)
 		}
@@ -135,8 +146,8 @@ func (s Store) UpdatePerson(ctx context.Context, p rosters.Person, version int) 
 		if err := lockVersion(ctx, tx, toChange, "person", string(p.ID), version); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `update person set name = $2, zone = $3, language = $4, version = version + 1, updated_at = now()
-			where id = $1`, p.ID, p.Name, p.Zone, p.Language)
+		_, err := tx.Exec(ctx, `update person set name = $2, zone = $3, language = $4, call_again = $5, call_again_for = $6, quiet_from = $7, quiet_to = $8,
+			version = version + 1, updated_at = now() where id = $1`, p.ID, p.Name, p.Zone, p.Language, p.CallAgain, p.CallAgainFor, p.Quiet.From, p.Quiet.To)
 		if err != nil {
 			return err
 		}
@@ -148,20 +159,23 @@ func (s Store) UpdatePerson(ctx context.Context, p rosters.Person, version int) 
 	return nil
 }
 
-// saveContacts makes the person's contacts those given.
+// saveContacts makes the person's contacts those given. What was verified stays so for as long as there is a
+// contact with the same channel and address.
 func saveContacts(ctx context.Context, tx pgx.Tx, p rosters.Person) error {
 	channels, addresses, afters := []string{}, []string{}, []time.Duration{}
 	for _, c := range p.Contacts {
 		channels, addresses, afters = append(channels, string(c.Channel)), append(addresses, c.Address), append(afters, c.After)
 	}
 	var b pgx.Batch
+	for _, c := range p.Contacts {
+		b.Queue(`insert into contact (person, channel, address, after, disabled, plan, verified_at)
+			select $1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, max(verified_at)) from contact where person = $1 and channel = $2 and address = $3
+			on conflict (person, channel, address, after) do update set disabled = excluded.disabled, plan = excluded.plan,
+				dead = case when excluded.disabled then contact.dead else '' end`,
+			p.ID, c.Channel, c.Address, c.After, c.Disabled, c.Plan, zeronull.Timestamptz(c.VerifiedAt))
+	}
 	b.Queue(`delete from contact where person = $1 and (channel, address, after) not in (select * from unnest($2::text[], $3::text[], $4::interval[]))`,
 		p.ID, channels, addresses, afters)
-	for _, c := range p.Contacts {
-		b.Queue(`insert into contact (person, channel, address, after, disabled) values ($1, $2, $3, $4, $5)
-			on conflict (person, channel, address, after) do update set disabled = excluded.disabled, dead = case when excluded.disabled then contact.dead else '' end`,
-			p.ID, c.Channel, c.Address, c.After, c.Disabled)
-	}
 	return tx.SendBatch(ctx, &b).Close()
 }
 

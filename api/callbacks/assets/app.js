@@ -3,7 +3,7 @@
 (() => {
   const offer = document.getElementById("push");
   if (!offer || !("serviceWorker" in navigator) || !("PushManager" in window)) return;
-  const button = document.getElementById("subscribe");
+  const button = document.getElementById("subscribe"), note = offer.querySelector("p");
   const bytes = (text) => {
     const raw = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
     return Uint8Array.from(raw, (c) => c.charCodeAt(0));
@@ -11,6 +11,7 @@
   offer.hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;
+    note.textContent = "";
     try {
       const worker = await navigator.serviceWorker.register(offer.dataset.base + "/sw.js");
       await navigator.serviceWorker.ready;
@@ -27,6 +28,7 @@
       const answer = await fetch(offer.dataset.to, {
         method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(subscription),
       });
+      if (answer.status >= 400 && answer.status < 500) note.textContent = await answer.text(); // what to change
       if (!answer.ok) throw new Error("HTTP " + answer.status);
       button.textContent = offer.dataset.done;
     } catch (error) {

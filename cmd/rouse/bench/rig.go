@@ -123,7 +123,7 @@ func (r *rig) forget(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	if _, err := r.db.Exec(ctx, `truncate incident, escalation, page, attempt, alert, timeline, seen, river.river_job`); err != nil {
+	if _, err := r.db.Exec(ctx, `truncate incident, escalation, page, attempt, alert, timeline, seen, post, river.river_job`); err != nil {
 		return err
 	}
 	r.provider.forget()

@@ -162,7 +162,12 @@ var (
 	tokenInURL = regexp.MustCompile(`/a/([0-9a-z]+)-([0-9a-z]+)-`) // incident and attempt, in base 36
 )
 
-// readPush reads what ntfy is to publish; false says that nothing is to be sent.
+// isNotice tells ordinary words, of which the ledger knows nothing: that a contact is dead, for one.
+func (s sent) isNotice() bool {
+	return s.key == "" && (strings.HasPrefix(s.text, "Rouse\n") || strings.HasPrefix(s.text, "Rouse: "))
+}
+
+// readPush reads what ntfy is to publish; false says that no page is to be sent.
 func readPush(req *http.Request, body []byte) (s sent, ok bool) {
 	var push struct {
 		Topic, Title, Message string
@@ -173,6 +178,9 @@ func readPush(req *http.Request, body []byte) (s sent, ok bool) {
 	}
 	s = sent{channel: rosters.Push, address: push.Topic, key: keyInText.FindString(push.Title), text: push.Title + "\n" + push.Message}
 	s.names = keysIn(s.text)
+	if s.isNotice() {
+		return s, false
+	}
 	if len(push.Actions) == 2 {
 		s.ack, s.decline = push.Actions[0].URL, push.Actions[1].URL
 		if t := tokenInURL.FindStringSubmatch(s.ack); t != nil {
@@ -213,6 +221,9 @@ func readTwilio(req *http.Request, body []byte) (s sent, ok bool) {
 	}
 	s = sent{channel: rosters.SMS, address: form.Get("To"), text: form.Get("Body"), key: keyInText.FindString(form.Get("Body"))}
 	s.names = keysIn(s.text)
+	if s.isNotice() {
+		return s, false
+	}
 	if strings.HasSuffix(req.URL.Path, "/Calls.json") {
 		s.channel = rosters.Voice
 	}

@@ -12,9 +12,11 @@ import (
 	"rouse/notifiers/fake"
 )
 
-// call is a call that goes out. Guarded by Sim.state but for what never changes.
+// call is a call that goes out, or one that a phone makes. Guarded by Sim.state but for what never changes.
 type call struct {
+	phone                        string // its number: to, or from if it makes the call
 	sid, to, from, url, callback string
+	twiml                        string   // instead of url
 	events                       []string // that the caller wants to hear of
 	ringFor, limit               int      // s
 	created                      time.Time
@@ -35,16 +37,24 @@ type call struct {
 	expected  int // what ExpectCall and ExpectSaid have used up: 0 nothing, else said entries + 1
 }
 
+func (c *call) direction() string {
+	if c.phone == c.from {
+		return "inbound"
+	}
+	return "outbound-api"
+}
+
 func (c *call) over() bool { return !c.ended.IsZero() }
 
 func (s *Sim) createCall(r *http.Request) answer {
 	form := r.PostForm
 	c := &call{
-		sid: newSID("CA"), to: form.Get("To"), from: form.Get("From"), url: form.Get("Url"),
+		sid: newSID("CA"), to: form.Get("To"), from: form.Get("From"), url: form.Get("Url"), twiml: form.Get("Twiml"),
 		callback: form.Get("StatusCallback"), events: form["StatusCallbackEvent"],
 		ringFor: seconds(form, "Timeout", 60), limit: seconds(form, "TimeLimit", 14_400),
 		created: time.Now(), status: "queued",
 	}
+	c.phone = c.to
 	if len(c.events) == 0 {
 		c.events = []string{"completed"}
 	}
@@ -67,6 +77,23 @@ func (s *Sim) createCall(r *http.Request) answer {
 	}
 }
 
+// callIn has a phone call the account's number: the voice webhook says what it hears.
+func (s *Sim) callIn(p *Phone) {
+	c := &call{sid: newSID("CA"), phone: p.number, from: p.number, to: DefaultFrom, limit: 14_400, created: time.Now(), started: time.Now(),
+		status: "in-progress", reaction: Answer}
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	s.update(func() {
+		c.url = s.voice
+		s.calls, p.calls = append(s.calls, c), append(p.calls, c)
+		s.note(Event{Kind: Called, Phone: p.number, SID: c.sid})
+	})
+	s.spawn(func() {
+		defer c.cancel()
+		s.play(c.ctx, c)
+		s.end(c, "completed")
+	})
+}
+
 func seconds(form url.Values, name string, otherwise int) int {
 	if n, err := strconv.Atoi(form.Get(name)); err == nil && n > 0 {
 		return n
@@ -85,7 +112,7 @@ func (s *Sim) checkCall(c *call) *answer {
 		a = bad(21211, "The phone number you are attempting to call, "+c.to+", is not valid.")
 	case !validNumber(c.from):
 		a = bad(21212, "The source phone number provided, "+c.from+", is not valid.")
-	case !validURL(c.url):
+	case c.twiml == "" && !validURL(c.url):
 		a = bad(21205, "Url is not a valid URL: "+c.url)
 	case c.callback != "" && !validURL(c.callback):
 		a = bad(21205, "StatusCallback is not a valid URL: "+c.callback)
@@ -106,7 +133,7 @@ func (s *Sim) place(c *call, plan CallPlan) {
 	s.progress(c, "initiated", "initiated")
 	s.update(func() {
 		c.status, c.started = "ringing", time.Now()
-		s.note(Event{Kind: Ringing, Phone: c.to, SID: c.sid})
+		s.note(Event{Kind: Ringing, Phone: c.phone, SID: c.sid})
 	})
 	s.progress(c, "ringing", "ringing")
 	reaction := s.ring(c, plan)
@@ -147,7 +174,7 @@ func (s *Sim) ring(c *call, plan CallPlan) Reaction {
 
 // talk plays the answered call.
 func (s *Sim) talk(c *call, plan CallPlan, reaction Reaction) {
-	event := Event{Kind: Answered, Phone: c.to, SID: c.sid}
+	event := Event{Kind: Answered, Phone: c.phone, SID: c.sid}
 	if reaction == Voicemail {
 		event.Text = "voicemail"
 	}
@@ -180,7 +207,7 @@ func (s *Sim) hear(c *call, keys string) {
 	case c.listening:
 		c.keys += keys
 	default:
-		s.note(Event{Kind: Ignored, Phone: c.to, SID: c.sid, Text: keys})
+		s.note(Event{Kind: Ignored, Phone: c.phone, SID: c.sid, Text: keys})
 	}
 }
 
@@ -188,9 +215,9 @@ func (s *Sim) end(c *call, status string) {
 	s.update(func() {
 		c.status, c.ended = status, time.Now()
 		if c.keys != "" {
-			s.note(Event{Kind: Ignored, Phone: c.to, SID: c.sid, Text: c.keys})
+			s.note(Event{Kind: Ignored, Phone: c.phone, SID: c.sid, Text: c.keys})
 		}
-		s.note(Event{Kind: Ended, Phone: c.to, SID: c.sid, Text: status})
+		s.note(Event{Kind: Ended, Phone: c.phone, SID: c.sid, Text: status})
 	})
 	s.progress(c, "completed", status)
 }
@@ -214,14 +241,14 @@ func (s *Sim) progress(c *call, event, status string) {
 		}
 		c.sequence++
 	})
-	s.enqueue(&c.outbox, c.callback, form, "CallStatus="+status, c.to, c.sid, event == "completed")
+	s.enqueue(&c.outbox, c.callback, form, "CallStatus="+status, c.phone, c.sid, event == "completed")
 }
 
 // callForm is what every request about a call carries: https://www.twilio.com/docs/voice/twiml#request-parameters.
 func (s *Sim) callForm(c *call) url.Values {
 	return url.Values{
 		"AccountSid": {s.cfg.AccountSID}, "ApiVersion": {"2010-04-01"}, "CallSid": {c.sid}, "CallStatus": {c.status},
-		"Direction": {"outbound-api"}, "From": {c.from}, "To": {c.to}, "Caller": {c.from}, "Called": {c.to},
+		"Direction": {c.direction()}, "From": {c.from}, "To": {c.to}, "Caller": {c.from}, "Called": {c.to},
 		"FromCountry": {""}, "ToCountry": {""},
 	}
 }
@@ -234,7 +261,7 @@ func (s *Sim) callJSON(c *call) map[string]any {
 	}
 	return map[string]any{
 		"account_sid": s.cfg.AccountSID, "annotation": nil, "answered_by": nil, "api_version": "2010-04-01", "caller_name": "",
-		"date_created": rfc2822(c.created), "date_updated": rfc2822(time.Now()), "direction": "outbound-api", "duration": duration,
+		"date_created": rfc2822(c.created), "date_updated": rfc2822(time.Now()), "direction": c.direction(), "duration": duration,
 		"start_time": rfc2822(c.started), "end_time": rfc2822(c.ended), "forwarded_from": nil, "from": c.from, "from_formatted": c.from,
 		"group_sid": nil, "parent_call_sid": nil, "phone_number_sid": newSID("PN"), "price": nil, "price_unit": "USD", "queue_time": "0",
 		"sid": c.sid, "status": c.status, "subresource_uris": map[string]any{"events": path + "/Events.json"},
@@ -287,7 +314,7 @@ func (s *Sim) updateCall(r *http.Request) (a answer) {
 		default:
 			c.withdrawn = true
 			c.cancel()
-			a = answer{status: http.StatusOK, body: s.callJSON(c), phone: c.to, sid: c.sid}
+			a = answer{status: http.StatusOK, body: s.callJSON(c), phone: c.phone, sid: c.sid}
 		}
 	})
 	return a

@@ -20,6 +20,7 @@ const (
 	Ignored     EventKind = "ignored"  // Text is a key or tone that no <Gather> listened to
 	Ended       EventKind = "ended"    // a call: Text is its final status
 	Replied     EventKind = "replied"  // a phone sent a text: Text
+	Called      EventKind = "called"   // a phone called the account's number
 	CalledBack  EventKind = "callback" // one try of a callback: Text "MessageStatus=sent", URL, HTTP Status (0: no connection)
 	Failed      EventKind = "failed"   // a call could not go on: Text says why
 )

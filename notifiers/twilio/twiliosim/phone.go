@@ -145,6 +145,9 @@ func (c *call) seen() Call {
 // Reply sends a text to the number that texted last.
 func (p *Phone) Reply(text string) { p.sim.incoming(p, text) }
 
+// Call calls the account's number. The call goes on until one side hangs up; Press presses keys in it.
+func (p *Phone) Call() { p.sim.callIn(p) }
+
 // ErrNoCall is returned when there is no call to do something with.
 var ErrNoCall = errors.New("the phone is not ringing, and nobody is talking on it")
 

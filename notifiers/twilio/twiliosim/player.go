@@ -57,6 +57,16 @@ var errHungUp = errors.New("hung up")
 // play fetches the call's TwiML and plays it, and whatever it leads to, until the call ends.
 func (s *Sim) play(ctx context.Context, c *call) {
 	next, form := c.url, url.Values{}
+	if c.twiml != "" {
+		doc, err := parseTwiML([]byte(c.twiml))
+		if err != nil {
+			s.record(Event{Kind: Failed, Phone: c.phone, SID: c.sid, Text: "12100: not TwiML"})
+			return
+		}
+		if next, form, err = s.perform(ctx, c, "", doc.Verbs); err != nil {
+			return
+		}
+	}
 	for next != "" && ctx.Err() == nil {
 		doc, err := s.fetch(c, next, form)
 		if err != nil {
@@ -82,14 +92,14 @@ func (s *Sim) fetch(c *call, address string, extra url.Values) (*twiml, error) {
 			what = "Digits=" + values[0]
 		}
 	}
-	body, ok := s.post(address, form, what, c.to, c.sid, false)
+	body, ok := s.post(address, form, what, c.phone, c.sid, false)
 	if !ok {
-		s.record(Event{Kind: Failed, Phone: c.to, SID: c.sid, Text: "11200: no TwiML"})
+		s.record(Event{Kind: Failed, Phone: c.phone, SID: c.sid, Text: "11200: no TwiML"})
 		return nil, errors.New("no TwiML")
 	}
 	doc, err := parseTwiML(body)
 	if err != nil {
-		s.record(Event{Kind: Failed, Phone: c.to, SID: c.sid, Text: "12100: not TwiML"})
+		s.record(Event{Kind: Failed, Phone: c.phone, SID: c.sid, Text: "12100: not TwiML"})
 	}
 	return doc, err
 }
@@ -117,7 +127,7 @@ func (s *Sim) perform(ctx context.Context, c *call, base string, verbs []verb) (
 		case "Hangup":
 			return "", nil, errHungUp
 		default:
-			s.record(Event{Kind: Failed, Phone: c.to, SID: c.sid, Text: "12200: unknown verb " + v.XMLName.Local})
+			s.record(Event{Kind: Failed, Phone: c.phone, SID: c.sid, Text: "12200: unknown verb " + v.XMLName.Local})
 		}
 	}
 	return "", nil, nil
@@ -131,7 +141,7 @@ func (s *Sim) say(ctx context.Context, c *call, text string) {
 func (s *Sim) sayNow(c *call, text string) {
 	s.update(func() {
 		c.said = append(c.said, text)
-		s.note(Event{Kind: Said, Phone: c.to, SID: c.sid, Text: text})
+		s.note(Event{Kind: Said, Phone: c.phone, SID: c.sid, Text: text})
 	})
 }
 
@@ -179,7 +189,7 @@ func (s *Sim) gather(ctx context.Context, c *call, v verb) string {
 	if digits != "" {
 		s.update(func() {
 			c.pressed += digits
-			s.note(Event{Kind: Pressed, Phone: c.to, SID: c.sid, Text: digits})
+			s.note(Event{Kind: Pressed, Phone: c.phone, SID: c.sid, Text: digits})
 		})
 	}
 	return digits

@@ -40,6 +40,9 @@ type Config struct {
 	// SMSWebhook is where incoming texts are posted ({public URL}/callbacks/twilio/sms). It can be
 	// set later with SetSMSWebhook; without one texts go nowhere.
 	SMSWebhook string
+	// VoiceWebhook is where calls from phones are asked about ({public URL}/callbacks/twilio/incoming). Without
+	// one nobody answers them.
+	VoiceWebhook string
 
 	Second       time.Duration // how long a second of ringing, pausing and waiting for keys lasts; 0 is 1 s
 	CarrierDelay time.Duration // from queued to sent, and again to delivered
@@ -65,6 +68,7 @@ type Sim struct {
 
 	state     fake.State // around all below
 	webhook   string
+	voice     string // Config.VoiceWebhook
 	phones    map[string]*Phone
 	messages  []*message
 	calls     []*call
@@ -84,6 +88,7 @@ func Start(cfg Config) (*Sim, error) {
 	s := &Sim{
 		cfg:     cfg,
 		webhook: cfg.SMSWebhook,
+		voice:   cfg.VoiceWebhook,
 		phones:  map[string]*Phone{},
 		client: &http.Client{
 			Timeout:       15 * time.Second, // Twilio's own

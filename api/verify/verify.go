@@ -1,0 +1,113 @@
+// Package verify finds out whether a contact reaches the person it belongs to: it sends a code there, and looks
+// whether the person knows it. It never says whether a code arrived, or could be sent at all: whoever asks
+// learns nothing of a number but that they can read what is sent to it.
+package verify
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"rouse/notifiers"
+	"rouse/rosters"
+	"rouse/rosters/rosterdb"
+)
+
+// What a code is good for.
+const (
+	GoodFor   = 10 * time.Minute
+	Tries     = 5
+	MaxPlace  = 3  // sent to one contact within an hour
+	MaxCaller = 10 // sent for one key within an hour
+)
+
+var (
+	// ErrWrong is the one answer to a code that is wrong, was never sent, is over or was tried too often.
+	ErrWrong = errors.New("the code is not the one that was sent last, or is over")
+	// ErrTooMany says that the limits are reached.
+	ErrTooMany = rosterdb.ErrTooMany
+)
+
+// Config is what Codes need.
+type Config struct {
+	DB     rosterdb.DB
+	Send   func(context.Context, notifiers.Message) // tells nobody whether it could
+	Offset func() time.Duration                     // added to the database's clock; nil: nothing
+}
+
+// Codes sends codes and looks at them.
+type Codes struct {
+	db     rosterdb.Store
+	send   func(context.Context, notifiers.Message)
+	offset func() time.Duration
+}
+
+// New makes Codes.
+func New(c Config) *Codes {
+	if c.Offset == nil {
+		c.Offset = func() time.Duration { return 0 }
+	}
+	return &Codes{rosterdb.New(c.DB), c.Send, c.Offset}
+}
+
+// Begin has a code sent to a contact of a person, for a key, and says until when it is good. It does not wait
+// for the provider: how long that takes would tell of the number.
+func (c *Codes) Begin(ctx context.Context, who rosters.Person, contact rosters.Contact, key int64) (until time.Time, err error) {
+	now, err := c.now(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	code, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("making a code: %w", err)
+	}
+	digits, salt := fmt.Sprintf("%06d", code), make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails
+	place := rosterdb.Place{Person: who.ID, Channel: contact.Channel, Address: contact.Address}
+	kept := rosterdb.Code{Salt: salt, Hash: hashed(salt, digits), Expires: now.Add(GoodFor)}
+	if err := c.db.KeepCode(ctx, place, kept, key, now, rosterdb.CodeLimits{Place: MaxPlace, Caller: MaxCaller}); err != nil {
+		return time.Time{}, err
+	}
+	m := notifiers.Message{Channel: notifiers.Channel(contact.Channel), Purpose: notifiers.Notice, To: contact.Address, Language: who.Language,
+		Text: text(contact.Channel, who.Language, digits)}
+	go c.send(context.WithoutCancel(ctx), m)
+	return kept.Expires, nil
+}
+
+// Check verifies a contact by the code that was sent there. ErrWrong if it is not the right one.
+func (c *Codes) Check(ctx context.Context, who rosters.PersonID, contact rosters.Contact, digits string) error {
+	now, err := c.now(ctx)
+	if err != nil {
+		return err
+	}
+	place := rosterdb.Place{Person: who, Channel: contact.Channel, Address: contact.Address}
+	kept, err := c.db.TryCode(ctx, place, Tries, now)
+	if errors.Is(err, rosterdb.ErrNotFound) {
+		kept = rosterdb.Code{Hash: make([]byte, sha256.Size)} // which nothing has, and takes as long
+	} else if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare(hashed(kept.Salt, digits), kept.Hash) != 1 {
+		return ErrWrong
+	}
+	return c.db.Verify(ctx, place, now)
+}
+
+func (c *Codes) now(ctx context.Context) (time.Time, error) {
+	now, err := c.db.Now(ctx)
+	return now.Add(c.offset()), err
+}
+
+// hashed keeps a code from being read by the way in the database. Six digits can be found by trying: what
+// protects them is that they are over soon.
+func hashed(salt []byte, digits string) []byte {
+	mac := hmac.New(sha256.New, salt)
+	mac.Write([]byte(digits))
+	return mac.Sum(nil)
+}
