@@ -143,12 +143,12 @@ rosters:
       - {id: a, rank: high, everyone: yes, participants: {}}
       - {id: b, rank: 12345678901234567890, ? [x] : y}
 colours: []
-`, `standard input:3: people/0/phone is not a field here; there is handle, name, zone, language, contacts
+`, `standard input:3: people/0/phone is not a field here; there is handle, name, zone, language, contacts, call_again, call_again_for, quiet
   standard input:4: people/0/handle is there twice, first in line 2
   standard input:5: people/0/zone has nothing in it; write "" or leave it out
   standard input:8: people/0/contacts/0 has the tag !ref; tags are not read here
   standard input:9: people/0/contacts/1 must be fields with values
-  standard input:10: people/1/<< is not a field here; there is handle, name, zone, language, contacts
+  standard input:10: people/1/<< is not a field here; there is handle, name, zone, language, contacts, call_again, call_again_for, quiet
   standard input:14: rosters/0/rotations/0/rank must be a whole number, not "high"
   standard input:14: rosters/0/rotations/0/everyone must be true or false, not "yes"
   standard input:14: rosters/0/rotations/0/participants must be a list

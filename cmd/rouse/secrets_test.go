@@ -44,7 +44,7 @@ func TestAPrivateDatabaseHasASecretKeyOfItsOwn(t *testing.T) {
 		}
 		_ = stop()
 	}
-	is("sealed anew", "1 is encrypted, with key", "ROUSE_SECRET_KEY="+secretKey(1))
+	is("sealed anew", "3 are encrypted, with key", "ROUSE_SECRET_KEY="+secretKey(1))
 	is("without the key that sealed it", "WARN  secrets")
 
 	if err := os.WriteFile(file, []byte("hunter2"), 0o600); err != nil {

@@ -148,6 +148,7 @@ func noSuchPart(part string) error {
 
 func (c *cli) templateSetCommand() *cobra.Command {
 	var file string
+	var asJSON bool
 	part := "text"
 	cmd := &cobra.Command{
 		Use:   "set LANGUAGE CHANNEL PURPOSE",
@@ -181,11 +182,15 @@ others stay as they are. Every node uses it within seconds.`,
 			if _, err := api.do(cmd.Context(), http.MethodPut, templatePath(args), wordedAs{Title: w.Title, Text: w.Text, Options: w.Options}, &now, headers...); err != nil {
 				return err
 			}
+			if asJSON {
+				return encodeJSON(c.stdout, now)
+			}
 			return c.print(said(green, fmt.Sprintf("Messages by %s in %s read so from now on. See `rouse template preview`.", args[1], now.Language)))
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "the text; - is standard input")
 	cmd.Flags().StringVar(&part, "part", part, "title, text or options")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return cmd
 }
 
@@ -199,7 +204,8 @@ func draftOf(cmd *cobra.Command, file string) (string, error) {
 }
 
 func (c *cli) templateDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:     "delete LANGUAGE CHANNEL PURPOSE",
 		Short:   "Go back to the built-in words",
 		Example: `  rouse template delete de sms page`,
@@ -212,9 +218,14 @@ func (c *cli) templateDeleteCommand() *cobra.Command {
 			if _, err := api.do(cmd.Context(), http.MethodDelete, templatePath(args), nil, nil); err != nil {
 				return err
 			}
+			if asJSON {
+				return encodeJSON(c.stdout, map[string]any{"language": args[0], "channel": args[1], "purpose": args[2], "deleted": true})
+			}
 			return c.print(said(green, fmt.Sprintf("Messages by %s in %s read as is built in.", args[1], args[0])))
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
 }
 
 // previewed is how messages would read, as the API tells it.

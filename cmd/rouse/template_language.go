@@ -112,6 +112,7 @@ func (c *cli) languageShowCommand() *cobra.Command {
 
 func (c *cli) languageSetCommand() *cobra.Command {
 	var file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "set LANGUAGE",
 		Short:   "Add a language, or change its words",
@@ -134,15 +135,20 @@ func (c *cli) languageSetCommand() *cobra.Command {
 			if _, err := api.do(cmd.Context(), http.MethodPut, languagePath(args[0]), language{Unicode: l.Unicode, Words: l.Words}, &now); err != nil {
 				return err
 			}
+			if asJSON {
+				return encodeJSON(c.stdout, now)
+			}
 			return c.print(said(green, fmt.Sprintf("Whoever has the language %s gets messages in these words.", now.Tag)))
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "the sentences, YAML or JSON; - is standard input")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	return cmd
 }
 
 func (c *cli) languageDeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:     "delete LANGUAGE",
 		Short:   "Delete a language",
 		Long:    `Whoever has the language gets messages in English; en and de go back to the built-in words.`,
@@ -156,7 +162,12 @@ func (c *cli) languageDeleteCommand() *cobra.Command {
 			if _, err := api.do(cmd.Context(), http.MethodDelete, languagePath(args[0]), nil, nil); err != nil {
 				return err
 			}
+			if asJSON {
+				return encodeJSON(c.stdout, map[string]any{"language": args[0], "deleted": true})
+			}
 			return c.print(said(green, fmt.Sprintf("Language %s is deleted.", args[0])))
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
 }

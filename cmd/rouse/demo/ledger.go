@@ -149,6 +149,9 @@ func (d *demo) messages(ctx context.Context) ([]message, error) {
 		}
 	}
 	for _, t := range texts {
+		if t.nonce == "" && !t.call {
+			continue // ordinary words, that somebody has it: no receipt is asked for
+		}
 		m := message{channel: rosters.SMS, at: t.at}
 		if t.call {
 			m.channel = rosters.Voice
@@ -188,7 +191,7 @@ func (d *demo) pushes() (list []message) {
 		}
 	}
 	for _, e := range d.phones.ntfy.Events() {
-		if e.Kind != ntfysim.Requested || e.ID == "" {
+		if e.Kind != ntfysim.Requested || e.ID == "" || buttons[e.ID] == "" { // ordinary words have no button
 			continue
 		}
 		m := message{channel: rosters.Push, at: e.At}
