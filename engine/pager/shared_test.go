@@ -134,7 +134,7 @@ func TestAStuckGroupLeavesOthersTheirConnections(t *testing.T) {
 	for i := range 40 {
 		senders.Go(func() { _, _ = h.Receive(ctx, of(keyed(fmt.Sprint("stuck-", i)))) })
 	}
-	h.until("the group's alerts wait", func() bool { return h.Waiting() >= 38 })
+	h.until("the group's alerts wait", func() bool { return h.Waiting() >= 20 })
 	release := h.lock(`select from incident where key = 'HOT-2' for update`)
 	again := h.ReceiveTogether(nil, of(from("other"), keyed("other-1")))[0]
 	h.untilWaiting(2)
