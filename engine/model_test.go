@@ -106,9 +106,9 @@ func smallWorlds() []small {
 		onCall: answers{"imoc": {{"bob"}, {}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
 		starts: []wait{{delay: 3 * minute}},
 	}, {
-		name: "a maintenance", policy: "ann wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, senders: true,
-		onCall: answers{"imoc": {{}}, "dba": {{"ann"}}}, plans: plans{"ann": {"push@0s"}}, beside: "dba",
-		starts: []wait{{delay: 3 * minute}, {delay: 3 * minute, held: 10 * minute}}, held: []time.Duration{0, 10 * minute, time.Hour},
+		name: "a maintenance", policy: "ann wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed},
+		onCall: answers{"imoc": {{}}}, plans: plans{"ann": {"push@0s"}},
+		starts: []wait{{delay: 3 * minute}, {delay: 3 * minute, held: 10 * minute}}, held: []time.Duration{0, 10 * minute},
 	}, {
 		name: "a roster beside, and what comes back", policy: "ann wait=5m", severities: []Severity{1}, news: []AttemptState{Failed},
 		onCall: answers{"imoc": {{}}, "dba": {{"bob"}, {}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}}, beside: "dba",
@@ -130,6 +130,11 @@ func smallWorlds() []small {
 		name: "a team, and what comes back", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1}, expiry: 2 * minute, news: []AttemptState{Failed},
 		onCall: answers{"dba": {{"bob"}, {"ann"}}, "imoc": {{}}}, plans: plans{"ann": {"push@0s"}, "bob": {"push@0s"}},
 		returns: []time.Duration{0}, senders: true, snoozes: []time.Duration{5 * minute},
+	}, {
+		name: "a maintenance, and a roster beside", policy: "ann wait=5m", severities: []Severity{1, 3}, news: []AttemptState{Failed}, senders: true,
+		onCall: answers{"imoc": {{}}, "dba": {{"ann"}}}, plans: plans{"ann": {"push@0s"}}, beside: "dba",
+		starts: []wait{{delay: 3 * minute}, {delay: 3 * minute, held: 10 * minute}}, held: []time.Duration{0, 10 * minute, time.Hour},
+		long: true,
 	}, {
 		name: "two escalations and every receipt", policy: "ann wait=1m", teams: []string{"dba"}, severities: []Severity{1, 2}, expiry: 2 * minute,
 		onCall: answers{"dba": {{"bob"}, {"ann"}}, "imoc": {{}}},

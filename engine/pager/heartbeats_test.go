@@ -20,6 +20,7 @@ import (
 // heartbeat makes one of bitbucket, a sign of which is to come every five minutes.
 func (h *house) heartbeat(changes ...func(*engine.Heartbeat)) engine.Heartbeat {
 	h.t.Helper()
+	h.until("a node watches: what there is before gets its time again", func() bool { return ask[bool](h, `select at is not null from heartbeat_watch`) })
 	hb := engine.Heartbeat{Service: "bitbucket", Name: "backup", Every: 5 * time.Minute, Severity: engine.Critical}
 	for _, change := range changes {
 		change(&hb)

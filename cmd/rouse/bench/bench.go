@@ -88,8 +88,8 @@ func Run(ctx context.Context, o Options) (all []Figure, err error) {
 			return all, err
 		}
 		figures, err := e.run(ctx, r)
-		if r.crashed.Load() {
-			return all, fmt.Errorf("measuring %s: a server ended by itself, or somebody else ended it; the log ends with: %s", e.Name, r.LastWords())
+		if n := r.crashed.Load(); n != nil {
+			return all, fmt.Errorf("measuring %s: a server ended by itself, or somebody else ended it; the log ends with: %s", e.Name, n.LastWords())
 		}
 		all = append(all, figures...)
 		if err != nil {

@@ -28,8 +28,8 @@ type rig struct {
 	key      string
 	client   *client
 
-	services, people int         // made so far
-	crashed          atomic.Bool // a server ended by itself: what was measured since is worth nothing
+	services, people int                          // made so far
+	crashed          atomic.Pointer[node.Process] // a server that ended by itself: what was measured since is worth nothing
 }
 
 func newRig(ctx context.Context, o Options) (_ *rig, err error) {
@@ -75,7 +75,7 @@ func (r *rig) newNode(name, database string) (*node.Process, error) {
 	n := &node.Process{Executable: r.o.Executable, Address: address, Log: filepath.Join(r.o.Dir, name+".log"), Environ: []string{
 		"ROUSE_DATABASE_URL=" + database, "ROUSE_LISTEN=" + address, "ROUSE_PUBLIC_URL=http://" + address, "ROUSE_NTFY_URL=" + r.provider.URL(),
 		"ROUSE_ALLOW_PRIVATE_ADDRESSES=true", "ROUSE_SPOOL_LIMIT=0", "ROUSE_LOG_FORMAT=json", "PATH=" + r.o.Getenv("PATH"), "HOME=" + r.o.Getenv("HOME")}}
-	n.Crashed = func() { r.crashed.Store(true) }
+	n.Crashed = func() { r.crashed.Store(n) }
 	return n, nil
 }
 

@@ -123,9 +123,10 @@ func (p *Process) Launch() error {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // how it ended stands in its log
+			_ = cmd.Wait()              // how it ended stands in its log
+			crashed := !p.ending.Load() // looked at before anybody can start it again
 			close(done)
-			if !p.ending.Load() && p.Crashed != nil {
+			if crashed && p.Crashed != nil {
 				p.Crashed()
 			}
 		}
