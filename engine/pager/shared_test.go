@@ -91,6 +91,27 @@ func TestTheEndOfWhatCameBackAtTheSameMomentIsNotLost(t *testing.T) {
 	h.wantStatus("HOT-1", engine.Resolved)
 }
 
+// The beginning waits for an incident that somebody else has; its end waits behind it, and does not find nothing to end.
+func TestTheEndOfWhatHadToWaitIsNotLost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.noise(engine.Noise{Return: engine.Return{Within: time.Hour}})
+	h.told()
+	h.told(over)
+	unlock := h.lock(`select from incident where key = 'HOT-1' for update`)
+	answers := h.ReceiveTogether(nil, of(), of(over))
+	h.untilWaiting(1)
+	unlock()
+	for i, outcome := range []pager.ReceiveOutcome{pager.Reopened, pager.Closed} {
+		r, err := answers[i]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.want("db-1", r, outcome, "HOT-1")
+	}
+	h.wantStatus("HOT-1", engine.Resolved)
+}
+
 // Rule 1: a group that another transaction has, and does not let go, is nobody else's trouble.
 func TestAGroupThatIsHeldHoldsUpNoOtherAlert(t *testing.T) {
 	t.Parallel()

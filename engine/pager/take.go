@@ -84,8 +84,8 @@ func (r *reception) openedHere(in *arrival) *draft {
 
 // namesOf are what makes an alert belong to an open incident.
 func (r *reception) namesOf(in *arrival) (names []string) {
-	if in.alert.DedupKey != "" {
-		names = append(names, "key\x00"+string(in.alert.Service)+"\x00"+in.alert.DedupKey)
+	if name := in.trouble(); name != "" {
+		names = append(names, name)
 	}
 	if svc := r.service(in.routed.Service); svc != nil && in.alert.Action == engine.Trigger {
 		if group := svc.Noise.Grouping.Of(in.routed.Alert); group != "" {
