@@ -86,9 +86,10 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 		defer db.Close()
 		all = append(all, examineDatabase(ctx, cfg, db)...)
 		all = append(all, examineSecrets(ctx, cfg, c.getenv, db))
-		var unread error
-		if stored, unread = openedProviders(ctx, cfg, c.getenv, db); unread != nil {
-			all = append(all, finding{"providers", fail, unread.Error()})
+		if carriers, err := readCarriers(ctx, cfg, c.getenv, db); err != nil {
+			all = append(all, finding{"providers", fail, err.Error()})
+		} else {
+			stored = carriers.Opened()
 		}
 	}
 	all = append(all, examineServer(ctx, cfg)...)

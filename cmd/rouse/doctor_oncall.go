@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -34,31 +33,17 @@ func examineOnCall(ctx context.Context, cfg config, getenv func(string) string, 
 	return d.examine(r)
 }
 
-// usable are the channels that the server can send on.
-func usable(ctx context.Context, cfg config, getenv func(string) string, db postgres) (map[rosters.Channel]bool, error) {
-	secrets, err := secretBox(cfg, getenv)
-	if err != nil {
-		return nil, err
-	}
-	carriers, err := newCarriers(cfg, db.Pool, secrets, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	if err := carriers.Read(ctx); err != nil {
-		return nil, err
-	}
-	return carriers.Usable(), nil
-}
-
 func readDuty(ctx context.Context, cfg config, getenv func(string) string, db postgres) (d duty, err error) {
 	who, what := rosterdb.New(db.Pool), enginedb.New(db.Pool)
 	if d.from, err = who.Now(ctx); err != nil {
 		return d, err
 	}
 	d.to, d.catchAll, d.verifiedOnly = d.from.Add(week), cfg.catchAll, cfg.verifiedOnly
-	if d.usable, err = usable(ctx, cfg, getenv, db); err != nil {
+	carriers, err := readCarriers(ctx, cfg, getenv, db)
+	if err != nil {
 		return d, err
 	}
+	d.usable = carriers.Usable()
 	const limit = 10_000
 	ids, err := who.RosterIDs(ctx, "", "", limit)
 	if err != nil {

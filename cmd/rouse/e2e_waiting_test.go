@@ -15,12 +15,7 @@ import (
 // and goes to work by itself when the database comes.
 func TestE2ENodeStartsBeforeItsDatabase(t *testing.T) {
 	story(t)
-	options := localpg.Options{Dir: dbtest.Dir(t), Getenv: os.Getenv}
-	postgres, err := localpg.Start(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { postgres.Stop() })
+	postgres := ownPostgres(t)
 	h := newHouse(t, wish{database: postgres.URL(), environ: []string{"ROUSE_SPOOL_DIR=" + t.TempDir(), "ROUSE_SPOOL_LIMIT=100MB"}})
 	ann := h.resident("ann", bySMS(0))
 	h.service("bitbucket", nil, level(later, ann))
@@ -56,17 +51,15 @@ func TestE2ENodeStartsBeforeItsDatabase(t *testing.T) {
 		if c.says == "The database is away. Try again." && (header.Get("Retry-After") == "" || header.Get("Content-Type") != "application/problem+json") {
 			t.Errorf("%s %s: the header is %v", c.method, c.path, header)
 		}
-		if strings.Contains(string(body), options.Dir) {
+		if strings.Contains(string(body), postgres.Dir) {
 			t.Errorf("%s %s tells anybody where the database is: %s", c.method, c.path, body)
 		}
 	}
-	if log := h.log(n); strings.Count(log, "waiting for the database") != 1 || !strings.Contains(log, "no answer from the database at "+options.Dir) {
+	if log := h.log(n); strings.Count(log, "waiting for the database") != 1 || !strings.Contains(log, "no answer from the database at "+postgres.Dir) {
 		t.Errorf("the log does not say once what it waits for:\n%s", log)
 	}
 
-	if postgres, err = localpg.Start(t.Context(), options); err != nil {
-		t.Fatal(err)
-	}
+	postgres.startAgain()
 	if err := n.AwaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -78,5 +71,28 @@ func TestE2ENodeStartsBeforeItsDatabase(t *testing.T) {
 	ann.isTexted(got.Key)
 	if now := n.PID(); now != pid {
 		t.Errorf("the node was started again: %d, then %d", pid, now)
+	}
+}
+
+// ownServer is a Postgres that a test may kill and start again.
+type ownServer struct {
+	*localpg.Server
+	localpg.Options
+	t *testing.T
+}
+
+func ownPostgres(t *testing.T) *ownServer {
+	t.Helper()
+	s := &ownServer{Options: localpg.Options{Dir: dbtest.Dir(t), Getenv: os.Getenv}, t: t}
+	s.startAgain()
+	t.Cleanup(func() { s.Stop() })
+	return s
+}
+
+func (s *ownServer) startAgain() {
+	s.t.Helper()
+	var err error
+	if s.Server, err = localpg.Start(s.t.Context(), s.Options); err != nil {
+		s.t.Fatal(err)
 	}
 }

@@ -75,28 +75,14 @@ func (p *Pager) receive(some []*arrival) {
 			close(in.done)
 		}
 	}
-	for _, same := range byTrouble(left) {
-		go func() {
-			for _, in := range same {
-				p.receiveAlone(in)
-			}
-		}()
-	}
-}
-
-// byTrouble puts alerts that tell of the same trouble together, in the order in which they came: the end of one must not
-// come before its beginning.
-func byTrouble(some []*arrival) (all [][]*arrival) {
-	at := map[string]int{}
-	for _, in := range some {
-		i, known := at[in.trouble()]
-		if !known || in.trouble() == "" {
-			i = len(all)
-			at[in.trouble()], all = i, append(all, nil)
+	last := map[string]*arrival{} // of each trouble: its end must not come before its beginning
+	for _, in := range left {
+		before := last[in.trouble()]
+		if in.trouble() != "" {
+			last[in.trouble()] = in
 		}
-		all[i] = append(all[i], in)
+		go p.receiveAlone(in, before)
 	}
-	return all
 }
 
 // trouble names what an alert tells of, "" if that is nothing that others could tell of.
@@ -131,10 +117,15 @@ func whileWaitedFor(some []*arrival) (context.Context, context.CancelFunc) {
 // leave marks an alert that needs a transaction of its own, which waits for what has that name.
 func (in *arrival) leave(behind string) { in.alone, in.behind = true, behind }
 
-func (p *Pager) receiveAlone(in *arrival) {
+// receiveAlone takes in an alert in a transaction of its own, when another one is done with, if not nil.
+func (p *Pager) receiveAlone(in, before *arrival) {
 	ctx, cancel := context.WithTimeout(in.ctx, receiveWithin)
 	defer cancel()
-	in.err = p.waits.take(ctx, in.behind, func() error {
+	var after <-chan struct{}
+	if before != nil {
+		after = before.done
+	}
+	in.err = p.waits.take(ctx, in.behind, after, func() error {
 		return deciding(func() error {
 			return p.inTx(ctx, p.cfg.Intake, func(tx pgx.Tx, digits int) (func(), error) {
 				return p.receiveIn(ctx, tx, []*arrival{in}, digits, true)

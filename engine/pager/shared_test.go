@@ -57,19 +57,25 @@ func TestWhatIsToldTwiceAtOnceIsAcceptedWhenItIsStored(t *testing.T) {
 	h.wantStatus("HOT-1", engine.Resolved)
 }
 
+// wantAnswers checks what became of alerts about HOT-1 that came together.
+func (h *house) wantAnswers(about string, answers []func() (pager.Received, error), outcomes ...pager.ReceiveOutcome) {
+	h.t.Helper()
+	for i, outcome := range outcomes {
+		r, err := answers[i]()
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.want(about, r, outcome, "HOT-1")
+	}
+}
+
 func TestTheEndOfWhatJoinedAGroupAtTheSameMomentIsNotLost(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.noise(engine.Noise{Grouping: hourly})
 	h.told()
 	answers := h.ReceiveTogether(nil, of(keyed("db-2")), of(keyed("db-2"), over))
-	for i, outcome := range []pager.ReceiveOutcome{pager.Joined, pager.Noted} {
-		r, err := answers[i]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.want("db-2", r, outcome, "HOT-1")
-	}
+	h.wantAnswers("db-2", answers, pager.Joined, pager.Noted)
 	h.told(over)
 	h.wantStatus("HOT-1", engine.Resolved)
 }
@@ -81,13 +87,7 @@ func TestTheEndOfWhatCameBackAtTheSameMomentIsNotLost(t *testing.T) {
 	h.told()
 	h.told(over)
 	answers := h.ReceiveTogether(nil, of(), of(over))
-	for i, outcome := range []pager.ReceiveOutcome{pager.Reopened, pager.Closed} {
-		r, err := answers[i]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.want("db-1", r, outcome, "HOT-1")
-	}
+	h.wantAnswers("db-1", answers, pager.Reopened, pager.Closed)
 	h.wantStatus("HOT-1", engine.Resolved)
 }
 
@@ -102,13 +102,7 @@ func TestTheEndOfWhatHadToWaitIsNotLost(t *testing.T) {
 	answers := h.ReceiveTogether(nil, of(), of(over))
 	h.untilWaiting(1)
 	unlock()
-	for i, outcome := range []pager.ReceiveOutcome{pager.Reopened, pager.Closed} {
-		r, err := answers[i]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.want("db-1", r, outcome, "HOT-1")
-	}
+	h.wantAnswers("db-1", answers, pager.Reopened, pager.Closed)
 	h.wantStatus("HOT-1", engine.Resolved)
 }
 

@@ -30,11 +30,22 @@ func newWaits(slots int) *waits {
 	return &waits{slots: make(chan struct{}, max(1, slots)), turns: map[string]*turn{}}
 }
 
-// take does something when it is its turn; "" waits for nothing that others are known to wait for.
-func (w *waits) take(ctx context.Context, name string, do func() error) error {
+// take does something when it is its turn, and after a channel is closed, if that is not nil; "" waits for nothing that
+// others are known to wait for.
+func (w *waits) take(ctx context.Context, name string, after <-chan struct{}, do func() error) error {
+	var mine *turn
 	if name != "" {
-		mine := w.join(name)
+		mine = w.join(name)
 		defer w.leave(name)
+	}
+	if after != nil {
+		select {
+		case <-after:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for what was told before of the same trouble: %w", ctx.Err())
+		}
+	}
+	if mine != nil {
 		select {
 		case mine.lock <- struct{}{}:
 			defer func() { <-mine.lock }()

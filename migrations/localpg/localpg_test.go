@@ -97,9 +97,16 @@ func TestAServerThatSomebodyElseRunsOnTheFolderIsLeftAlone(t *testing.T) {
 	s := start(t, Options{Dir: cluster(t), Fast: true})
 	s.lock.Close() // as if nobody had started it through this package
 
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, err := Start(ctx, fast(s.dir.path))
+	second := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := Start(ctx, fast(s.dir.path))
+		return err
+	}
+	err := second()
+	for until := time.Now().Add(10 * time.Second); errors.Is(err, ErrInUse) && strings.Contains(err.Error(), "has a server on it") && time.Now().Before(until); {
+		err = second() // a process that a test beside this one forks holds the lock until it is another program
+	}
 	if err == nil || !strings.Contains(err.Error(), "process id "+strconv.Itoa(s.PID())) {
 		t.Errorf("a second server on the folder: %v", err)
 	}
