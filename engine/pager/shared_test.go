@@ -147,7 +147,11 @@ func TestAStuckGroupLeavesOthersTheirConnections(t *testing.T) {
 	defer senders.Wait()
 	defer cancel()
 	for i := range 40 {
-		senders.Go(func() { _, _ = h.Receive(ctx, of(keyed(fmt.Sprint("stuck-", i)))) })
+		senders.Go(func() {
+			for ctx.Err() == nil { // they try again, as senders do
+				_, _ = h.Receive(ctx, of(keyed(fmt.Sprint("stuck-", i))))
+			}
+		})
 	}
 	h.until("the group's alerts wait", func() bool { return h.Waiting() >= 20 })
 	release := h.lock(`select from incident where key = 'HOT-2' for update`)
