@@ -74,12 +74,13 @@ func newEmptyDesk(t *testing.T) *desk {
 // on builds the API.
 func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	log := slog.New(slog.NewJSONHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	signs, err := pager.New(pager.Config{DB: db, Log: log}) // not started
+	signs, err := pager.New(pager.Config{DB: db, Log: log, // not started
+		Channels: notifiers.NewChannels(map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: notifiers.NewChain(notifiers.Provider{Name: "none"})})})
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	return New(Config{Engine: d.engine, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com", Secrets: d.secrets,
+	return New(Config{Engine: d.engine, Drills: signs, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com", Secrets: d.secrets,
 		Providers: d.carriers,
 		Codes:     verify.New(verify.Config{DB: db, Send: func(_ context.Context, m notifiers.Message) { d.sent <- m }}),
 		Channels: func() map[rosters.Channel]bool {

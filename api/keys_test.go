@@ -237,8 +237,12 @@ func TestAKeyIsChangedUnderLoadAndNoAlertIsLost(t *testing.T) {
 		go func() {
 			for {
 				with := *key.Load()
+				status := send(with)
+				if status == http.StatusServiceUnavailable {
+					continue // the machine is busy: senders try again
+				}
 				select {
-				case answers <- answer{sender, send(with), with}:
+				case answers <- answer{sender, status, with}:
 				case <-stop:
 					return
 				}

@@ -176,7 +176,7 @@ func TestRefusals(t *testing.T) {
 		{"a limit too large", "GET /v1/people?limit=1000", ``,
 			`422 /problems/validation "limit must be 1 to 200." [limit (1000) must be 1 to 200]`},
 		{"a parameter that is none", "GET /v1/incidents?state=new", ``,
-			`422 /problems/validation "state is not a parameter here; there is status, service, cursor, limit." [state is not a parameter here; there is status, service, cursor, limit]`},
+			`422 /problems/validation "state is not a parameter here; there is status, service, drills, cursor, limit." [state is not a parameter here; there is status, service, drills, cursor, limit]`},
 		{"a parameter twice", "GET /v1/people?limit=1&limit=2", ``,
 			`422 /problems/validation "limit is given more than once." [limit is given more than once]`},
 		{"a status that is none", "GET /v1/incidents?status=new&status=open", ``,

@@ -31,6 +31,9 @@ var asked = map[string]string{
 	"PUT /v1/rosters/{slug}/overrides/{id}":    `{"person": "{caller}", "from": "2098-01-01T00:00:00Z", "to": "2098-01-02T00:00:00Z"}`,
 	"DELETE /v1/rosters/{slug}/overrides/{id}": ``,
 
+	"PUT /v1/rosters/{slug}/drill":    `{"before": "2h"}`,
+	"DELETE /v1/rosters/{slug}/drill": ``,
+
 	"GET /v1/rosters/{slug}/feeds":          ``,
 	"POST /v1/rosters/{slug}/feeds":         ``,
 	"DELETE /v1/rosters/{slug}/feeds/{id}":  ``,

@@ -34,6 +34,7 @@ import (
 // Config is what the API needs.
 type Config struct {
 	Engine       pager.Engine
+	Drills       pager.Drills
 	DB           *pgxpool.Pool // for keys and REST; better not the one that pages are sent with
 	Intake       *intake.Handler
 	Callbacks    *callbacks.Handler
@@ -62,7 +63,7 @@ func New(c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{
-		rest: rest.New(rest.Config{Engine: c.Engine, DB: c.DB, Providers: c.Providers, CatchAll: c.CatchAll, Channels: c.Channels, VerifiedOnly: c.VerifiedOnly, Codes: c.Codes, PublicURL: c.PublicURL, Secrets: c.Secrets, Offset: c.Offset, Log: c.Log}),
+		rest: rest.New(rest.Config{Engine: c.Engine, Drills: c.Drills, DB: c.DB, Providers: c.Providers, CatchAll: c.CatchAll, Channels: c.Channels, VerifiedOnly: c.VerifiedOnly, Codes: c.Codes, PublicURL: c.PublicURL, Secrets: c.Secrets, Offset: c.Offset, Log: c.Log}),
 		keys: enginedb.New(c.DB), log: c.Log, https: strings.HasPrefix(c.PublicURL, "https://"),
 		senders: make(chan struct{}, maxSenders),
 	}
@@ -160,6 +161,12 @@ func (s *server) routes(c Config) []route {
 		{"DELETE", person + "/feeds/{id}", self, change((*calls).DeletePersonFeed)},
 		{"GET", "/calendar/{secret}", secret, plain(c.Calendar.Feed)},
 
+		{"GET", "/v1/drills", read, operation((*calls).ListDrills)},
+		{"POST", "/v1/drills", respond, operation((*calls).StartDrills)},
+		{"GET", "/v1/drills/{key}", read, operation((*calls).GetDrill)},
+		{"GET", duty + "/drill", read, operation((*calls).GetRosterDrill)},
+		{"PUT", duty + "/drill", owner, change((*calls).ReplaceRosterDrill)},
+		{"DELETE", duty + "/drill", owner, change((*calls).DeleteRosterDrill)},
 		{"GET", "/v1/coverage", read, operation((*calls).GetCoverage)},
 		{"GET", duty + "/oncall", read, operation((*calls).GetRosterOnCall)},
 		{"GET", duty + "/shifts", read, operation((*calls).ListShifts)},

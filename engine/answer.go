@@ -20,6 +20,7 @@ const (
 	OutcomeDeclined     Outcome = "declined"
 	OutcomeHandedBack   Outcome = "handed_back" // the holder gave it up; the ladder resumes
 	OutcomeResolved     Outcome = "resolved"    // the incident is over
+	OutcomeDrilled      Outcome = "drilled"     // it was a drill: the page reached them, and it is over
 	OutcomeNothing      Outcome = "nothing"     // there is nothing this person could answer
 )
 
@@ -35,6 +36,9 @@ type Verdict struct {
 func (inc Incident) Judge(a Answer) Verdict {
 	if inc.Status == Resolved {
 		return Verdict{Outcome: OutcomeResolved}
+	}
+	if inc.Drill {
+		return inc.judgeDrill(a)
 	}
 	var v Verdict
 	for _, no := range inc.answered(a) {
@@ -118,6 +122,10 @@ func (e *Escalation) judge(a Answer) Outcome {
 
 func (s *stepper) answered(a Answer) {
 	v := s.inc.Judge(a)
+	if s.inc.Drill {
+		s.answerDrill(a, v)
+		return
+	}
 	for _, no := range v.Escalations {
 		e := s.inc.Escalation(no)
 		switch e.judge(a) {

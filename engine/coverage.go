@@ -19,7 +19,8 @@ type Coverage struct {
 	People    map[rosters.PersonID]rosters.Person    // who there are
 	Channels  map[rosters.Channel]bool               // which this server can send on
 
-	VerifiedOnly bool // contacts that were not verified are not used
+	Failed       map[rosters.PersonID]time.Time // whose last drill failed, and when it began; see Unreached
+	VerifiedOnly bool                           // contacts that were not verified are not used
 }
 
 // MaxCoverage is how far ahead callers may let themselves be asked: the work and the number of holes

@@ -39,9 +39,10 @@
 //  10. A machine never acknowledges. Only an Answer does, which is made by code that has seen a person's
 //     key, reply, button or sign-in. News of a message (Reported) never does.
 //  11. A failed or silent message does not wait: when it is refused, not delivered, or without a receipt
-//     in time (SMS 30 s, calls 40 s, a push to a browser 20 s; other pushes give none), the next contact is
-//     tried now; and the same contact once more with the next of its channel's providers, unless nobody can
-//     reach it: the number is dead, or the person did not pick up. Who does not answer is called again:
+//     in time (SMS 30 s, calls 40 s, a push to a browser 20 s, unless set otherwise; other pushes give none),
+//     the next contact is tried now; and the same contact once more with the next of its channel's
+//     providers, unless nobody can reach it: the number is dead, or the person did not pick up. Who does not
+//     answer is called again:
 //     once every contact was tried, the last call of the plan, else its last message, is made again as often
 //     as the person wants for the severity, for as long as the page is open.
 //  12. The first page of an incident to a person is never throttled. In a storm, when one phone or topic
@@ -64,6 +65,9 @@
 //     kept time, a level that was being paged begins anew, a holder who was being asked is asked anew,
 //     and an acknowledgement and what is left of earlier plans are put off by as long as the stop lasted.
 //     Nothing is paged for what was resolved or acknowledged before.
+//  19. A drill is no trouble and says so. It pages one person over their real plan to wake, and nobody behind
+//     them; any answer of theirs, a decline too, passes it and ends it at once. Without one it fails when it is
+//     over, or as soon as no contact is left. It goes after every page (package pager), and makes nobody a manager.
 //
 // # What the rules leave open, and is decided here
 //

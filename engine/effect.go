@@ -101,4 +101,9 @@ const (
 	ReasonEscalated       Reason = "escalated"
 	ReasonSourceSays      Reason = "the source says"
 	ReasonKeptOnDisk      Reason = "kept on disk"
+
+	ReasonDrill         Reason = "drill"
+	ReasonDrillPassed   Reason = "drill passed"
+	ReasonDrillDeclined Reason = "drill declined"
+	ReasonDrillFailed   Reason = "drill failed"
 )

@@ -16,6 +16,7 @@ func fingerprint(inc *Incident) []byte {
 	b.str(string(inc.Key), string(inc.Service), inc.Summary, string(inc.Status), inc.DedupKey, string(inc.Manager))
 	b.at(inc.OpenedAt, inc.AlertedAt, inc.AckedAt, inc.EndedAt, inc.CalmUntil)
 	b.num(inc.ReturnN, int(inc.Calm), int(inc.AutoClose))
+	b.flag(inc.Drill)
 	for i := range inc.Escalations {
 		b.escalation(&inc.Escalations[i])
 	}

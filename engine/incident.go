@@ -46,6 +46,7 @@ type Incident struct {
 	EndedAt   time.Time // when it was resolved
 
 	AutoClose time.Duration // so long after the last alert it is resolved; 0: never
+	Drill     bool          // no trouble: it shows whether one person can be reached, see drill.go
 	ReturnN   int           // how often it came back after it was resolved
 	Calm      time.Duration // it flaps: how long its source's word that it is over must hold; 0: it does not
 	CalmUntil time.Time     // when that word is believed; a stop puts it off; zero: the source says that it goes on

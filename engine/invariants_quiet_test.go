@@ -256,6 +256,10 @@ func (x *edge) ended() {
 	if b.Status == Resolved {
 		return
 	}
+	if b.Drill {
+		x.drilled()
+		return
+	}
 	ev, word := x.ev.(Ended)
 	word = word && !(ev.Source && (ev.Firing > 0 || b.Calm > 0))
 	_, alerted := x.ev.(Alerted)

@@ -932,7 +932,9 @@ func (x *edge) sent() {
 // reasons: rule 17. No change of an escalation without a line in the timeline, none of a message either.
 func (x *edge) reasons(was, e *Escalation) {
 	if x.after.Status == Resolved && x.before.Status != Resolved {
-		x.wantNote("rule 17", "the incident is resolved", func(n Note) bool { return n.Reason == ReasonResolved || n.Reason == ReasonAutoClosed })
+		x.wantNote("rule 17", "the incident is resolved", func(n Note) bool {
+			return slices.Contains([]Reason{ReasonResolved, ReasonAutoClosed, ReasonDrillPassed, ReasonDrillDeclined, ReasonDrillFailed}, n.Reason)
+		})
 		return
 	}
 	here := func(n Note) bool { return n.Escalation == e.No }

@@ -97,6 +97,10 @@ func (s *stepper) beginLevel(e *Escalation) {
 	e.State, e.LevelUntil, e.WaitUntil, e.WaitFor = Climbing, time.Time{}, time.Time{}, ""
 	for {
 		if e.Level >= len(e.Ladder.Levels) {
+			if s.inc.Drill {
+				s.noneWorks()
+				return
+			}
 			if !s.endRound(e) {
 				return
 			}

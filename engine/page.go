@@ -9,13 +9,23 @@ import (
 	"rouse/rosters"
 )
 
+// RingMargin is how long a provider may need, after a phone has rung in vain, to say that nobody answered.
+const RingMargin = 15 * time.Second
+
 // receiptWithin is how long a message may stay without a receipt before the next contact is tried
-// (rule 11); a channel that gives no receipts is not in it. A call rings for 25 s, and the provider
-// needs a moment to say that nobody answered.
+// (rule 11), unless Env says otherwise; a channel that gives no receipts is not in it. A call rings for 25 s.
 var receiptWithin = map[rosters.Channel]time.Duration{
 	rosters.SMS:     30 * time.Second,
-	rosters.Voice:   40 * time.Second,
+	rosters.Voice:   25*time.Second + RingMargin,
 	rosters.WebPush: 20 * time.Second, // the browser tells that it shows it
+}
+
+// receiptWithin is that of a channel, 0 if it gives no receipts.
+func (e Env) receiptWithin(c rosters.Channel) time.Duration {
+	if d := e.ReceiptWithin[c]; d > 0 && receiptWithin[c] > 0 {
+		return d
+	}
+	return receiptWithin[c]
 }
 
 // page begins a page and sends what is due at once. An older open page of the same person in the
@@ -113,9 +123,6 @@ func (s *stepper) settlePages(e *Escalation) {
 		}
 		for j := range p.Attempts {
 			if a := p.Attempts[j]; a.State == Failed {
-				if a.No == s.elsewhere {
-					s.again(e, p, a.Contact)
-				}
 				s.moveOn(e, p, a.Contact, ReasonContactFailed)
 			}
 		}
@@ -178,7 +185,7 @@ func (s *stepper) reported(ev Reported) {
 	case Sent:
 		a.SentAt = s.now
 		n.Reason = ReasonSent
-		if d := receiptWithin[a.Channel]; d > 0 && p.State == PageOpen {
+		if d := s.env.receiptWithin(a.Channel); d > 0 && p.State == PageOpen {
 			a.ReceiptBy = s.now.Add(d)
 		}
 	case Delivered:
@@ -188,14 +195,14 @@ func (s *stepper) reported(ev Reported) {
 		n.Reason = ReasonDelivered
 	default:
 		n.Reason = ReasonFailed
-		if ev.Elsewhere {
-			s.elsewhere = a.No
-		}
 	}
 	n.Text = sentence(fmt.Sprintf("%s to %s %s", heading(a.Channel), s.name(p.Person), ev.State), ev.Detail)
 	s.note(n)
 	if ev.State != Failed && a.Unwanted && a.Channel == rosters.Voice {
 		s.effects = append(s.effects, Withdraw{Attempt: a.No, Reason: ReasonAcknowledged})
+	}
+	if ev.State == Failed && ev.Elsewhere {
+		s.again(e, p, a.Contact) // before anybody asks whether every contact of the level has failed
 	}
 }
 

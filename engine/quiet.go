@@ -106,9 +106,11 @@ func (s *stepper) closeInTime() {
 	switch {
 	case s.inc.Status == Resolved:
 	case s.due(s.inc.CalmUntil):
-		s.end(ReasonResolved, "", fmt.Sprintf("Resolved. It was calm for %s.", inWords(s.inc.Calm)))
+		s.end(Note{Reason: ReasonResolved, Text: fmt.Sprintf("Resolved. It was calm for %s.", inWords(s.inc.Calm))})
+	case s.inc.Drill && s.due(s.inc.closesAt()):
+		s.failDrill("No answer within " + inWords(s.inc.AutoClose) + ".")
 	case s.due(s.inc.closesAt()):
-		s.end(ReasonAutoClosed, "", fmt.Sprintf("Closed by itself: no alert for %s, as the service wants it.", inWords(s.inc.AutoClose)))
+		s.end(Note{Reason: ReasonAutoClosed, Text: fmt.Sprintf("Closed by itself: no alert for %s, as the service wants it.", inWords(s.inc.AutoClose))})
 	}
 }
 

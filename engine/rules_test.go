@@ -605,6 +605,13 @@ func TestRule11_AnotherProviderTriesAtOnce(t *testing.T) {
 	w.hear("ann", rosters.Push, Failed).want()
 	w.undelivered("ann", rosters.SMS).want("bob push: first page").wantReason(ReasonLevelFailed) // there is no third
 
+	// As long as another one tries the last contact of a level, the level is not over.
+	w = night(t).person("ann", "sms@0s").alert(Critical)
+	w.providers = 2
+	w.hear("ann", rosters.SMS, Sent).unseen = nil
+	w.at("5s").undelivered("ann", rosters.SMS).want("ann sms: next provider")
+	w.undelivered("ann", rosters.SMS).want("bob push: first page").wantReason(ReasonLevelFailed)
+
 	// Silence counts as well; what arrives late does no harm.
 	w = night(t).person("ann", "sms@0s push@4m").alert(Critical)
 	w.providers = 2

@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "write what happened into the scenarios 
 //	at 2m    …                             so long after the start, or at Monday 09:00:
 //	         alert sev=1 "disk full" · tick · until 1h (with every tick in between) · ack bob · decline bob
 //	         sent, delivered, failed ann sms (the last one) · undelivered ann sms (another provider may) · severity 2 by ann · page in dba by ann
+//	         drill ann (a new incident, whatever there was)
 //	         active ann "a comment" · resolve by ann · resumed after 2h (nobody kept time for so long)
 //	         person, roster or provider, as above
 //
@@ -284,6 +285,8 @@ func (s *scenario) happens(f []string) {
 		s.report(func() { s.step(Snoozed{Person: who(1), Until: s.now.Add(s.duration(f[2])), Via: "opsgenie"}) })
 	case "escalate":
 		s.report(func() { s.step(Escalated{By: f[2], Why: f[3]}) })
+	case "drill":
+		s.report(func() { s.drill(who(1)) })
 	case "told":
 		s.report(func() { s.step(Told{By: "opsgenie", Text: f[1]}) })
 	default:

@@ -25,6 +25,11 @@ type Env struct {
 	// Providers answers how many providers can send to a contact; nil: one each.
 	Providers func(rosters.Contact) int
 
+	// ReceiptWithin is how long a message may stay without a receipt before the next contact is tried (rule 11), by
+	// channel; one that is missing has its default: SMS 30 s, a call 40 s (25 s of ringing and RingMargin), a push to a
+	// browser 20 s. A channel without receipts has none, whatever stands here.
+	ReceiptWithin map[rosters.Channel]time.Duration
+
 	// Name is how a person is called in the timeline; nil: by handle.
 	Name func(rosters.PersonID) string
 
@@ -49,6 +54,9 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 		s.returned(r)
 	}
 	if inc.Status == Resolved {
+		return inc, s.effects
+	}
+	if inc.Drill && !ofDrill(ev) {
 		return inc, s.effects
 	}
 	switch ev := ev.(type) {
@@ -93,7 +101,7 @@ type stepper struct {
 	effects []Effect
 	urgent  int // the escalation that somebody wants to move on now, whatever the hour
 
-	elsewhere int // the attempt that has just failed, and may be made again by another provider
+	through int // the attempt through which an answer ended the incident: not called back
 }
 
 func (s *stepper) note(n Note) { s.effects = append(s.effects, n) }
@@ -124,7 +132,11 @@ func (s *stepper) alerted(ev Alerted) {
 	}
 	s.note(Note{Reason: ev.Routed, Escalation: 1, Text: routedText(ev.Routed, s.inc.Service, ev.Ladder.Name),
 		Basis: map[string]string{"service": string(s.inc.Service), "ladder": ev.Ladder.Name}})
-	s.climb(Escalation{Role: RoleManager, Ladder: ev.Ladder}, ev.Start)
+	role := RoleManager
+	if s.inc.Drill {
+		role = RoleDrill
+	}
+	s.climb(Escalation{Role: role, Ladder: ev.Ladder}, ev.Start)
 	for _, also := range ev.Also {
 		s.climb(Escalation{Role: also.Ladder.Name, Ladder: also.Ladder, Why: also.Why}, ev.Start)
 	}
@@ -154,6 +166,8 @@ func routedText(r Reason, svc ServiceID, ladder string) string {
 			return "The alert names no service: paging the catch-all roster."
 		}
 		return fmt.Sprintf("Service %q is not known: paging the catch-all roster.", svc)
+	case ReasonDrill:
+		return fmt.Sprintf("A drill: %s alone is paged, over the plan to wake.", ladder)
 	case ReasonNoPolicy:
 		return fmt.Sprintf("Service %q has no policy with levels: paging the catch-all roster.", svc)
 	default:
@@ -307,16 +321,16 @@ func (s *stepper) ended(ev Ended) {
 		}
 		return
 	}
-	s.end(ReasonResolved, ev.By, "Resolved. "+ev.Why)
+	s.end(Note{Reason: ReasonResolved, By: ev.By, Text: "Resolved. " + ev.Why})
 }
 
-func (s *stepper) end(why Reason, by, text string) {
+func (s *stepper) end(why Note) {
 	s.inc.Status, s.inc.EndedAt, s.inc.CalmUntil = Resolved, s.now, time.Time{}
-	s.note(Note{Reason: why, By: by, Text: text})
+	s.note(why)
 	for i := range s.inc.Escalations {
 		e := &s.inc.Escalations[i]
 		e.State = Stopped
 		e.LevelUntil, e.WaitUntil, e.WaitFor, e.AckUntil, e.AskUntil = time.Time{}, time.Time{}, "", time.Time{}, time.Time{}
-		s.closePages(e, PageCovered, ReasonResolved, func(*Page) bool { return true }, 0)
+		s.closePages(e, PageCovered, ReasonResolved, func(*Page) bool { return true }, s.through)
 	}
 }

@@ -39,10 +39,11 @@ type world struct {
 
 	invariants bool // every step is checked against all of them: rule tests go without, so that each names its own rule
 
-	inc     Incident
-	effects []Effect // of the last step
-	unseen  []string // what was sent and hung up since want was last asked
-	story   []string // the events so far
+	inc      Incident
+	effects  []Effect // of the last step
+	unseen   []string // what was sent and hung up since want was last asked
+	story    []string // the events so far
+	receipts map[rosters.Channel]time.Duration
 }
 
 // tester is what a world needs of a testing.T or a rapid.T.
@@ -135,7 +136,7 @@ func (w *world) duration(s string) time.Duration {
 
 func (w *world) env() Env {
 	return Env{Now: w.now, CallAgain: func(p rosters.PersonID, s Severity) time.Duration { return againFor(s, w.again[p]) }, Providers: func(rosters.Contact) int { return max(1, w.providers) },
-		Held:   w.heldBack,
+		Held: w.heldBack, ReceiptWithin: w.receipts,
 		OnCall: func(t Target) []rosters.PersonID { return w.rosters[t.Roster] },
 		Plan:   func(p rosters.PersonID, _ Severity) []rosters.Contact { return w.plans[p] }}
 }

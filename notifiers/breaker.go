@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -8,6 +9,8 @@ import (
 const (
 	breakAfter = 3 // failures without a success between them
 	breakFor   = 10 * time.Second
+	// lostFor is for how long a message that did not arrive counts: not every provider says that one did.
+	lostFor = time.Hour
 )
 
 // Breaker remembers how a provider fared on one channel, and so whether it seems to be out of order. A
@@ -18,13 +21,20 @@ type Breaker struct {
 	failures int
 	until    time.Time
 
+	down bool // its canary does not come back
+
+	lost      int       // messages that it took and that did not arrive, without one that did between them
+	lostAt    time.Time // when the first of them was
+	lostLast  time.Time // and the last
+	lostUntil time.Time // it is asked last for them until then
+
 	faults int // of the provider's own, also those that say nothing against trying it first, without a success between them
 	health Health
 }
 
 // Health is how a provider fared on one channel, as far as this process knows.
 type Health struct {
-	FailingSince time.Time // when the first failure of an unbroken row was; zero if that is no row yet
+	FailingSince time.Time // when the first failure of an unbroken row was, or the first message of one that did not arrive; zero if that is no row yet
 	LastSuccess  time.Time // when it last took a message; zero: never
 	LastFailure  time.Time // when it last could not, though the address was none to blame; zero: never
 	Failure      string    // what that was, in plain words without numbers and secrets
@@ -38,13 +48,46 @@ func (b *Breaker) Health() Health {
 	if b.faults < breakAfter {
 		h.FailingSince = time.Time{}
 	}
+	if b.lost >= breakAfter && time.Since(b.lostLast) < lostFor && (h.FailingSince.IsZero() || b.lostAt.Before(h.FailingSince)) {
+		h.FailingSince = b.lostAt
+	}
 	return h
+}
+
+// MarkDown says whether the provider's canary does not come back: then it is asked last until it does.
+func (b *Breaker) MarkDown(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+}
+
+// Told takes in what the provider says of a message that it took. One that did not arrive is a failure as one that it
+// refused is, unless the person, or the address, is why (see Receipt.Elsewhere, Gone).
+func (b *Breaker) Told(now time.Time, r Receipt) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case r.State == Delivered:
+		b.lost, b.lostUntil = 0, time.Time{}
+	case r.State == Failed && r.Elsewhere && !r.Gone:
+		if now.Sub(b.lostLast) >= lostFor {
+			b.lost = 0
+		}
+		if b.lost++; b.lost == 1 {
+			b.lostAt = now
+		}
+		b.lostLast = now
+		if b.lost >= breakAfter {
+			b.lostUntil = now.Add(breakFor)
+		}
+		b.health.LastFailure, b.health.Failure = now, MaskNumbers(cmp.Or(r.Detail, "not delivered"))
+	}
 }
 
 func (b *Breaker) open(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return now.Before(b.until)
+	return b.down || now.Before(b.until) || now.Before(b.lostUntil)
 }
 
 func (b *Breaker) succeeded(now time.Time) {

@@ -58,6 +58,9 @@ type Message struct {
 
 	Text string // of a Notice, all of it
 
+	// Tracked is set on a Notice that somebody waits for to arrive: the provider is asked for its receipts.
+	Tracked bool
+
 	// Also are the other incidents that this message is about, the worst first: what is answered is
 	// answered for all of them. No more than Fits.
 	Also []Named
@@ -77,6 +80,9 @@ type Message struct {
 	// Avoid are names of providers that sent the same before, in vain.
 	Avoid []string
 
+	// Via is the provider to be tried first, as it has room; "": the preferred one.
+	Via string
+
 	// Wanted, if not nil, is asked before each try but the first whether the message is still wanted:
 	// somebody may have answered meanwhile.
 	Wanted func(context.Context) bool
@@ -88,8 +94,9 @@ type Message struct {
 
 // Receipt is what a provider said when it took a message, or says later about it.
 type Receipt struct {
-	Provider   string // "twilio", "ntfy"
-	ProviderID string // the provider's id of the message or call
+	Channel    Channel // "": the provider does not say
+	Provider   string  // "twilio", "ntfy"
+	ProviderID string  // the provider's id of the message or call
 	State      State
 	Over       bool      // a call that has ended, in whatever way: the phone is free
 	Code       string    // the provider's own code, "30003"; empty if none
@@ -122,6 +129,11 @@ type Notifier interface {
 // earlier attempt is unknown (a crash, a time-out). found is false when the provider has none.
 type Finder interface {
 	Find(ctx context.Context, m Message) (r Receipt, found bool, err error)
+}
+
+// Listener is a Notifier that can read back whether a message arrived where it was sent to.
+type Listener interface {
+	Arrived(ctx context.Context, m Message) (bool, error)
 }
 
 // Withdrawer is a Notifier that can call a message back: a ringing call is hung up. Withdrawing

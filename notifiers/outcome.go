@@ -13,6 +13,7 @@ const (
 	Acknowledged  Outcome = "acknowledged"   // it is theirs now, or stays theirs
 	Declined      Outcome = "declined"       // the next is being paged
 	AlreadyTaken  Outcome = "already_taken"  // somebody else was first
+	Drilled       Outcome = "drilled"        // it was a drill, which the answer passed
 	Over          Outcome = "over"           // resolved, or the code is no longer valid
 	NotUnderstood Outcome = "not_understood" // no such key or word
 	WhichOne      Outcome = "which_one"      // an answer without a code, and several pages open

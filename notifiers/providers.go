@@ -24,6 +24,8 @@ type Provider struct {
 	Notifier Notifier
 	// For are the beginnings of the numbers that it serves, "+49"; none: all, and whatever is no number.
 	For []string
+	// Limit is how much it takes from one sender. Whoever sends keeps to it, by Lanes.
+	Limit Limit
 	// Breaker is what is remembered of it; nil is a new one. With the one of an earlier chain it goes on.
 	Breaker *Breaker
 }
@@ -171,7 +173,12 @@ func (c *Chain) inOrder(m Message) []Provider {
 			closed = append(closed, l)
 		}
 	}
-	return append(closed, open...)
+	all := append(closed, open...)
+	if i := slices.IndexFunc(all, func(l Provider) bool { return l.Name == m.Via }); i > 0 {
+		first := all[i]
+		all = slices.Insert(slices.Delete(all, i, i+1), 0, first)
+	}
+	return all
 }
 
 // notify tries one provider as often as makes sense.

@@ -14,3 +14,14 @@ func Sender(senders map[string]string, to string) string {
 	}
 	return from
 }
+
+// SenderPrefixes are the beginnings of numbers that have a sender of their own.
+func SenderPrefixes(senders map[string]string) []string {
+	var all []string
+	for prefix := range senders {
+		if prefix != "" {
+			all = append(all, prefix)
+		}
+	}
+	return all
+}

@@ -98,6 +98,7 @@ var english = words{
 	hasIt:   "%s: %s has it.",
 
 	outcomes: map[Outcome]string{
+		Drilled:       "Thank you: the test reached you. Nothing else to do.",
 		Declined:      "Declined. Somebody else is being paged.",
 		NotUnderstood: "That was not understood.",
 		Over:          "This is over. Nothing to do for you.",
@@ -160,6 +161,7 @@ var german = words{
 	hasIt:   "%s: %s hat es.",
 
 	outcomes: map[Outcome]string{
+		Drilled:       "Danke: Der Test hat Sie erreicht. Mehr ist nicht zu tun.",
 		Declined:      "Abgelehnt. Jemand anderes wird gerufen.",
 		NotUnderstood: "Das wurde nicht verstanden.",
 		Over:          "Das ist vorbei. Für Sie ist nichts zu tun.",

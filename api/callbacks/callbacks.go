@@ -41,6 +41,9 @@ type Config struct {
 
 	Chats Chats // nil: there are none
 
+	// Canary takes in that the canary of a nonce came back as a text; nil: none ever does. Errors are logged.
+	Canary func(ctx context.Context, nonce string) error
+
 	Guesses Guesses // counts wrong codes for all nodes; nil: each counts its own
 
 	Devices Devices       // nil: browsers cannot subscribe to pushes
@@ -74,6 +77,7 @@ type Handler struct {
 	twilio   func() []*twilio.Twilio
 	gateway  func(name, key string) (*gateway.Gateway, bool)
 	reply    func(context.Context, notifiers.Message)
+	canary   func(ctx context.Context, nonce string) error
 	chats    Chats
 	shifts   Shifts
 	optOuts  OptOuts
@@ -104,7 +108,7 @@ const (
 
 // New makes a Handler.
 func New(c Config) *Handler {
-	h := &Handler{engine: c.Engine, twilio: c.Twilio, gateway: c.Gateway, reply: c.Reply, chats: c.Chats, shifts: c.Shifts, optOuts: c.OptOuts, devices: c.Devices, pushKey: c.PushKey, endpoint: c.Endpoints, base: c.Base, log: c.Log, patience: c.Patience,
+	h := &Handler{engine: c.Engine, twilio: c.Twilio, gateway: c.Gateway, reply: c.Reply, canary: c.Canary, chats: c.Chats, shifts: c.Shifts, optOuts: c.OptOuts, devices: c.Devices, pushKey: c.PushKey, endpoint: c.Endpoints, base: c.Base, log: c.Log, patience: c.Patience,
 		replies: newTries(maxReplies, tryFor)}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

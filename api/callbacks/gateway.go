@@ -29,6 +29,8 @@ func (h *Handler) GatewayCallback(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent) // the same again would help nobody
 	case err != nil:
 		http.Error(w, "The body is too long, or broke off.", http.StatusBadRequest)
+	case n.From != "" && h.isCanary(r, n.Text):
+		w.WriteHeader(http.StatusNoContent)
 	case n.From != "":
 		h.textByGateway(w, r, n)
 	case n.Nonce == "":

@@ -25,6 +25,10 @@ func (h *Handler) TwilioSMS(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, "sms", errors.New("no whole MessageSid"))
 		return
 	}
+	if h.isCanary(r, body) {
+		answer(w, twilio.Text(""))
+		return
+	}
 	if !notifiers.IsE164(number) { // a short code or a name: nobody who is on call
 		answer(w, twilio.Text(""))
 		return

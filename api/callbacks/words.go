@@ -111,6 +111,8 @@ func inWords(r pager.Reply) notifiers.Answered {
 		a.Outcome, a.By = notifiers.AlreadyTaken, r.Holder
 	case engine.OutcomeDeclined:
 		a.Outcome = notifiers.Declined
+	case engine.OutcomeDrilled:
+		a.Outcome = notifiers.Drilled
 	case engine.OutcomeHandedBack:
 		a.Outcome, a.Purpose = notifiers.Declined, notifiers.StillOn
 	case engine.OutcomeResolved, engine.OutcomeNothing:

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"rouse/engine/pager"
 	"rouse/notifiers"
@@ -52,11 +53,13 @@ type Outside struct {
 	ForUsers  *http.Client // for addresses that somebody else gives: notifiers.Guard.ForUsers
 	Dialer    *net.Dialer
 	PublicURL string
+	RingFor   time.Duration // of phones; 0 is the provider's default
 }
 
 // outlet is a provider that is ready: what it sends on, and what reads its callbacks.
 type outlet struct {
 	channels map[notifiers.Channel]notifiers.Notifier
+	common
 	breakers map[notifiers.Channel]*notifiers.Breaker // of each channel
 	numbers  []string                                 // the beginnings of those that it serves; none: all
 	twilio   *twilio.Twilio
@@ -121,10 +124,18 @@ func build(o Outside, name string, kind Kind, settings json.RawMessage, secrets 
 			return outlet{}, wrong("/secrets/"+secret, "", fmt.Sprintf("is not known of a provider of kind %s: use %s", kind, strings.Join(k.secrets, ", ")))
 		}
 	}
-	made, err := k.make(o, name, settings, secrets)
+	also, own, err := readCommon(settings)
+	if err != nil {
+		return outlet{}, err
+	}
+	made, err := k.make(o, name, own, secrets)
 	if err != nil {
 		return outlet{}, inFields(kind, err)
 	}
+	if err := also.fit(kind, made); err != nil {
+		return outlet{}, err
+	}
+	made.common = also
 	made.breakers = map[notifiers.Channel]*notifiers.Breaker{}
 	for channel := range made.channels {
 		made.breakers[channel] = &notifiers.Breaker{}
@@ -208,7 +219,7 @@ func makeTwilio(o Outside, name string, settings json.RawMessage, secrets map[st
 	}
 	tokens := slices.DeleteFunc([]string{secrets["auth_token"], secrets["old_auth_token"]}, func(t string) bool { return t == "" })
 	t, err := twilio.New(twilio.Config{Name: name, AccountSID: s.AccountSID, AuthTokens: tokens, APIKey: s.APIKey, APISecret: secrets["api_secret"], From: s.From, Senders: s.Senders,
-		MessagingServiceSID: s.MessagingService, BaseURL: s.BaseURL, CallbackBase: o.PublicURL, HTTP: o.HTTP})
+		MessagingServiceSID: s.MessagingService, BaseURL: s.BaseURL, CallbackBase: o.PublicURL, RingFor: o.RingFor, HTTP: o.HTTP})
 	if err != nil {
 		return outlet{}, err
 	}

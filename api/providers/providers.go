@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rouse/api/seal"
@@ -35,6 +36,8 @@ type Given struct {
 	Kind     Kind
 	Channels map[notifiers.Channel]notifiers.Notifier
 	Twilio   *twilio.Twilio // of one of kind Twilio
+	Limits   map[notifiers.Channel]notifiers.Limit
+	Canary   map[notifiers.Channel]string // robots' addresses; see CheckCanary
 }
 
 // Config is what a Registry needs.
@@ -58,7 +61,9 @@ type Registry struct {
 	version int64
 	all     []ready
 
-	arrived arrived
+	arrived  arrived
+	canaries atomic.Pointer[map[enginedb.CanaryRef]enginedb.Canary] // of those that have a robot's address, as they were lately
+	told     told
 }
 
 // ready is a provider, and its outlet unless there is something wrong with it.
@@ -78,7 +83,7 @@ func New(cfg Config) *Registry {
 			breakers[channel] = &notifiers.Breaker{}
 		}
 		r.given = append(r.given, ready{Provider: enginedb.Provider{Name: g.Name, Kind: string(g.Kind), Position: i - len(cfg.Given)},
-			outlet: outlet{channels: g.Channels, breakers: breakers, twilio: g.Twilio}, given: true})
+			outlet: outlet{channels: g.Channels, breakers: breakers, twilio: g.Twilio, common: common{Limits: g.Limits, Canary: g.Canary}}, given: true})
 	}
 	r.set(nil, 0)
 	return r
@@ -109,7 +114,7 @@ func (r *Registry) Keep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := r.look(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(r.look(ctx), r.lookAtCanaries(ctx)); err != nil && ctx.Err() == nil {
 			r.cfg.Log.Debug("the providers could not be looked after; trying again", "err", err)
 		}
 	}
@@ -190,7 +195,7 @@ func links(all []ready) map[notifiers.Channel][]notifiers.Provider {
 			continue
 		}
 		for channel, n := range p.channels {
-			links[channel] = append(links[channel], notifiers.Provider{Name: p.Name, Notifier: n, For: p.numbers, Breaker: p.breakers[channel]})
+			links[channel] = append(links[channel], notifiers.Provider{Name: p.Name, Notifier: n, For: p.numbers, Limit: p.Limits[channel], Breaker: p.breakers[channel]})
 		}
 	}
 	return links

@@ -19,7 +19,7 @@ type State string
 // The states.
 const (
 	Well     State = "well"
-	Failing  State = "failing" // three times running, on one of its channels at least
+	Failing  State = "failing" // three times running, or its canary does not come back, on one of its channels at least
 	Broken   State = "broken"  // it cannot be used as it is set up
 	Disabled State = "disabled"
 )
@@ -40,6 +40,8 @@ type ChannelView struct {
 	Channel             notifiers.Channel
 	notifiers.Health    // as this node knows it
 	enginedb.Deliveries // of the last 24 hours, of all nodes
+	LastHour            enginedb.Carried
+	Canary              *enginedb.Canary // nil: it has no robot's address
 }
 
 // Views are all providers, in the order in which they are asked, as they are now.
@@ -51,6 +53,13 @@ func (r *Registry) Views(ctx context.Context) ([]View, error) {
 	if err != nil {
 		return nil, err
 	}
+	carried, err := enginedb.New(r.cfg.DB).Carried(ctx, carriedWithin, r.cfg.Offset)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.lookAtCanaries(ctx); err != nil {
+		return nil, err
+	}
 	var all []View
 	for _, p := range r.each() {
 		v := r.view(p)
@@ -58,6 +67,11 @@ func (r *Registry) Views(ctx context.Context) ([]View, error) {
 			for _, d := range arrived {
 				if d.Provider == v.Name && d.Channel == string(c.Channel) {
 					v.Channels[i].Deliveries = d
+				}
+			}
+			for _, last := range carried {
+				if last.Provider == v.Name && last.Channel == string(c.Channel) {
+					v.Channels[i].LastHour = last
 				}
 			}
 		}
@@ -87,8 +101,8 @@ func (r *Registry) view(p ready) View {
 		v.Secrets = slices.DeleteFunc(slices.Sorted(maps.Keys(secrets)), func(name string) bool { return name == callbackKey })
 	}
 	for _, channel := range channelsOf(p) {
-		c := ChannelView{Channel: channel, Health: p.breakers[channel].Health()}
-		if !c.FailingSince.IsZero() {
+		c := ChannelView{Channel: channel, Health: p.breakers[channel].Health(), Canary: r.canary(p, channel)}
+		if !c.FailingSince.IsZero() || c.Down() {
 			v.State = Failing
 		}
 		v.Channels = append(v.Channels, c)
@@ -103,6 +117,7 @@ func (r *Registry) view(p ready) View {
 }
 
 const (
+	carriedWithin = time.Hour
 	arrivedWithin = 24 * time.Hour
 	arrivedAgain  = 15 * time.Second // how old that may be in metrics, which anybody may ask for
 )
@@ -147,6 +162,8 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- upDesc
 	ch <- arrivedDesc
 	ch <- tookDesc
+	ch <- canaryUpDesc
+	ch <- canaryTookDesc
 }
 
 func (c collector) Collect(ch chan<- prometheus.Metric) {
@@ -162,6 +179,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, v.Name, v.Kind)
 		}
 	}
+	c.r.collectCanaries(ch)
 	ctx, cancel := context.WithTimeout(context.Background(), lookEvery)
 	defer cancel()
 	all, err := c.r.deliveries(ctx, arrivedAgain)

@@ -50,6 +50,9 @@ func (h handlers) GetCoverage(ctx context.Context, r GetCoverageRequestObject) (
 		}
 	}
 	answer := Coverage{From: from, To: to, Holes: []Hole{}}
+	if answer.Unreached, err = h.unreached(ctx, c, r.Params.Service, from, to, zone); err != nil {
+		return nil, err
+	}
 	for hole := range c.Holes(from, to) {
 		if len(answer.Holes) == maxHoles {
 			answer.More = true

@@ -39,6 +39,8 @@ func about(thing string, err error) error {
 		return problem.Changed.Because("The version of %s that If-Match names is not the stored one.", thing)
 	case errors.Is(err, pager.ErrResolved):
 		return problem.Resolved.Because("The %s is resolved.", thing)
+	case errors.Is(err, pager.ErrDrill):
+		return problem.Conflict.Because("The %s is a drill of one person: it pages nobody else, and keeps its severity.", thing)
 	default:
 		return err
 	}

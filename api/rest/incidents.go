@@ -30,7 +30,7 @@ func (h handlers) ListIncidents(ctx context.Context, r ListIncidentsRequestObjec
 		return nil, wrongParameter("cursor", shortened(p.Cursor), "is not one that this list gave")
 	}
 	filter := enginedb.Filter{Cursor: p.Cursor, Limit: h.limit(p.Limit), Service: (*engine.ServiceID)(p.Service),
-		Status: mapped(p.Status, func(s Status) engine.Status { return engine.Status(s) })}
+		Status: mapped(p.Status, func(s Status) engine.Status { return engine.Status(s) }), Drills: p.Drills}
 	found, next, err := h.incidents.Incidents(ctx, filter)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -137,11 +138,15 @@ func (h handlers) onCall(ctx context.Context, ids []rosters.RosterID, at time.Ti
 	if err != nil {
 		return nil, err
 	}
+	drills, err := h.lastDrills(ctx, slices.Collect(maps.Keys(names)))
+	if err != nil {
+		return nil, err
+	}
 	items := make([]OnCall, len(found))
 	for i, r := range found {
 		items[i] = OnCall{Roster: string(r.ID), Name: r.Name, At: at, OnCall: mapped(duties[i], func(s rosters.Shift) OnDuty {
 			return OnDuty{Person: string(s.Person), Name: names[s.Person], Until: s.To, Rotation: s.Rotation, Override: overrideNumber(s.Override),
-				Turn: s.Turn, InsteadOf: string(s.Instead), Revision: s.Revision}
+				Turn: s.Turn, InsteadOf: string(s.Instead), Revision: s.Revision, Drill: drills[s.Person]}
 		})}
 	}
 	return items, nil

@@ -80,7 +80,8 @@ func (h handlers) ListPeople(ctx context.Context, r ListPeopleRequestObject) (Li
 		return nil, err
 	}
 	found, next := part(found, limit, func(p rosterdb.Person) string { return string(p.ID) })
-	return ListPeople200JSONResponse{Items: mapped(found, h.person), Next: next}, nil
+	items := mapped(found, h.person)
+	return ListPeople200JSONResponse{Items: items, Next: next}, h.addBadges(ctx, items)
 }
 
 func (h handlers) CreatePerson(ctx context.Context, r CreatePersonRequestObject) (CreatePersonResponseObject, error) {
@@ -110,7 +111,11 @@ func (h handlers) GetPerson(ctx context.Context, r GetPersonRequestObject) (GetP
 	if err != nil {
 		return nil, err
 	}
-	return GetPerson200JSONResponse{h.person(p), GetPerson200ResponseHeaders{etag(p.Version)}}, nil
+	out := []Person{h.person(p)}
+	if err := h.addBadges(ctx, out); err != nil {
+		return nil, err
+	}
+	return GetPerson200JSONResponse{out[0], GetPerson200ResponseHeaders{etag(p.Version)}}, nil
 }
 
 func (h handlers) ReplacePerson(ctx context.Context, r ReplacePersonRequestObject) (ReplacePersonResponseObject, error) {

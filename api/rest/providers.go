@@ -32,7 +32,17 @@ func addressedProvider(v providers.View) Provider {
 
 func providerChannelOut(c providers.ChannelView) ProviderChannel {
 	return ProviderChannel{Channel: string(c.Channel), FailingSince: utc(c.FailingSince), LastSuccess: utc(c.LastSuccess), LastFailure: utc(c.LastFailure),
-		Failure: c.Failure, Delivered: c.Count, P50Seconds: seconds(c.P50), P95Seconds: seconds(c.P95)}
+		Failure: c.Failure, Delivered: c.Count, P50Seconds: seconds(c.P50), P95Seconds: seconds(c.P95),
+		LastHour: ProviderLastHour{Sent: c.LastHour.Sent, Delivered: c.LastHour.Delivered, Failed: c.LastHour.Failed}, Canary: canaryOut(c)}
+}
+
+// canaryOut is zero of a channel without a robot's address.
+func canaryOut(c providers.ChannelView) ProviderCanary {
+	if c.Canary == nil {
+		return ProviderCanary{}
+	}
+	return ProviderCanary{Up: !c.Down(), DownSince: utc(c.Canary.DownSince), LastSent: utc(c.Canary.SentAt), LastBack: utc(c.Canary.CameAt), Seconds: seconds(c.Canary.Took),
+		Misses: c.Canary.Misses, Detail: c.Canary.Detail}
 }
 
 // seconds are to the millisecond: nobody tells more.

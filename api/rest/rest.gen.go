@@ -133,6 +133,9 @@ type Coverage struct {
 	// More There are more than those.
 	More bool      `json:"more,omitempty,omitzero"`
 	To   time.Time `json:"to"`
+
+	// Unreached People who are to be paged within the span and whose last drill failed: a warning, and no hole.
+	Unreached []Unreached `json:"unreached,omitempty,omitzero"`
 }
 
 // Day defines model for Day.
@@ -169,6 +172,79 @@ type DeletedList struct {
 //
 // Example: alertmanager
 type Dialect = string
+
+// Drill defines model for Drill.
+type Drill struct {
+	// AnsweredAfter Since it began; absent if nobody answered.
+	//
+	// Example: 14s
+	AnsweredAfter Duration  `json:"answered_after,omitempty,omitzero"`
+	At            time.Time `json:"at"`
+
+	// Channel That was answered through: sms, voice, call-in, button or rest.
+	Channel string `json:"channel,omitempty,omitzero"`
+
+	// EndedAt Absent while it is under way.
+	EndedAt time.Time `json:"ended_at,omitempty,omitzero"`
+
+	// Key Example: TEST-7
+	Key    string `json:"key"`
+	Person string `json:"person"`
+
+	// Result Absent while it is under way.
+	Result DrillResult `json:"result,omitempty,omitzero"`
+
+	// Roster For which it was made; absent if for none.
+	Roster string `json:"roster,omitempty,omitzero"`
+
+	// Shift The beginning of the shift that it was made before; absent if for none.
+	Shift time.Time `json:"shift,omitempty,omitzero"`
+
+	// StartedBy Handle, or name of the key; absent if the roster wants one before each shift.
+	StartedBy string `json:"started_by,omitempty,omitzero"`
+
+	// Until Then it has failed.
+	Until time.Time `json:"until"`
+
+	// Why It failed, or was stopped.
+	Why string `json:"why,omitempty,omitzero"`
+}
+
+// DrillRefused defines model for DrillRefused.
+type DrillRefused struct {
+	// Key Of the drill that is under way, or of the incident that the person is paged for.
+	Key    string `json:"key,omitempty,omitzero"`
+	Person string `json:"person"`
+	Why    string `json:"why"`
+}
+
+// DrillResult The person answered; with no, which shows as much; nobody answered in time, or no contact worked; it was ended before it could show anything, as a page came.
+type DrillResult = string
+
+// DrillWanted Exactly one of them.
+type DrillWanted struct {
+	// Person 1 to 63 lower-case letters, digits and hyphens.
+	//
+	// Example: ann
+	Person Slug `json:"person,omitempty,omitzero"`
+
+	// Roster 1 to 63 lower-case letters, digits and hyphens.
+	//
+	// Example: ann
+	Roster Slug `json:"roster,omitempty,omitzero"`
+}
+
+// Drills defines model for Drills.
+type Drills struct {
+	Items []Drill `json:"items"`
+	Next  string  `json:"next,omitempty,omitzero"`
+}
+
+// DrillsStarted defines model for DrillsStarted.
+type DrillsStarted struct {
+	Items   []Drill        `json:"items"`
+	Refused []DrillRefused `json:"refused,omitempty,omitzero"`
+}
 
 // Duration As Go writes it.
 //
@@ -695,6 +771,28 @@ type Languages struct {
 	Items []Language `json:"items"`
 }
 
+// LastDrill The person's last drill that showed something; absent if there was none.
+type LastDrill struct {
+	// AnsweredAfter Since it began; absent if nobody answered.
+	//
+	// Example: 14s
+	AnsweredAfter Duration `json:"answered_after,omitempty,omitzero"`
+
+	// At When it began.
+	At time.Time `json:"at"`
+
+	// Channel That was answered through: sms, voice, call-in, button or rest.
+	//
+	// Example: sms
+	Channel string `json:"channel,omitempty,omitzero"`
+
+	// Key Example: TEST-7
+	Key string `json:"key"`
+
+	// Result The person answered; with no, which shows as much; nobody answered in time, or no contact worked; it was ended before it could show anything, as a page came.
+	Result DrillResult `json:"result"`
+}
+
 // Level defines model for Level.
 type Level struct {
 	Targets []Target `json:"targets"`
@@ -861,6 +959,9 @@ type OnCallList struct {
 
 // OnDuty defines model for OnDuty.
 type OnDuty struct {
+	// Drill The person's last drill that showed something; absent if there was none.
+	Drill *LastDrill `json:"drill,omitempty"`
+
 	// InsteadOf Whose place it was by the rotation, before overrides.
 	InsteadOf string `json:"instead_of,omitempty,omitzero"`
 	Name      string `json:"name"`
@@ -1009,8 +1110,9 @@ type Person struct {
 	CallAgainFor int `json:"call_again_for,omitempty,omitzero"`
 
 	// Contacts The paging plan.
-	Contacts  []Contact `json:"contacts,omitzero"`
-	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
+	Contacts  []Contact  `json:"contacts,omitzero"`
+	CreatedAt time.Time  `json:"created_at,omitempty,omitzero"`
+	Drill     *LastDrill `json:"drill,omitempty"`
 
 	// Handle Unique; needed to create. It never changes.
 	//
@@ -1179,9 +1281,31 @@ type Provider struct {
 	Why string `json:"why,omitempty,omitzero"`
 }
 
+// ProviderCanary A message that goes to a robot again and again and has to come back before the next; of a channel with a robot's address.
+type ProviderCanary struct {
+	// Detail What the provider said of one that did not.
+	Detail    string    `json:"detail,omitempty,omitzero"`
+	DownSince time.Time `json:"down_since,omitempty,omitzero"`
+
+	// LastBack When one last came back.
+	LastBack time.Time `json:"last_back,omitempty,omitzero"`
+	LastSent time.Time `json:"last_sent,omitempty,omitzero"`
+
+	// Misses That did not come back, since one did.
+	Misses int `json:"misses"`
+
+	// Seconds How long that one took.
+	Seconds float64 `json:"seconds,omitempty,omitzero"`
+
+	// Up false: two in a row did not come back, so that the provider is asked last until one does.
+	Up bool `json:"up"`
+}
+
 // ProviderChannel defines model for ProviderChannel.
 type ProviderChannel struct {
-	Channel string `json:"channel"`
+	// Canary A message that goes to a robot again and again and has to come back before the next; of a channel with a robot's address.
+	Canary  ProviderCanary `json:"canary,omitempty,omitzero"`
+	Channel string         `json:"channel"`
 
 	// Delivered Messages that arrived, as far as it tells.
 	Delivered int `json:"delivered,omitempty,omitzero"`
@@ -1193,12 +1317,27 @@ type ProviderChannel struct {
 	Failure     string    `json:"failure,omitempty,omitzero"`
 	LastFailure time.Time `json:"last_failure,omitempty,omitzero"`
 
+	// LastHour Messages that were given to the provider on the channel within the last hour, by all nodes; answers to texts, notices, tests and canaries are not counted.
+	LastHour ProviderLastHour `json:"last_hour,omitempty,omitzero"`
+
 	// LastSuccess It took a message.
 	LastSuccess time.Time `json:"last_success,omitempty,omitzero"`
 
 	// P50Seconds Half of them were delivered in this time, from being given to the provider.
 	P50Seconds float64 `json:"p50_seconds,omitempty,omitzero"`
 	P95Seconds float64 `json:"p95_seconds,omitempty,omitzero"`
+}
+
+// ProviderLastHour Messages that were given to the provider on the channel within the last hour, by all nodes; answers to texts, notices, tests and canaries are not counted.
+type ProviderLastHour struct {
+	// Delivered Of these, those that it says arrived.
+	Delivered int `json:"delivered"`
+
+	// Failed It refused them, or says that they did not arrive. Not those to an address that nothing reaches any more.
+	Failed int `json:"failed"`
+
+	// Sent It took them.
+	Sent int `json:"sent"`
 }
 
 // ProviderTest defines model for ProviderTest.
@@ -1267,7 +1406,7 @@ type Recurring struct {
 type Reply struct {
 	Key string `json:"key"`
 
-	// Outcome acknowledged, incident_manager, still_on, declined or handed_back.
+	// Outcome acknowledged, incident_manager, still_on, declined, handed_back, or drilled for a drill, which is over by it.
 	Outcome  string `json:"outcome"`
 	Person   string `json:"person"`
 	Role     string `json:"role,omitempty,omitzero"`
@@ -1371,6 +1510,14 @@ type Roster struct {
 	Team      TeamName  `json:"team,omitempty,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitempty,omitzero"`
 	Version   int       `json:"version,omitempty,omitzero"`
+}
+
+// RosterDrill defines model for RosterDrill.
+type RosterDrill struct {
+	// Before How long before a shift begins, 10m to 168h; 0s for not at all.
+	//
+	// Example: 2h
+	Before Duration `json:"before"`
 }
 
 // Rosters defines model for Rosters.
@@ -1857,6 +2004,28 @@ type TimelineLine struct {
 	Text   string `json:"text"`
 }
 
+// Unreached defines model for Unreached.
+type Unreached struct {
+	// At Since when within the span.
+	At time.Time `json:"at"`
+
+	// FailedAt When the drill began.
+	FailedAt time.Time `json:"failed_at"`
+	Person   string    `json:"person"`
+
+	// Problem Example: the last drill of Ann failed
+	Problem string `json:"problem"`
+
+	// Remedy Example: Make a contact of Ann work, then drill her again: `rouse drill --person ann`
+	Remedy string `json:"remedy"`
+
+	// Roster In which the person is on call; absent if a policy, or the last resort, names the person.
+	Roster string `json:"roster,omitempty,omitzero"`
+
+	// Text All of it in words.
+	Text string `json:"text"`
+}
+
 // Way Where an alert goes.
 type Way struct {
 	// Failed The rule that failed, for which the catch-all roster is paged, too.
@@ -2038,6 +2207,21 @@ type RestoreParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
 }
 
+// ListDrillsParams defines parameters for ListDrills.
+type ListDrillsParams struct {
+	// Person Only drills of this person.
+	Person Slug `form:"person,omitempty" json:"person,omitempty,omitzero"`
+
+	// Roster Only drills that were made for this roster.
+	Roster Slug `form:"roster,omitempty" json:"roster,omitempty,omitzero"`
+
+	// Cursor The `next` of the list so far.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // ListIncidentsParams defines parameters for ListIncidents.
 type ListIncidentsParams struct {
 	// Status Only incidents of this status; it may be given more than once.
@@ -2045,6 +2229,9 @@ type ListIncidentsParams struct {
 
 	// Service Only incidents of this service; empty are those whose service is not known.
 	Service *string `form:"service,omitempty" json:"service,omitempty"`
+
+	// Drills With true drills are listed as well.
+	Drills bool `form:"drills,omitempty" json:"drills,omitempty,omitzero"`
 
 	// Cursor The `next` of the list so far.
 	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
@@ -2333,6 +2520,18 @@ type ReplaceRosterParams struct {
 
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
+// DeleteRosterDrillParams defines parameters for DeleteRosterDrill.
+type DeleteRosterDrillParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+}
+
+// ReplaceRosterDrillParams defines parameters for ReplaceRosterDrill.
+type ReplaceRosterDrillParams struct {
+	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
+	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 }
 
 // ListGapsParams defines parameters for ListGaps.
@@ -2769,6 +2968,9 @@ type ReplaceTemplateParams struct {
 // ReplaceConfigurationJSONRequestBody defines body for ReplaceConfiguration for application/json ContentType.
 type ReplaceConfigurationJSONRequestBody = Configuration
 
+// StartDrillsJSONRequestBody defines body for StartDrills for application/json ContentType.
+type StartDrillsJSONRequestBody = DrillWanted
+
 // AcknowledgeIncidentJSONRequestBody defines body for AcknowledgeIncident for application/json ContentType.
 type AcknowledgeIncidentJSONRequestBody = Answer
 
@@ -2831,6 +3033,9 @@ type CreateRosterJSONRequestBody = Roster
 
 // ReplaceRosterJSONRequestBody defines body for ReplaceRoster for application/json ContentType.
 type ReplaceRosterJSONRequestBody = Roster
+
+// ReplaceRosterDrillJSONRequestBody defines body for ReplaceRosterDrill for application/json ContentType.
+type ReplaceRosterDrillJSONRequestBody = RosterDrill
 
 // CreateOverrideJSONRequestBody defines body for CreateOverride for application/json ContentType.
 type CreateOverrideJSONRequestBody = Override
@@ -2912,6 +3117,15 @@ type ServerInterface interface {
 	// Restore Restore something that was deleted
 	// (POST /v1/deleted/{id}/restore)
 	Restore(w http.ResponseWriter, r *http.Request, id RowID, params RestoreParams)
+	// ListDrills List drills
+	// (GET /v1/drills)
+	ListDrills(w http.ResponseWriter, r *http.Request, params ListDrillsParams)
+	// StartDrills Drill a person, or everybody who is on call in a roster
+	// (POST /v1/drills)
+	StartDrills(w http.ResponseWriter, r *http.Request)
+	// GetDrill Read a drill
+	// (GET /v1/drills/{key})
+	GetDrill(w http.ResponseWriter, r *http.Request, key IncidentKey)
 	// ListIncidents List incidents
 	// (GET /v1/incidents)
 	ListIncidents(w http.ResponseWriter, r *http.Request, params ListIncidentsParams)
@@ -3074,6 +3288,15 @@ type ServerInterface interface {
 	// ReplaceRoster Replace a roster and all its rotations
 	// (PUT /v1/rosters/{slug})
 	ReplaceRoster(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceRosterParams)
+	// DeleteRosterDrill No more drills before the shifts of a roster
+	// (DELETE /v1/rosters/{slug}/drill)
+	DeleteRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug, params DeleteRosterDrillParams)
+	// GetRosterDrill Whether a roster wants drills before shifts
+	// (GET /v1/rosters/{slug}/drill)
+	GetRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug)
+	// ReplaceRosterDrill Have whoever comes on call drilled before the shift
+	// (PUT /v1/rosters/{slug}/drill)
+	ReplaceRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceRosterDrillParams)
 	// ListRosterFeeds List the calendars to subscribe to of a roster
 	// (GET /v1/rosters/{slug}/feeds)
 	ListRosterFeeds(w http.ResponseWriter, r *http.Request, slug Slug)
@@ -3598,6 +3821,118 @@ func (siw *ServerInterfaceWrapper) Restore(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// ListDrills operation middleware
+func (siw *ServerInterfaceWrapper) ListDrills(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDrillsParams
+
+	// ------------- Optional query parameter "person" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "person", r.URL.Query(), &params.Person, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "person"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "person", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "roster" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "roster", r.URL.Query(), &params.Roster, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "roster"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "roster", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDrills(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StartDrills operation middleware
+func (siw *ServerInterfaceWrapper) StartDrills(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartDrills(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetDrill operation middleware
+func (siw *ServerInterfaceWrapper) GetDrill(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "key" -------------
+	var key IncidentKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", mux.Vars(r)["key"], &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetDrill(w, r, key)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListIncidents operation middleware
 func (siw *ServerInterfaceWrapper) ListIncidents(w http.ResponseWriter, r *http.Request) {
 
@@ -3629,6 +3964,19 @@ func (siw *ServerInterfaceWrapper) ListIncidents(w http.ResponseWriter, r *http.
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "service"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "service", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "drills" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "drills", r.URL.Query(), &params.Drills, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "drills"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "drills", Err: err})
 		}
 		return
 	}
@@ -6206,6 +6554,116 @@ func (siw *ServerInterfaceWrapper) ReplaceRoster(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplaceRoster(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteRosterDrill operation middleware
+func (siw *ServerInterfaceWrapper) DeleteRosterDrill(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteRosterDrillParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteRosterDrill(w, r, slug, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRosterDrill operation middleware
+func (siw *ServerInterfaceWrapper) GetRosterDrill(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRosterDrill(w, r, slug)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceRosterDrill operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceRosterDrill(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "slug" -------------
+	var slug Slug
+
+	err = runtime.BindStyledParameterWithOptions("simple", "slug", mux.Vars(r)["slug"], &slug, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "slug", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplaceRosterDrillParams
+
+	// ------------- Optional query parameter "dry_run" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dry_run", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dry_run"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dry_run", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceRosterDrill(w, r, slug, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -9913,6 +10371,18 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/oncall", wrapper.ListOnCall).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/drills", wrapper.ListDrills).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/drills", wrapper.StartDrills).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/v1/drills/{key}", wrapper.GetDrill).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/drill", wrapper.DeleteRosterDrill).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/drill", wrapper.GetRosterDrill).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/drill", wrapper.ReplaceRosterDrill).Methods(http.MethodPut)
+
 	r.HandleFunc(options.BaseURL+"/v1/rosters/{slug}/gaps", wrapper.ListGaps).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/v1/people/{handle}/shifts", wrapper.ListPersonShifts).Methods(http.MethodGet)
@@ -10295,6 +10765,123 @@ type RestoredefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RestoredefaultApplicationProblemPlusJSONResponse) VisitRestoreResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrillsRequestObject struct {
+	Params ListDrillsParams
+}
+
+type ListDrillsResponseObject interface {
+	VisitListDrillsResponse(w http.ResponseWriter) error
+}
+
+type ListDrills200JSONResponse Drills
+
+func (response ListDrills200JSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDrillsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDrillsdefaultApplicationProblemPlusJSONResponse) VisitListDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDrillsRequestObject struct {
+	Body *StartDrillsJSONRequestBody
+}
+
+type StartDrillsResponseObject interface {
+	VisitStartDrillsResponse(w http.ResponseWriter) error
+}
+
+type StartDrills201JSONResponse DrillsStarted
+
+func (response StartDrills201JSONResponse) VisitStartDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartDrillsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartDrillsdefaultApplicationProblemPlusJSONResponse) VisitStartDrillsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDrillRequestObject struct {
+	Key IncidentKey `json:"key"`
+}
+
+type GetDrillResponseObject interface {
+	VisitGetDrillResponse(w http.ResponseWriter) error
+}
+
+type GetDrill200JSONResponse Drill
+
+func (response GetDrill200JSONResponse) VisitGetDrillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDrilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDrilldefaultApplicationProblemPlusJSONResponse) VisitGetDrillResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12537,6 +13124,120 @@ type ReplaceRosterdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceRosterdefaultApplicationProblemPlusJSONResponse) VisitReplaceRosterResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRosterDrillRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params DeleteRosterDrillParams
+}
+
+type DeleteRosterDrillResponseObject interface {
+	VisitDeleteRosterDrillResponse(w http.ResponseWriter) error
+}
+
+type DeleteRosterDrill204Response struct {
+}
+
+func (response DeleteRosterDrill204Response) VisitDeleteRosterDrillResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteRosterDrilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteRosterDrilldefaultApplicationProblemPlusJSONResponse) VisitDeleteRosterDrillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRosterDrillRequestObject struct {
+	Slug Slug `json:"slug"`
+}
+
+type GetRosterDrillResponseObject interface {
+	VisitGetRosterDrillResponse(w http.ResponseWriter) error
+}
+
+type GetRosterDrill200JSONResponse RosterDrill
+
+func (response GetRosterDrill200JSONResponse) VisitGetRosterDrillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRosterDrilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRosterDrilldefaultApplicationProblemPlusJSONResponse) VisitGetRosterDrillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceRosterDrillRequestObject struct {
+	Slug   Slug `json:"slug"`
+	Params ReplaceRosterDrillParams
+	Body   *ReplaceRosterDrillJSONRequestBody
+}
+
+type ReplaceRosterDrillResponseObject interface {
+	VisitReplaceRosterDrillResponse(w http.ResponseWriter) error
+}
+
+type ReplaceRosterDrill200JSONResponse RosterDrill
+
+func (response ReplaceRosterDrill200JSONResponse) VisitReplaceRosterDrillResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceRosterDrilldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceRosterDrilldefaultApplicationProblemPlusJSONResponse) VisitReplaceRosterDrillResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15181,6 +15882,15 @@ type StrictServerInterface interface {
 	// Restore Restore something that was deleted
 	// (POST /v1/deleted/{id}/restore)
 	Restore(ctx context.Context, request RestoreRequestObject) (RestoreResponseObject, error)
+	// ListDrills List drills
+	// (GET /v1/drills)
+	ListDrills(ctx context.Context, request ListDrillsRequestObject) (ListDrillsResponseObject, error)
+	// StartDrills Drill a person, or everybody who is on call in a roster
+	// (POST /v1/drills)
+	StartDrills(ctx context.Context, request StartDrillsRequestObject) (StartDrillsResponseObject, error)
+	// GetDrill Read a drill
+	// (GET /v1/drills/{key})
+	GetDrill(ctx context.Context, request GetDrillRequestObject) (GetDrillResponseObject, error)
 	// ListIncidents List incidents
 	// (GET /v1/incidents)
 	ListIncidents(ctx context.Context, request ListIncidentsRequestObject) (ListIncidentsResponseObject, error)
@@ -15343,6 +16053,15 @@ type StrictServerInterface interface {
 	// ReplaceRoster Replace a roster and all its rotations
 	// (PUT /v1/rosters/{slug})
 	ReplaceRoster(ctx context.Context, request ReplaceRosterRequestObject) (ReplaceRosterResponseObject, error)
+	// DeleteRosterDrill No more drills before the shifts of a roster
+	// (DELETE /v1/rosters/{slug}/drill)
+	DeleteRosterDrill(ctx context.Context, request DeleteRosterDrillRequestObject) (DeleteRosterDrillResponseObject, error)
+	// GetRosterDrill Whether a roster wants drills before shifts
+	// (GET /v1/rosters/{slug}/drill)
+	GetRosterDrill(ctx context.Context, request GetRosterDrillRequestObject) (GetRosterDrillResponseObject, error)
+	// ReplaceRosterDrill Have whoever comes on call drilled before the shift
+	// (PUT /v1/rosters/{slug}/drill)
+	ReplaceRosterDrill(ctx context.Context, request ReplaceRosterDrillRequestObject) (ReplaceRosterDrillResponseObject, error)
 	// ListRosterFeeds List the calendars to subscribe to of a roster
 	// (GET /v1/rosters/{slug}/feeds)
 	ListRosterFeeds(ctx context.Context, request ListRosterFeedsRequestObject) (ListRosterFeedsResponseObject, error)
@@ -15693,6 +16412,89 @@ func (sh *strictHandler) Restore(w http.ResponseWriter, r *http.Request, id RowI
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RestoreResponseObject); ok {
 		if err := validResponse.VisitRestoreResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDrills operation middleware
+func (sh *strictHandler) ListDrills(w http.ResponseWriter, r *http.Request, params ListDrillsParams) {
+	var request ListDrillsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDrills(ctx, request.(ListDrillsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDrills")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListDrillsResponseObject); ok {
+		if err := validResponse.VisitListDrillsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartDrills operation middleware
+func (sh *strictHandler) StartDrills(w http.ResponseWriter, r *http.Request) {
+	var request StartDrillsRequestObject
+
+	var body StartDrillsJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartDrills(ctx, request.(StartDrillsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartDrills")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartDrillsResponseObject); ok {
+		if err := validResponse.VisitStartDrillsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDrill operation middleware
+func (sh *strictHandler) GetDrill(w http.ResponseWriter, r *http.Request, key IncidentKey) {
+	var request GetDrillRequestObject
+
+	request.Key = key
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDrill(ctx, request.(GetDrillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDrill")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetDrillResponseObject); ok {
+		if err := validResponse.VisitGetDrillResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -17269,6 +18071,93 @@ func (sh *strictHandler) ReplaceRoster(w http.ResponseWriter, r *http.Request, s
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceRosterResponseObject); ok {
 		if err := validResponse.VisitReplaceRosterResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteRosterDrill operation middleware
+func (sh *strictHandler) DeleteRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug, params DeleteRosterDrillParams) {
+	var request DeleteRosterDrillRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRosterDrill(ctx, request.(DeleteRosterDrillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRosterDrill")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteRosterDrillResponseObject); ok {
+		if err := validResponse.VisitDeleteRosterDrillResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRosterDrill operation middleware
+func (sh *strictHandler) GetRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug) {
+	var request GetRosterDrillRequestObject
+
+	request.Slug = slug
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRosterDrill(ctx, request.(GetRosterDrillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRosterDrill")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRosterDrillResponseObject); ok {
+		if err := validResponse.VisitGetRosterDrillResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceRosterDrill operation middleware
+func (sh *strictHandler) ReplaceRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug, params ReplaceRosterDrillParams) {
+	var request ReplaceRosterDrillRequestObject
+
+	request.Slug = slug
+	request.Params = params
+
+	var body ReplaceRosterDrillJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceRosterDrill(ctx, request.(ReplaceRosterDrillRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceRosterDrill")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceRosterDrillResponseObject); ok {
+		if err := validResponse.VisitReplaceRosterDrillResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -27,6 +27,7 @@ import (
 // Config is what an API needs.
 type Config struct {
 	Engine       pager.Engine
+	Drills       pager.Drills
 	DB           rosterdb.DB
 	Providers    *providers.Registry             // who carries messages; nil: those that are in the database
 	CatchAll     engine.CatchAll                 // its roster and people cannot be deleted
@@ -42,6 +43,7 @@ type Config struct {
 // API answers requests whose caller is known.
 type API struct {
 	engine       pager.Engine
+	drills       pager.Drills
 	db           rosterdb.DB
 	rosters      rosterdb.Store
 	incidents    enginedb.Store // services, policies and keys too
@@ -71,7 +73,7 @@ func New(c Config) *API {
 	if c.Providers == nil {
 		c.Providers = providers.New(providers.Config{DB: c.DB, Secrets: c.Secrets, Outside: providers.Outside{PublicURL: c.PublicURL}, Log: c.Log})
 	}
-	return &API{engine: c.Engine, db: c.DB, providers: c.Providers, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, verifiedOnly: c.VerifiedOnly, codes: c.Codes, publicURL: c.PublicURL, keymaker: keys.Maker{Secrets: c.Secrets}, offset: c.Offset, log: c.Log, doors: newDoors()}
+	return &API{engine: c.Engine, drills: c.Drills, db: c.DB, providers: c.Providers, rosters: rosterdb.New(c.DB), incidents: enginedb.New(c.DB), catchAll: c.CatchAll, channels: c.Channels, verifiedOnly: c.VerifiedOnly, codes: c.Codes, publicURL: c.PublicURL, keymaker: keys.Maker{Secrets: c.Secrets}, offset: c.Offset, log: c.Log, doors: newDoors()}
 }
 
 // Caller is who sent a request, as the key says.

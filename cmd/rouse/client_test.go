@@ -246,7 +246,7 @@ func TestCoverage(t *testing.T) {
 		t.Errorf("holes end with %v", err)
 	}
 	golden(t, "coverage.txt", out)
-	if want := "GET /v1/coverage?from=2026-11-20T12%3A00%3A00Z&service=bitbucket&to=2026-12-20T12%3A00%3A00Z"; api.asked[0] != want {
+	if want := "GET /v1/coverage?from=2026-11-20T12%3A00%3A00Z&service=bitbucket&to=2026-12-20T12%3A00%3A00Z&zone=Europe%2FBerlin"; api.asked[0] != want {
 		t.Errorf("asked %s, want %s", api.asked[0], want)
 	}
 

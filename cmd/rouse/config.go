@@ -13,6 +13,7 @@ import (
 	"rouse/api/seal"
 	"rouse/engine"
 	"rouse/engine/pager"
+	"rouse/notifiers"
 	"rouse/notifiers/email"
 )
 
@@ -30,6 +31,8 @@ type config struct {
 	allowPrivate bool
 	verifiedOnly bool // contacts that were not verified are not used
 	codesOnly    bool // a text, or a call to Rouse, always needs a code
+	storms       storms
+	delivery     deliverySettings
 	twilio       twilioSettings
 	ntfy         ntfySettings
 	smtp         smtpSettings
@@ -54,9 +57,15 @@ type twilioSettings struct {
 	authTokens                            []string // callbacks signed with any of them count
 	apiKey, apiSecret                     string
 	baseURL                               string
+	canary                                map[notifiers.Channel]string // robots' numbers
+	smsLimit, voiceLimit                  notifiers.Limit
 }
 
-type ntfySettings struct{ url, token string }
+type ntfySettings struct {
+	url, token string
+	limit      notifiers.Limit
+	canary     map[notifiers.Channel]string // a robot's topic
+}
 
 type smtpSettings struct {
 	host, username, password, from string
@@ -132,6 +141,8 @@ func (c config) check() (wrong []string) {
 		{c.smtp.host == "" && c.smtp.from+c.smtp.username+c.smtp.password != "", "ROUSE_SMTP_HOST is missing: set it to your mail server, smtp.example.com, or unset all of ROUSE_SMTP_*"},
 		{c.smtp.username == "" && c.smtp.password != "", "ROUSE_SMTP_USERNAME is missing: set it to the name that goes with ROUSE_SMTP_PASSWORD"},
 		{c.smtp.security == email.Plain && c.smtp.username != "", "ROUSE_SMTP_SECURITY=none would send the password in the clear: set it to starttls or tls, or unset ROUSE_SMTP_USERNAME"},
+		{some == "" && len(t.canary) > 0, "ROUSE_TWILIO_CANARY_… needs a Twilio account: set ROUSE_TWILIO_ACCOUNT_SID and what belongs to it, or unset it"},
+		{c.ntfy.url == "" && len(c.ntfy.canary) > 0, "ROUSE_NTFY_URL is missing: set it to the server of ROUSE_NTFY_CANARY, https://ntfy.example.com"},
 		{c.ntfy.token != "" && c.ntfy.url == "", "ROUSE_NTFY_URL is missing: set it to the server of ROUSE_NTFY_TOKEN, https://ntfy.example.com"},
 	} {
 		if need.missing {

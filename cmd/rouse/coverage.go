@@ -18,6 +18,10 @@ type coverage struct {
 	To    time.Time `json:"to"`
 	Holes []hole    `json:"holes"`
 	More  bool      `json:"more"`
+
+	Unreached []struct {
+		Text string `json:"text"`
+	} `json:"unreached"` // whose last drill failed
 }
 
 type hole struct {
@@ -40,6 +44,8 @@ func (c *cli) coverageCommand() *cobra.Command {
 contacts, as a page would go, and shows each hole: when it is, what would not be paged, why, and what
 to do. Severity 3 counts only in the service's working hours.
 
+People whose last drill failed are warned of below (see rouse drill).
+
 The exit status is 1 if there is a hole.`,
 		Example: `  rouse coverage
   rouse coverage --days 90 --service bitbucket
@@ -57,7 +63,7 @@ The exit status is 1 if there is a hole.`,
 			if err != nil {
 				return err
 			}
-			query := url.Values{}
+			query := url.Values{"zone": {coverageZone(r)}}
 			if service != "" {
 				query.Set("service", service)
 			}
@@ -78,7 +84,7 @@ The exit status is 1 if there is a hole.`,
 				if err := encodeJSON(c.stdout, json.RawMessage(raw)); err != nil {
 					return err
 				}
-			} else if err := c.print(coverageTable(found, r)); err != nil {
+			} else if err := c.printCoverage(found, r); err != nil {
 				return err
 			}
 			return found.err()
@@ -89,6 +95,18 @@ The exit status is 1 if there is a hole.`,
 	cmd.Flags().StringVar(&service, "service", "", "only this service, beside the catch-all roster")
 	flags.add(cmd)
 	return cmd
+}
+
+// printCoverage shows the holes, and below them who may not be reached though there is no hole.
+func (c *cli) printCoverage(found coverage, r reader) error {
+	if err := c.print(coverageTable(found, r)); err != nil || len(found.Unreached) == 0 {
+		return err
+	}
+	var t table
+	for _, u := range found.Unreached {
+		t.add(yellow, "Warning: "+u.Text)
+	}
+	return c.print(t)
 }
 
 func coverageTable(c coverage, r reader) (t table) {
@@ -117,4 +135,12 @@ func (c coverage) err() error {
 		return fmt.Errorf("%d holes: close them, or put up with them", n)
 	}
 	return nil
+}
+
+// coverageZone is the zone that texts come in: the reader's, if the server can know it by its name.
+func coverageZone(r reader) string {
+	if name := r.zone.String(); name != "Local" {
+		return name
+	}
+	return "UTC"
 }

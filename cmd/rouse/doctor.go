@@ -39,7 +39,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Long: `Doctor checks, and says what to do about it:
   - the database answers and has this version's schema
   - what senders sign with can be decrypted with the key that is set
-  - the providers accept the credentials
+  - the providers accept the credentials, and messages to their robots come back
+  - how long a message waits for its receipt, and whether more was sent than the budget has
   - Rouse answers at its public URL, is ready to page, and nothing is overdue
   - a dead-man's switch elsewhere is told that Rouse lives
   - whoever is on call in the next 7 days has a contact that can be used; the catch-all roster has no gap
@@ -90,6 +91,7 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 			all = append(all, finding{"providers", fail, err.Error()})
 		} else {
 			stored = carriers.Opened()
+			all = append(all, examineDelivery(ctx, cfg, db, carriers)...)
 		}
 	}
 	all = append(all, examineServer(ctx, cfg)...)

@@ -10,6 +10,7 @@ import (
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
+	"rouse/engine/pager"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -22,7 +23,8 @@ type duty struct {
 	people       map[rosters.PersonID]rosters.Person
 	catchAll     engine.CatchAll
 	usable       map[rosters.Channel]bool
-	verifiedOnly bool // contacts that were not verified are not used
+	verifiedOnly bool                           // contacts that were not verified are not used
+	failed       map[rosters.PersonID]time.Time // whose last drill failed, and when it began
 }
 
 func examineOnCall(ctx context.Context, cfg config, getenv func(string) string, db postgres, r reader) []finding {
@@ -56,6 +58,9 @@ func readDuty(ctx context.Context, cfg config, getenv func(string) string, db po
 	for _, s := range stored {
 		d.rosters = append(d.rosters, s.Roster)
 	}
+	if d.failed, err = pager.FailedDrills(ctx, what); err != nil {
+		return d, err
+	}
 	policies, err := what.Policies(ctx, "", "", limit)
 	if err != nil {
 		return d, err
@@ -85,6 +90,7 @@ func (d duty) examine(r reader) (all []finding) {
 		all = append(all, d.examinePolicy(p)...)
 	}
 	all = append(all, d.examineVerified()...)
+	all = append(all, d.examineDrills(r)...)
 	if !slices.ContainsFunc(all, func(f finding) bool { return f.Status == fail }) {
 		all = append(all, finding{"on call", pass, "everyone on call in the next 7 days has a usable contact"})
 	}
@@ -121,6 +127,18 @@ func (d duty) examineVerified() []finding {
 		who = append(who[:most], fmt.Sprintf("and %d more", n))
 	}
 	return []finding{{"contacts", warn, "nobody knows whether they reach their owner: " + strings.Join(who, ", ") + " have some that were not verified. `rouse contact verify` does that"}}
+}
+
+// examineDrills names who is to be paged and could not be reached by the last drill.
+func (d duty) examineDrills(r reader) (all []finding) {
+	c := engine.Coverage{Policies: d.policies, CatchAll: d.catchAll, People: d.people, Failed: d.failed, Calendars: map[rosters.RosterID]*rosters.Calendar{}}
+	for _, roster := range d.rosters {
+		c.Calendars[roster.ID], _ = roster.Compile() // what cannot be read is told elsewhere
+	}
+	for _, u := range c.Unreached(d.from, d.to) {
+		all = append(all, finding{"drills", warn, u.Text(r.zone)})
+	}
+	return all
 }
 
 func (d duty) examineLastResort() (all []finding) {

@@ -52,6 +52,7 @@ func TestE2EABrowserGetsPages(t *testing.T) {
 		}
 	}
 	h.acknowledge(key, ann)
+	ann.screen.ExpectPush(t, soon, "Rouse", "A browser was added") // by another contact: the link may have been somebody else's
 
 	t.Log("the next page comes to the browser, which tells that it shows it; that answers nothing")
 	key = h.alert("bitbucket", 1, "Pulls fail, too")

@@ -147,7 +147,7 @@ func (h *house) newNode(settings ...string) *node.Process {
 	}
 	n := &node.Process{Executable: rouse, Address: address, Log: filepath.Join(h.dir, fmt.Sprintf("node-%d.log", len(h.nodes)+1)),
 		Environ: append([]string{
-			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ROUSE_SPOOL_LIMIT=0", "ROUSE_LOG_LEVEL=debug", // where nothing is told at any level
+			"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "ROUSE_SPOOL_LIMIT=0", "ROUSE_STORM_TEXTS=0", "ROUSE_STORM_CALLS=0", "ROUSE_LOG_LEVEL=debug", // where nothing is told at any level
 			"ROUSE_DATABASE_URL=" + h.database, "ROUSE_LISTEN=" + address, "ROUSE_PUBLIC_URL=" + h.door.URL, "ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
 			"ROUSE_TWILIO_ACCOUNT_SID=" + h.twilio.AccountSID(), "ROUSE_TWILIO_AUTH_TOKEN=" + h.twilio.AuthToken(),
 			"ROUSE_TWILIO_FROM=" + twiliosim.DefaultFrom, "ROUSE_TWILIO_BASE_URL=" + h.twilio.URL(),

@@ -21,6 +21,7 @@ type onCall struct {
 		Turn     int       `json:"turn"`
 		Override int64     `json:"override"`
 		Instead  string    `json:"instead_of"`
+		Drill    *badge    `json:"drill"`
 	} `json:"on_call"`
 }
 
@@ -75,7 +76,7 @@ are paged for a service.`,
 			if len(list) == 0 && service != "" && roster != "" {
 				return errors.New(clean(fmt.Sprintf("service %s does not page roster %s: `rouse oncall --service %[1]s` shows whom it pages", service, roster)))
 			}
-			return c.print(onCallTable(list, r))
+			return c.print(onCallTable(list, r, time.Now()))
 		},
 	}
 	cmd.Flags().StringVar(&at, "at", "", "another time than now, such as \"2026-12-24 18:00\" or 18:00")
@@ -85,12 +86,12 @@ are paged for a service.`,
 	return cmd
 }
 
-func onCallTable(list []onCall, r reader) (t table) {
+func onCallTable(list []onCall, r reader, now time.Time) (t table) {
 	if len(list) == 0 {
 		t.add("", "There are no rosters. They are made through the API: POST /v1/rosters")
 		return t
 	}
-	t.add(bold, "ROSTER", "ON CALL", "NAME", "UNTIL", "WHY")
+	t.add(bold, "ROSTER", "ON CALL", "NAME", "UNTIL", "WHY", "LAST DRILL")
 	for _, roster := range list {
 		if len(roster.OnCall) == 0 {
 			t.add(yellow, roster.Roster, "nobody")
@@ -103,7 +104,7 @@ func onCallTable(list []onCall, r reader) (t table) {
 					why += " instead of " + on.Instead
 				}
 			}
-			t.add("", roster.Roster, on.Person, on.Name, r.show(on.Until), why)
+			t.add(on.Drill.paint(), roster.Roster, on.Person, on.Name, r.show(on.Until), why, on.Drill.text(now))
 		}
 	}
 	return t

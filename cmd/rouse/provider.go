@@ -58,7 +58,38 @@ type carrier struct {
 		Delivered    int       `json:"delivered"`
 		P50          float64   `json:"p50_seconds"`
 		P95          float64   `json:"p95_seconds"`
+		LastHour     struct {
+			Sent      int `json:"sent"`
+			Delivered int `json:"delivered"`
+			Failed    int `json:"failed"`
+		} `json:"last_hour"`
+		Canary *carrierCanary `json:"canary"`
 	} `json:"channels"`
+}
+
+// carrierCanary is how messages to a robot of a provider's fare.
+type carrierCanary struct {
+	Up        bool      `json:"up"`
+	DownSince time.Time `json:"down_since"`
+	LastSent  time.Time `json:"last_sent"`
+	LastBack  time.Time `json:"last_back"`
+	Seconds   float64   `json:"seconds"`
+	Misses    int       `json:"misses"`
+	Detail    string    `json:"detail"`
+}
+
+// words are a canary's state in a table's cell; "" if there is none.
+func (k *carrierCanary) words() string {
+	switch {
+	case k == nil:
+		return ""
+	case !k.Up:
+		return fmt.Sprintf("down, %d missed", k.Misses)
+	case k.LastBack.IsZero():
+		return "waiting"
+	default:
+		return inSeconds(k.Seconds, 1)
+	}
 }
 
 func providerPath(name string) string { return "/v1/providers/" + url.PathEscape(name) }
@@ -78,7 +109,11 @@ func (c *cli) providerListCommand() *cobra.Command {
 		Short: "Show all providers and how they do",
 		Long: `List shows the providers in the order in which they are asked. Failures are as the node that answers saw
 them; what was delivered, and in which time half of it and 95 % of it was, is of all nodes and the last
-24 hours.`,
+24 hours. LAST HOUR is how many messages each took, how many of these arrived as far as it tells, and
+how many it refused or lost.
+
+CANARY is in which time the last message to the provider's robot came back. A provider whose canary is
+down, as two in a row did not come back, is asked last until one does ("rouse provider set --help").`,
 		Example: `  rouse provider list
   rouse provider list --json | jq '.items[] | select(.state != "well")'`,
 		Args: takes(),
@@ -116,24 +151,28 @@ func carrierTable(all []carrier, r reader) (t table) {
 		t.add("", "There are no providers, so nobody can be paged: rouse provider set --help")
 		return t
 	}
-	t.add(bold, "NAME", "KIND", "CHANNEL", "STATE", "DELIVERED", "P50", "P95", "LAST FAILURE")
+	t.add(bold, "NAME", "KIND", "CHANNEL", "STATE", "DELIVERED", "P50", "P95", "LAST HOUR", "CANARY", "LAST FAILURE")
 	for _, p := range all {
 		kind := p.Kind
 		if p.Given {
 			kind += ", given"
 		}
 		if len(p.Channels) == 0 {
-			t.add(carrierColour(p.State), p.Name, kind, "", p.State, "", "", "", oneLine(p.Why))
+			t.add(carrierColour(p.State), p.Name, kind, "", p.State, "", "", "", "", "", oneLine(p.Why))
 		}
 		for _, ch := range p.Channels {
 			state, failure := p.State, ""
-			if state == "failing" && ch.FailingSince.IsZero() {
+			if state == "failing" && ch.FailingSince.IsZero() && (ch.Canary == nil || ch.Canary.Up) {
 				state = "well" // another channel fails
 			}
 			if !ch.LastFailure.IsZero() {
 				failure = r.show(ch.LastFailure) + ": " + oneLine(ch.Failure)
 			}
-			t.add(carrierColour(state), p.Name, kind, ch.Channel, state, fmt.Sprint(ch.Delivered), inSeconds(ch.P50, ch.Delivered), inSeconds(ch.P95, ch.Delivered), failure)
+			hour := ""
+			if h := ch.LastHour; h.Sent+h.Failed > 0 {
+				hour = fmt.Sprintf("%d/%d/%d", h.Sent, h.Delivered, h.Failed)
+			}
+			t.add(carrierColour(state), p.Name, kind, ch.Channel, state, fmt.Sprint(ch.Delivered), inSeconds(ch.P50, ch.Delivered), inSeconds(ch.P95, ch.Delivered), hour, ch.Canary.words(), failure)
 		}
 	}
 	return t
@@ -201,6 +240,15 @@ func (p carrier) table(r reader) (t table) {
 	for _, ch := range p.Channels {
 		if !ch.FailingSince.IsZero() {
 			t.add(red, ch.Channel+" fails since", r.show(ch.FailingSince))
+		}
+		if h := ch.LastHour; h.Sent+h.Failed > 0 {
+			line(ch.Channel+" in the last hour", fmt.Sprintf("%d taken, %d of them delivered; %d refused or lost", h.Sent, h.Delivered, h.Failed))
+		}
+		if k := ch.Canary; k != nil && !k.Up {
+			t.add(red, ch.Channel+" canary down since", r.show(k.DownSince)+strings.TrimRight(": "+oneLine(k.Detail), ": "))
+		}
+		if k := ch.Canary; k != nil && !k.LastBack.IsZero() {
+			line(ch.Channel+" canary last back", fmt.Sprintf("%s, after %s", r.show(k.LastBack), inSeconds(k.Seconds, 1)))
 		}
 		line(ch.Channel+" last taken", r.show(ch.LastSuccess))
 		if !ch.LastFailure.IsZero() {

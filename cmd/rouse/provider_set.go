@@ -17,6 +17,7 @@ import (
 type providerFlags struct {
 	kind, preset, settings   string
 	setting, set, sender     []string
+	limits, canary           []string
 	numbers, secrets, remove []string
 	position                 int
 	disable, enable          bool
@@ -37,6 +38,17 @@ Settings by kind (--setting NAME=VALUE; a value that is JSON is taken as JSON):
   gateway   url, method, headers, body, answer, receipt, reply, or --preset with what differs from it; any
             secrets, {{.Secret.NAME}} in templates; what is not secret is --set NAME=VALUE, {{.Set.NAME}}
   web_push  subject; webhook none. Their keys are made by Rouse.
+  slack, mattermost   channels, an object of where the incidents of each service are posted, "" all others;
+            language; of mattermost url; secrets token, of slack signing_secret
+
+--limit is how much any of them takes from one number or messaging service: sms=1/s, voice=30/min, or with a
+burst, "push=10/s burst 20". All nodes together keep to it, and what is worst goes first.
+
+--canary is where a robot of twilio, ntfy or a gateway is: sms=+4915112345678, voice=+49…, push=a-topic.
+Every ROUSE_CANARY_EVERY, a minute, a message goes there, which costs. It has to be back before the next:
+as a text that comes in at Rouse, if the robot is a number of the account's, or by its receipt; a call has
+to be picked up; a push is read back from its topic. After two that are not, the provider is asked last
+until one is.
 
 Secrets are read from where others do not see them: --secret NAME=@FILE from a file, NAME=- from standard
 input, NAME alone is asked for. Arguments are seen by whoever lists processes; who wants that writes
@@ -47,6 +59,8 @@ NAME=literal:VALUE.`,
       --number +49 --secret username=literal:rouse --secret password
   rouse provider set twilio-us --kind twilio --setting account_sid=AC… --setting from=+12025550123 \
       --number +1 --secret auth_token=-
+  rouse provider set vonage --limit sms=10/s
+  rouse provider set vonage --canary sms=+4915112345678
   rouse provider set vonage --disable`,
 		Args: takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,13 +71,15 @@ NAME=literal:VALUE.`,
 			return c.setProvider(cmd.Context(), api, args[0], f, cmd.InOrStdin())
 		},
 	}
-	cmd.Flags().StringVar(&f.kind, "kind", "", "twilio, ntfy, email, gateway, web_push or webhook; of a new one")
+	cmd.Flags().StringVar(&f.kind, "kind", "", "of which kind a new one is, see above")
 	cmd.Flags().StringVar(&f.preset, "preset", "", "of a gateway, see rouse provider presets")
 	cmd.Flags().StringVar(&f.settings, "settings", "", "file with all settings, in JSON, in place of those there are")
 	cmd.Flags().StringArrayVar(&f.setting, "setting", nil, "NAME=VALUE; an empty value removes it")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "NAME=VALUE that a gateway's templates have")
 	cmd.Flags().StringArrayVar(&f.sender, "sender", nil, "number or name that texts are from, or +49=… for a country")
 	cmd.Flags().StringSliceVar(&f.numbers, "number", nil, "the beginning of numbers that it serves, +49 (default all)")
+	cmd.Flags().StringArrayVar(&f.limits, "limit", nil, "CHANNEL=10/s, 30/min or 100/h, perhaps with a burst; an empty one is none")
+	cmd.Flags().StringArrayVar(&f.canary, "canary", nil, "CHANNEL=a robot's number or topic; an empty one is none")
 	cmd.Flags().StringArrayVar(&f.secrets, "secret", nil, "NAME=@FILE, NAME=- or NAME")
 	cmd.Flags().StringSliceVar(&f.remove, "remove-secret", nil, "NAME of a secret to forget")
 	cmd.Flags().IntVar(&f.position, "position", 0, "the lowest is asked first (default behind the others)")
@@ -155,6 +171,12 @@ func (f providerFlags) settingsOn(p carrier, stdin io.Reader) (map[string]json.R
 		settings["numbers"], _ = json.Marshal(f.numbers) // texts
 	}
 	if err := merged(settings, "set", f.set); err != nil {
+		return nil, err
+	}
+	if err := merged(settings, "limits", f.limits); err != nil {
+		return nil, err
+	}
+	if err := merged(settings, "canary", f.canary); err != nil {
 		return nil, err
 	}
 	var senders []string

@@ -51,10 +51,10 @@ func TestProviderSetSendsWhatChanges(t *testing.T) {
 	}
 
 	stored = `{"name": "vonage", "kind": "gateway", "version": 7, "disabled": true, "position": 20, "settings": {"preset": "vonage", "senders": {"": "Rouse"}, "numbers": ["+49"]}}`
-	if _, _, err := call(t, env, "provider", "set", "vonage", "--sender", "+1=+12025550123", "--sender", "=", "--setting", "numbers=", "--remove-secret", "old", "--enable", "--force"); err != nil {
+	if _, _, err := call(t, env, "provider", "set", "vonage", "--sender", "+1=+12025550123", "--sender", "=", "--setting", "numbers=", "--canary", "sms=+4915112345678", "--remove-secret", "old", "--enable", "--force"); err != nil {
 		t.Fatal(err)
 	}
-	want = `/v1/providers/vonage?force=true {"disabled":false,"kind":"gateway","secrets":{"old":null},"settings":{"preset":"vonage","senders":{"+1":"+12025550123"}}}`
+	want = `/v1/providers/vonage?force=true {"disabled":false,"kind":"gateway","secrets":{"old":null},"settings":{"canary":{"sms":"+4915112345678"},"preset":"vonage","senders":{"+1":"+12025550123"}}}`
 	if put != want || ifMatch != `"7"` {
 		t.Errorf("sent %s with %s\nwant %s", put, ifMatch, want)
 	}
@@ -85,8 +85,9 @@ func TestProviderSetSendsWhatChanges(t *testing.T) {
 func TestProviderTables(t *testing.T) {
 	answer := `{"items": [
 		{"name": "twilio", "kind": "twilio", "given": true, "state": "failing", "channels": [
-			{"channel": "sms", "failing_since": "2026-11-20T12:00:00Z", "last_failure": "2026-11-20T12:05:00Z", "failure": "twilio: no answer (unknown)", "delivered": 120, "p50_seconds": 2.04, "p95_seconds": 7.5},
-			{"channel": "voice", "last_success": "2026-11-20T12:00:00Z"}]},
+			{"channel": "sms", "failing_since": "2026-11-20T12:00:00Z", "last_failure": "2026-11-20T12:05:00Z", "failure": "twilio: no answer (unknown)", "delivered": 120, "p50_seconds": 2.04, "p95_seconds": 7.5,
+			"last_hour": {"sent": 12, "delivered": 9, "failed": 3}, "canary": {"up": false, "misses": 3, "down_since": "2026-11-20T12:01:00Z", "detail": "filtered by the carrier"}},
+			{"channel": "voice", "canary": {"up": true, "misses": 0, "last_back": "2026-11-20T12:00:00Z", "seconds": 7.26}, "last_success": "2026-11-20T12:00:00Z"}]},
 		{"name": "modem", "kind": "gateway", "state": "disabled", "channels": [{"channel": "sms"}]},
 		{"name": "odd", "kind": "email", "state": "broken", "why": "its secrets cannot be read"}]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
@@ -99,7 +100,8 @@ func TestProviderTables(t *testing.T) {
 	golden(t, "providers.txt", out)
 	answer = `{"name": "vonage", "kind": "gateway", "state": "failing", "position": 30, "settings": {"preset": "vonage", "senders": {"": "Rouse"}}, "secret_names": ["api_key", "api_secret"],
 		"callback_url": "https://rouse.example.com/callbacks/gateway/vonage/K", "channels": [{"channel": "sms", "failing_since": "2026-11-20T12:00:00Z",
-		"last_success": "2026-11-19T12:00:00Z", "last_failure": "2026-11-20T12:05:00Z", "failure": "vonage: the provider refused the message (final, code 4)", "delivered": 12, "p50_seconds": 2.04, "p95_seconds": 7.5}]}`
+		"last_success": "2026-11-19T12:00:00Z", "last_failure": "2026-11-20T12:05:00Z", "failure": "vonage: the provider refused the message (final, code 4)", "delivered": 12, "p50_seconds": 2.04, "p95_seconds": 7.5,
+		"last_hour": {"sent": 12, "delivered": 9, "failed": 3}, "canary": {"up": false, "misses": 3, "down_since": "2026-11-20T12:01:00Z", "last_back": "2026-11-20T11:58:00Z", "seconds": 3.1, "detail": "filtered by the carrier"}}]}`
 	if out, _, err = call(t, env, "provider", "show", "vonage"); err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,18 @@ var settings = []setting{
 	{paging, "ROUSE_VERIFIED_ONLY", "false", false, "true: a contact is used only once it was verified by a code; false: those that were not are used, too, and doctor tells of them", setVerifiedOnly},
 	{paging, "ROUSE_REQUIRE_CODES", "false", false, "true: a text, or a call to Rouse, answers a page only with its code; false: what was sent to that phone within 24 hours needs none", setCodesOnly},
 
+	{paging, "ROUSE_STORM_TEXTS", "3", false, "texts in ROUSE_STORM_WITHIN to who was told before, while several incidents are about them: what comes on top waits, and is told in one text " +
+		"that names all. First pages never wait; 0 is no limit", few(func(c *config) *int { return &c.storms.texts })},
+	{paging, "ROUSE_STORM_CALLS", "1", false, "calls, likewise", few(func(c *config) *int { return &c.storms.calls })},
+	{paging, "ROUSE_STORM_WITHIN", "10m", false, "the time that these count in", setStormWithin},
+
+	{paging, "ROUSE_RECEIPT_SMS", "30s", false, "how long a text may stay without a receipt before the next provider and contact are tried (5s to 10m)", receiptOf(rosters.SMS)},
+	{paging, "ROUSE_RECEIPT_PUSH", "20s", false, "likewise of a push to a browser; ntfy gives no receipts (5s to 10m)", receiptOf(rosters.WebPush)},
+	{paging, "ROUSE_RING_FOR", "25s", false, "how long a phone rings; 15 s later at the most the next is tried (5s to 10m, whole seconds). Voicemail picks up after 20 to 30 in most networks", setRingFor},
+	{paging, "ROUSE_CANARY_EVERY", "1m", false, "how often a message goes to each robot (ROUSE_…_CANARY, `rouse provider set`), and so how long it has to come back (30s to 1h)", setCanaryEvery},
+	{paging, "ROUSE_BUDGET", "", false, "messages per hour or day (UTC) of the whole installation, sms 200/day, voice 50/day: when more are sent the log and whoever is on call for " +
+		"what has no owner are told. Nothing is held back", setBudget},
+
 	{sms, "ROUSE_TWILIO_ACCOUNT_SID", "", false, "account, AC…", text(func(c *config) *string { return &c.twilio.accountSID }, matches(accountSID, "an account SID: AC and 32 more characters"))},
 	{sms, "ROUSE_TWILIO_AUTH_TOKEN", "", true, "its auth token; while rotating, the old one after a comma", setAuthTokens},
 	{sms, "ROUSE_TWILIO_API_KEY", "", false, "API key to send with instead of the auth token, SK…", text(func(c *config) *string { return &c.twilio.apiKey }, nil)},
@@ -83,10 +95,18 @@ var settings = []setting{
 	{sms, "ROUSE_TWILIO_FROM", "", false, "number to call and text from, +15005550006", text(func(c *config) *string { return &c.twilio.from }, checkNumber)},
 	{sms, "ROUSE_TWILIO_MESSAGING_SERVICE_SID", "", false, "messaging service to text through, MG…",
 		text(func(c *config) *string { return &c.twilio.messagingServiceSID }, matches(serviceSID, "a messaging service's SID: MG and 32 more characters"))},
+	{sms, "ROUSE_TWILIO_SMS_LIMIT", "", false, "texts that it takes from a number or messaging service, such as 1/s, 30/min or 10/s burst 20: Rouse keeps to it, and sends the worst first; none: Twilio queues what is too much, " +
+		"oldest first", sendingLimit(func(c *config) *notifiers.Limit { return &c.twilio.smsLimit })},
+	{sms, "ROUSE_TWILIO_VOICE_LIMIT", "", false, "calls, likewise: accounts begin with 1/s", sendingLimit(func(c *config) *notifiers.Limit { return &c.twilio.voiceLimit })},
+	{sms, "ROUSE_TWILIO_CANARY_SMS", "", false, "robot's number, +4915112345678, that is texted every ROUSE_CANARY_EVERY, which costs: another number of the account, whose texts come to Rouse, or any whose receipts say delivered. " +
+		"After two that do not come back Twilio is asked last until one does", canaryOf(twilioCanary, notifiers.SMS)},
+	{sms, "ROUSE_TWILIO_CANARY_VOICE", "", false, "robot's number that is called likewise, and has to pick up", canaryOf(twilioCanary, notifiers.Voice)},
 	{sms, "ROUSE_TWILIO_BASE_URL", "", false, "another API address, for a simulator; default Twilio's own", link(func(c *config) *string { return &c.twilio.baseURL })},
 
 	{push, "ROUSE_NTFY_URL", "", false, "server to push through, https://ntfy.example.com; your own, as a topic at a public one is no secret", link(func(c *config) *string { return &c.ntfy.url })},
 	{push, "ROUSE_NTFY_TOKEN", "", true, "its access token, tk_…", text(func(c *config) *string { return &c.ntfy.token }, nil)},
+	{push, "ROUSE_NTFY_CANARY", "", false, "topic that a push goes to every ROUSE_CANARY_EVERY, and is read back from; the token has to be allowed to read it", canaryOf(ntfyCanary, notifiers.Push)},
+	{push, "ROUSE_NTFY_LIMIT", "", false, "pushes that it takes, such as 10/s", sendingLimit(func(c *config) *notifiers.Limit { return &c.ntfy.limit })},
 
 	{mailing, "ROUSE_SMTP_HOST", "", false, "mail server to send through, smtp.example.com", text(func(c *config) *string { return &c.smtp.host }, checkHost)},
 	{mailing, "ROUSE_SMTP_PORT", "", false, "its port; default 587, with tls 465, with none 25", setSMTPPort},

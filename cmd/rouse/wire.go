@@ -23,7 +23,6 @@ import (
 	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/rosters"
-	"rouse/rosters/rosterdb"
 )
 
 // Times of a shutdown: for requests under way, then for messages under way.
@@ -102,13 +101,20 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		Wording:      words.Wording(),
 		Chats:        carriers.Chats,
 		VerifiedOnly: cfg.verifiedOnly,
+		Caps:         cfg.storms.caps(),
 		CatchAll:     cfg.catchAll,
 		PublicURL:    cfg.publicURL,
 		KeyPrefix:    cfg.keyPrefix,
 		CodesOnly:    cfg.codesOnly,
-		Log:          log,
-		Offset:       cfg.clockOffset,
-		Reached:      dieAt(cfg.dieAt, cfg.dieAfter),
+
+		ReceiptWithin: cfg.delivery.receipts,
+		RingFor:       cfg.delivery.ringFor,
+		Canaries:      carriers.Canaries,
+		CanaryEvery:   cfg.delivery.canaryEvery,
+		Budgets:       cfg.delivery.budgets,
+		Log:           log,
+		Offset:        cfg.clockOffset,
+		Reached:       dieAt(cfg.dieAt, cfg.dieAfter),
 	})
 	if err != nil {
 		return err
@@ -120,13 +126,14 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	senders := api.NewKeyring(requests, secrets, log)
 	handler := api.New(api.Config{
 		Engine: p,
+		Drills: p,
 		DB:     requests,
 		Intake: intake.New(intake.Config{Engine: spooled{p, kept}, Keys: senders, Book: enginedb.New(requests), Signs: p, Heartbeats: enginedb.New(requests), AWS: cfg.forUsers(), Log: log}),
 		Callbacks: callbacks.New(callbacks.Config{Engine: rehearsed{p, carriers}, Twilio: carriers.Twilios, Gateway: carriers.Gateway, Reply: carriers.Reply, Chats: carriers,
 			Shifts:  shifts.New(shifts.Config{DB: requests, Pages: db.Pool, Channels: carriers.Usable, Offset: p.Offset, Log: log}),
-			Guesses: enginedb.New(requests),
+			Guesses: enginedb.New(requests), Canary: p.CanaryCame,
 			OptOuts: p,
-			Devices: devices.New(rosterdb.New(requests), log), PushKey: carriers.PushKey, Endpoints: cfg.guard().CheckURL, Base: cfg.basePath(), Log: log}),
+			Devices: devices.New(requests, p.Offset), PushKey: carriers.PushKey, Endpoints: cfg.guard().CheckURL, Base: cfg.basePath(), Log: log}),
 		Calendar:     calendar.New(calendar.Config{DB: requests, Offset: p.Offset, Log: log}),
 		Health:       healthHandler(p.Audit, beat, kept, words, append(p.Collectors(), slices.Concat(kept.Collectors(), words.Collectors(), carriers.Collectors())...), log),
 		Providers:    carriers,
@@ -154,7 +161,10 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 	upkeep.Go(func() { p.PruneHourly(aside, cfg.keep) })
 	upkeep.Go(func() { p.TellNotices(aside) })
 	upkeep.Go(func() { p.WritePosts(aside) })
+	upkeep.Go(func() { p.SendCanaries(aside) })
+	upkeep.Go(func() { p.WatchBudgets(aside) })
 	upkeep.Go(func() { p.TellHandoffs(aside) })
+	upkeep.Go(func() { p.KeepDrills(aside) })
 	upkeep.Go(func() { p.TellMaintenance(aside) })
 	upkeep.Go(func() { p.WatchCoverage(aside) })
 	defer upkeep.Wait()

@@ -3,7 +3,9 @@ package enginedb
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,12 +17,15 @@ import (
 
 // Waiting is an address to which something is to be sent that nobody is sending.
 type Waiting struct {
-	Channel rosters.Channel
-	Address string
-	Begun   bool          // some of it was taken by a worker, which is gone
-	First   bool          // some of it is more than a next contact
-	Ringing bool          // a call to that phone is not known to be over
-	Told    time.Duration // since several pages were sent there in one message; negative: they never were
+	Channel  rosters.Channel
+	Address  string
+	Begun    bool            // some of it was taken by a worker, which is gone
+	First    bool            // some of it is more than a next contact
+	Severity engine.Severity // of the worst of it
+	Ringing  bool            // a call to that phone is not known to be over
+	Told     time.Duration   // since several pages were sent there in one message; negative: they never were
+	Capped   time.Duration   // how much longer what was told before has to wait, if there is nothing else; see Cap
+	Cap      Cap             // what is asked once more when it is claimed; zero: nothing
 }
 
 // Member is an attempt that is told in the message of another one.
@@ -58,28 +63,40 @@ const (
 // queueWaiting looks for the addresses where something was left. After a stop nothing was, as long as some
 // incidents have not been taken up: what they page goes out together.
 func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
-	channels, limits := make([]string, 0, len(look.Sends)), make([]int, 0, len(look.Sends))
-	for c, n := range look.Sends {
-		channels, limits = append(channels, string(c)), append(limits, n)
+	var channels, prefixes, excepts []string
+	var limits []int
+	for _, r := range look.Sends {
+		channels, prefixes, limits = append(channels, string(r.Channel)), append(prefixes, r.Prefix), append(limits, r.N)
+		except := ""
+		for _, prefix := range r.Except {
+			except += "|^" + regexp.QuoteMeta(prefix)
+		}
+		excepts = append(excepts, strings.TrimPrefix(except, "|"))
 	}
-	b.Queue(`select l.channel, l.address, l.begun, l.first,
+	capChannels, caps, capWithin := unzip(look.Caps)
+	b.Queue(`select l.channel, l.address, l.begun, l.first, l.severity,
 			l.channel = 'voice' and exists (select from attempt v where v.channel = 'voice' and v.address = l.address
 				and (v.state in ('sending', 'sent') and not v.hung_up and v.claimed_at > clock_timestamp() + $3::interval - $8::interval
 					or v.state = 'delivered' and not v.hung_up and v.claimed_at > clock_timestamp() + $3::interval - $9::interval)),
 			coalesce(extract(epoch from clock_timestamp() + $3::interval
-				- (select max(t.claimed_at) from attempt t where t.bundle <> '' and t.address = l.address and t.channel = l.channel)), -1)::float8
-		from unnest($1::text[], $2::int[]) c (channel, n) cross join lateral (
-			select channel, address, bool_or(claimed_at is not null) as begun, bool_or(reason <> $4) as first
-			from attempt where state in ('queued', 'sending') and channel = c.channel and lease_until < (select clock_timestamp())
-			group by channel, address order by begun desc, min(lease_until) limit c.n) l
+				- (select max(t.claimed_at) from attempt t where t.bundle <> '' and t.address = l.address and t.channel = l.channel)), -1)::float8,
+			case when l.again and (l.several or `+aboutOthers("l.incident", "clock_timestamp() + $3::interval - $14::interval")+`)
+				then `+capped("$3", "$12", "$13", "$14")+` else 0 end
+		from unnest($1::text[], $2::int[], $10::text[], $11::text[]) c (channel, n, prefix, not_these) cross join lateral (
+			select a.channel, a.address, bool_or(a.claimed_at is not null) as begun, bool_or(a.reason <> $4) as first, min(i.severity) as severity,
+				bool_and(a.again) as again, min(a.incident) as incident, min(a.incident) <> max(a.incident) as several
+			from attempt a join incident i on i.id = a.incident
+			where a.state in ('queued', 'sending') and a.channel = c.channel and a.lease_until < (select clock_timestamp())
+				and starts_with(a.address, c.prefix) and (c.not_these = '' or a.address !~ c.not_these)
+			group by a.channel, a.address order by begun desc, severity, min(a.lease_until) limit c.n) l
 		where not `+isStopped("$5", "$6")+` and not (exists (select from incident where stopped_at is not null)
 			and coalesce((select resumed_at > clock_timestamp() + $5::interval - $7::interval from pulse), false))`,
-		channels, limits, look.Offset, string(engine.ReasonNextContact), look.Pulse, engine.LongStop, resumeHold, ringFor, talkFor).
+		channels, limits, look.Offset, string(engine.ReasonNextContact), look.Pulse, engine.LongStop, resumeHold, max(look.RingFor, ringFor), talkFor, prefixes, excepts, capChannels, caps, capWithin).
 		Query(func(rows pgx.Rows) (err error) {
 			w.Waiting, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (x Waiting, err error) {
-				var seconds float64
-				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &x.Ringing, &seconds)
-				x.Told = time.Duration(seconds * float64(time.Second))
+				var told, capped float64
+				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &x.Severity, &x.Ringing, &told, &capped)
+				x.Told, x.Capped = time.Duration(told*float64(time.Second)), time.Duration(max(0, capped)*float64(time.Second))
 				return x, err
 			})
 			return err
@@ -87,12 +104,13 @@ func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
 }
 
 // Postpone lets what is queued for an address wait for so much longer; only next contacts, if that is all
-// that was found there: a first page that fell due since waits no longer for it.
+// that was found there, or only what was told before if the cap holds it: a first page that fell due since waits no
+// longer for it.
 func (s Store) Postpone(ctx context.Context, w Waiting, by time.Duration) error {
 	_, err := s.db.Exec(ctx, `update attempt set lease_until = clock_timestamp() + $3::interval
 		where state = 'queued' and claimed_at is null and channel = $1 and address = $2 and lease_until < clock_timestamp()
-			and ($4 or reason = $5)`,
-		string(w.Channel), w.Address, by, w.First, string(engine.ReasonNextContact))
+			and ($4 or reason = $5) and ($6 or again)`,
+		string(w.Channel), w.Address, by, w.First || w.Capped > 0, string(engine.ReasonNextContact), w.Capped == 0)
 	if err != nil {
 		return fmt.Errorf("letting a message wait: %w", err)
 	}
@@ -152,6 +170,8 @@ type bundler struct {
 type left struct {
 	Claim
 	unwanted bool
+	again    bool // see Change.Again
+	drill    bool // never told with anything else: its answer is no answer to trouble
 	bundle   string
 	over     time.Duration // since the lease ran out; negative if it has not, and the attempt is queued
 }
@@ -186,13 +206,13 @@ func (b *bundler) queueUp(wait time.Duration) error {
 func (b *bundler) load() error {
 	rows, err := b.tx.Query(b.ctx, `select a.incident, a.no, a.generation, clock_timestamp() + $3::interval, a.claimed_at, a.nonce, a.channel, a.address,
 			page.code, page.ask, page.person, coalesce(person.language, ''), i.key, i.severity, i.summary, i.service, e.role, e.why, i.opened_at,
-			a.no = 1, a.unwanted, a.bundle, extract(epoch from clock_timestamp() - a.lease_until)::float8
+			a.no = 1 and not i.drill, a.unwanted, a.again, a.bundle, extract(epoch from clock_timestamp() - a.lease_until)::float8, i.drill, `+tried+`
 		from attempt a join incident i on i.id = a.incident
 		join page on page.incident = a.incident and page.no = a.page
 		join escalation e on e.incident = a.incident and e.no = page.escalation
 		left join person on person.id = page.person
 		where `+waiting+` and not `+isStopped("$5", "$6")+`
-		order by a.claimed_at nulls last, i.severity, i.opened_at, i.id, a.no limit $4 for update of i skip locked`,
+		order by a.claimed_at nulls last, i.drill, i.severity, i.opened_at, i.id, a.no limit $4 for update of i skip locked`,
 		string(b.to.Channel), b.to.Address, b.lease.Offset, 2*MaxBundle, b.lease.Pulse, engine.LongStop)
 	if err != nil {
 		return err
@@ -201,7 +221,7 @@ func (b *bundler) load() error {
 		var over float64
 		err = row.Scan(&l.Incident, &l.Attempt, &l.Generation, &l.Claimed, (*zeronull.Timestamptz)(&l.Before), &l.Nonce, &l.Channel, &l.Address,
 			&l.Code, &l.Ask, &l.Person, &l.Language, &l.Key, &l.Severity, &l.Summary, &l.Service, &l.Role, &l.Why, &l.OpenedAt,
-			&l.First, &l.unwanted, &l.bundle, &over)
+			&l.First, &l.unwanted, &l.again, &l.bundle, &over, &l.drill, &l.Avoid)
 		l.over = time.Duration(over * float64(time.Second))
 		return l, err
 	})
@@ -297,11 +317,14 @@ func (b *bundler) anew(fresh []left) (c Claim, err error) {
 		switch {
 		case l.unwanted:
 			unwanted = append(unwanted, l)
-		case len(some) < MaxBundle && (len(some) == 0 || some[0].Person == l.Person):
+		case len(some) < MaxBundle && (len(some) == 0 || some[0].Person == l.Person && !some[0].drill && !l.drill):
 			some = append(some, l)
 		}
 	}
 	if err := b.withdraw(unwanted); err != nil || len(some) == 0 {
+		return c, err
+	}
+	if held, err := b.held(some); err != nil || held {
 		return c, err
 	}
 	if n := b.fits(together(some)); n < len(some)-1 {

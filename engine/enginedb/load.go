@@ -44,7 +44,7 @@ type Locked struct {
 }
 
 const incidentColumns = `id, key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n, attempt_n,
-	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at, coalesce(origin, service), group_key, auto_close, return_n, calm, calm_until`
+	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at, coalesce(origin, service), group_key, auto_close, return_n, calm, calm_until, drill`
 
 // Lock locks incidents and loads what Step needs of them, in one round trip. With skip it leaves out those
 // that somebody else holds, instead of waiting; those that are not there are left out either way. Nothing
@@ -195,7 +195,7 @@ func scanIncident(row pgx.CollectableRow, l *Locked) error {
 	err := row.Scan(&l.Now, &inc.ID, &inc.Key, &inc.Service, &inc.Severity, &inc.Summary, &inc.Status, &inc.DedupKey, &inc.Manager,
 		&hours, &inc.AlertN, &inc.PageN, &inc.AttemptN, &inc.OpenedAt, &inc.AlertedAt,
 		(*zeronull.Timestamptz)(&inc.AckedAt), (*zeronull.Timestamptz)(&inc.EndedAt), (*zeronull.Timestamptz)(&l.Deadline),
-		(*zeronull.Timestamptz)(&l.StoppedAt), &inc.Origin, &inc.Group, &inc.AutoClose, &inc.ReturnN, &inc.Calm, (*zeronull.Timestamptz)(&inc.CalmUntil))
+		(*zeronull.Timestamptz)(&l.StoppedAt), &inc.Origin, &inc.Group, &inc.AutoClose, &inc.ReturnN, &inc.Calm, (*zeronull.Timestamptz)(&inc.CalmUntil), &inc.Drill)
 	if err != nil {
 		return err
 	}

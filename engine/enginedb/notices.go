@@ -55,6 +55,9 @@ func (s Store) NotTold(ctx context.Context, notices []Notice) ([]Notice, error) 
 	return found, nil
 }
 
+// KindBrowserAdded is of a notice that is told by another contact than a browser, as it is about one.
+const KindBrowserAdded = "browser added"
+
 // AddNotices keeps what is to be told. What somebody was told, or is to be, is not told again. People who
 // are not there are left out.
 func (s Store) AddNotices(ctx context.Context, notices []Notice) error {

@@ -22,7 +22,7 @@ type Open struct {
 
 // OpenIncidents lists what is not resolved, the worst first, then the oldest, at most limit.
 func (s Store) OpenIncidents(ctx context.Context, limit int) ([]Open, error) {
-	rows, _ := s.db.Query(ctx, `with open as materialized (select id, key, severity, summary, manager from incident where status <> 'resolved'
+	rows, _ := s.db.Query(ctx, `with open as materialized (select id, key, severity, summary, manager from incident where status <> 'resolved' and not drill
 			order by severity, id limit $1)
 		select i.key, i.severity, i.summary, i.manager,
 			array(select distinct e.holder from escalation e where e.incident = i.id and e.holder <> ''),

@@ -25,7 +25,7 @@ type AttemptRef struct {
 type Claim struct {
 	AttemptRef
 	Others   []Member
-	Avoid    []string // providers that sent the same contact of the page before
+	Avoid    []string // providers that sent the same contact of the page before in vain, if another one is to
 	Known    *Known   // nil: it is to be sent
 	Nonce    string
 	Channel  rosters.Channel
@@ -43,7 +43,7 @@ type Claim struct {
 	OpenedAt time.Time
 	Claimed  time.Time // now, by the database's clock
 	Before   time.Time // when an earlier worker took it; zero if this is the first
-	First    bool      // the incident's first attempt
+	First    bool      // the incident's first attempt, and that no drill
 }
 
 // Refs are the attempts of the message, the one that leads first.
@@ -119,6 +119,13 @@ func (s Store) Claims(ctx context.Context, takes []Take, lease Lease) ([]Claim, 
 	return s.claims(ctx, takes, lease, "for update skip locked")
 }
 
+// tried are, in a query with an attempt a, the providers that sent the same contact before in vain, since it was last begun
+// anew: for an attempt that is made because there is another one.
+const tried = `case when a.reason = '` + string(engine.ReasonNextProvider) + `' then (select array_agg(distinct b.provider) from attempt b
+	where b.incident = a.incident and b.page = a.page and b.contact = a.contact and b.no < a.no and b.provider <> ''
+		and b.no >= coalesce((select max(c.no) from attempt c where c.incident = a.incident and c.page = a.page and c.contact = a.contact
+			and c.no < a.no and c.reason = '` + string(engine.ReasonCallAgain) + `'), 0)) end`
+
 func (s Store) claims(ctx context.Context, takes []Take, lease Lease, mode string) ([]Claim, error) {
 	var incidents []int64
 	var no, generation []int
@@ -140,9 +147,8 @@ func (s Store) claims(ctx context.Context, takes []Take, lease Lease, mode strin
 				and attempt.state = 'queued' and not attempt.unwanted
 			returning attempt.*)
 		select a.incident, a.no, a.generation, t.now, take.before, a.nonce, a.channel, a.address, page.code, page.ask, page.person,
-			coalesce(person.language, ''), inc.key, inc.severity, inc.summary, inc.service, escalation.role, escalation.why, inc.opened_at, a.no = 1,
-			(select array_agg(distinct b.provider) from attempt b
-				where b.incident = a.incident and b.page = a.page and b.contact = a.contact and b.no < a.no and b.provider <> '')
+			coalesce(person.language, ''), inc.key, inc.severity, inc.summary, inc.service, escalation.role, escalation.why, inc.opened_at, a.no = 1 and not inc.drill,
+			`+tried+`
 		from a cross join t join take on take.incident = a.incident and take.no = a.no join inc on inc.id = a.incident
 		join page on page.incident = a.incident and page.no = a.page
 		join escalation on escalation.incident = a.incident and escalation.no = page.escalation

@@ -42,7 +42,7 @@ func (s Store) OpenPosts(ctx context.Context, provider string, channels map[engi
 		select i.id, $1, coalesce(own.channel, others.channel)
 		from incident i left join unnest($2::text[], $3::text[]) own (service, channel) on own.service = i.service and own.service <> ''
 			left join unnest($2::text[], $3::text[]) others (service, channel) on others.service = ''
-		where i.status <> 'resolved' and i.opened_at > clock_timestamp() + $4::interval - $5::interval and coalesce(own.channel, others.channel) is not null
+		where i.status <> 'resolved' and not i.drill and i.opened_at > clock_timestamp() + $4::interval - $5::interval and coalesce(own.channel, others.channel) is not null
 			and not exists (select from post p where p.incident = i.id and p.provider = $1)
 		on conflict do nothing`, provider, services, names, offset, recent)
 	if err == nil { // what was over before it was shown

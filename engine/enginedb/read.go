@@ -19,6 +19,7 @@ import (
 type Filter struct {
 	Status  []engine.Status   // none: all
 	Service *engine.ServiceID // nil: all
+	Drills  bool              // drills, too
 	Cursor  string            // "" begins; else what the last answer gave
 	Limit   int               // 1 to 200; 0 is 50
 }
@@ -54,16 +55,19 @@ func (s Store) Incidents(ctx context.Context, f Filter) (list []Summary, next st
 	for _, st := range f.Status {
 		status = append(status, string(st))
 	}
-	open := "" // said in so many words, for the index of the few that are
+	which := "" // said in so many words, for the index of the few that are
 	if len(f.Status) > 0 && !slices.Contains(f.Status, engine.Resolved) {
-		open = " and status <> 'resolved'"
+		which = " and status <> 'resolved'"
+	}
+	if !f.Drills {
+		which += " and not drill"
 	}
 	var service *string
 	if f.Service != nil {
 		service = (*string)(f.Service)
 	}
 	rows, err := s.db.Query(ctx, `select id, key, service, severity, summary, status, manager, opened_at, alert_n, deadline from incident
-		where id < $1 and (cardinality($2::text[]) = 0 or status = any($2)) and ($3::text is null or service = $3)`+open+`
+		where id < $1 and (cardinality($2::text[]) = 0 or status = any($2)) and ($3::text is null or service = $3)`+which+`
 		order by id desc limit $4`, before, status, service, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing incidents: %w", err)
@@ -109,9 +113,9 @@ func (s Store) Timeline(ctx context.Context, incident int64) ([]Line, error) {
 	return lines, nil
 }
 
-// CountByStatus counts incidents that are not resolved, by status.
+// CountByStatus counts incidents that are not resolved, by status; drills are none.
 func (s Store) CountByStatus(ctx context.Context) (map[engine.Status]int, error) {
-	rows, err := s.db.Query(ctx, `select status, count(*) from incident where status <> 'resolved' group by status`)
+	rows, err := s.db.Query(ctx, `select status, count(*) from incident where status <> 'resolved' and not drill group by status`)
 	if err != nil {
 		return nil, fmt.Errorf("counting incidents: %w", err)
 	}

@@ -47,6 +47,7 @@ func (s Store) Save(ctx context.Context, changes []Change, digits int) error {
 type writer struct {
 	digits  int
 	now     time.Time // of the change that is being written
+	of      Change    // that one
 	updates pgx.Batch
 
 	incidents, alerts, escalations, pages, attempts, notes newRows
@@ -79,11 +80,11 @@ func (r newRows) queue(b *pgx.Batch, insert string, others ...any) {
 // The inserts. Each array is a column.
 const (
 	insertIncidents = `insert into incident (id, key, sender_key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n,
-			attempt_n, opened_at, alerted_at, acked_at, ended_at, deadline, origin, group_key, auto_close, return_n, calm, calm_until)
+			attempt_n, opened_at, alerted_at, acked_at, ended_at, deadline, origin, group_key, auto_close, return_n, calm, calm_until, drill)
 		overriding system value
 		select * from unnest($1::bigint[], $2::text[], $3::bool[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::jsonb[], $11::int[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
-			$18::timestamptz[], $19::text[], $20::text[], $21::interval[], $22::int[], $23::interval[], $24::timestamptz[])`
+			$18::timestamptz[], $19::text[], $20::text[], $21::interval[], $22::int[], $23::interval[], $24::timestamptz[], $25::bool[])`
 	insertAlerts = `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw,
 			word, labels, note, by, once)
 		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::text[],
@@ -100,10 +101,10 @@ const (
 		select * from unnest($1::bigint[], $2::int[], $3::int[], $4::text[], $5::bool[], $6::int[], $7::int[], $8::text[], $9::timestamptz[],
 			$10::jsonb[], $11::int[], $12::timestamptz[], $13::text[], $14::bool[], $15::interval[])`
 	insertAttempts = `insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, sent_at, receipt_by, unwanted,
-			nonce, lease_until)
-		select a.*, clock_timestamp() + $14::interval
+			nonce, again, lease_until)
+		select a.*, clock_timestamp() + $15::interval
 		from unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-			$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::text[]) a`
+			$10::timestamptz[], $11::timestamptz[], $12::bool[], $13::text[], $14::bool[]) a`
 	updateIncidents = `update incident i set severity = u.severity, status = u.status, manager = u.manager, alert_n = u.alert_n, page_n = u.page_n,
 			attempt_n = u.attempt_n, alerted_at = u.alerted_at, acked_at = u.acked_at, ended_at = u.ended_at, deadline = u.deadline,
 			return_n = u.return_n, calm = u.calm, calm_until = u.calm_until,
@@ -143,7 +144,7 @@ func (w *writer) batch() *pgx.Batch {
 
 func (w *writer) change(c Change) {
 	id := c.After.ID
-	w.now = c.Before.Now
+	w.now, w.of = c.Before.Now, c
 	w.incident(c.Before, c.After, c.Alerts)
 	for _, a := range c.Alerts {
 		w.alert(id, a, c.Before.Now)
@@ -168,7 +169,7 @@ func (w *writer) incident(before Locked, after engine.Incident, alerts []engine.
 			string(after.Status), after.DedupKey, string(after.Manager), asJSON(after.Hours), after.AlertN, after.PageN, after.AttemptN,
 			after.OpenedAt, after.AlertedAt, zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt),
 			zeronull.Timestamptz(after.Deadline()), elsewhere(after), after.Group, after.AutoClose, after.ReturnN, after.Calm,
-			zeronull.Timestamptz(after.CalmUntil))
+			zeronull.Timestamptz(after.CalmUntil), after.Drill)
 	case !reflect.DeepEqual(x, y) || !before.Deadline.Equal(after.Deadline()) || !before.StoppedAt.IsZero():
 		w.incidentsNow.add(after.ID, int16(after.Severity), string(after.Status), string(after.Manager), after.AlertN, after.PageN, after.AttemptN, after.AlertedAt,
 			zeronull.Timestamptz(after.AckedAt), zeronull.Timestamptz(after.EndedAt), zeronull.Timestamptz(after.Deadline()),
@@ -265,7 +266,7 @@ func (w *writer) attempt(id int64, page int, before, after engine.Attempt, known
 	switch {
 	case !known:
 		w.attempts.add(id, after.No, page, after.Contact, string(after.Channel), after.Address, string(after.State), string(after.Reason),
-			after.QueuedAt, zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, rand.Text())
+			after.QueuedAt, zeronull.Timestamptz(after.SentAt), zeronull.Timestamptz(after.ReceiptBy), after.Unwanted, rand.Text(), w.of.Again(after.No))
 	case before != after || said != nil:
 		if said == nil {
 			said = &Settlement{}

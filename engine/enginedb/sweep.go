@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,10 +17,37 @@ import (
 // Search is what a node is ready to do.
 type Search struct {
 	Offset time.Duration
-	Pulse  time.Duration           // offset of the clock that the pulse is kept by
-	Ticks  int                     // incidents at most
-	Leave  []int64                 // incidents that it is ticking already, or has given a rest
-	Sends  map[rosters.Channel]int // messages at most, by channel
+	Pulse  time.Duration // offset of the clock that the pulse is kept by
+	Ticks  int           // incidents at most
+	Leave  []int64       // incidents that it is ticking already, or has given a rest
+	Sends  []Room        // messages at most
+
+	RingFor time.Duration // how long a call may ring, with the time to say that it did; what is less than 45 s is 45 s
+	Caps    map[rosters.Channel]Cap
+}
+
+// Room is for so many messages on a channel, to addresses that begin with Prefix and with none of Except.
+type Room struct {
+	Channel rosters.Channel
+	Prefix  string
+	Except  []string
+	N       int
+}
+
+// Rooms shares n places between the numbers that are sent to from senders of their own and the rest.
+func Rooms(c rosters.Channel, prefixes []string, n int) (all []Room) {
+	slices.Sort(prefixes)
+	prefixes = slices.Compact(append([]string{""}, prefixes...))
+	for i, prefix := range prefixes {
+		r := Room{Channel: c, Prefix: prefix, N: (n + i) / len(prefixes)}
+		for _, other := range prefixes {
+			if len(other) > len(prefix) && strings.HasPrefix(other, prefix) {
+				r.Except = append(r.Except, other)
+			}
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // Sweep is what it finds to do.

@@ -28,6 +28,9 @@ func (p *Pager) PageIn(ctx context.Context, key engine.Key, in PageIn) (int, err
 		if inc.Status == engine.Resolved {
 			return false, fmt.Errorf("paging into %s: %w", key, ErrResolved)
 		}
+		if inc.Drill {
+			return false, fmt.Errorf("paging into %s: %w", key, ErrDrill)
+		}
 		no = inc.Searching(ev.Role, ev.Ladder.Name)
 		return true, targetExists(ctx, tx, in.Target)
 	})
@@ -49,7 +52,7 @@ func targetExists(ctx context.Context, tx pgx.Tx, t engine.Target) error {
 
 // SetSeverity changes the severity (rule 9).
 func (p *Pager) SetSeverity(ctx context.Context, key engine.Key, to engine.Severity, by, why string) error {
-	return p.onKey(ctx, key, engine.SeverityChanged{To: to, By: by, Why: why}, refuseResolved)
+	return p.onKey(ctx, key, engine.SeverityChanged{To: to, By: by, Why: why}, refuseDrill)
 }
 
 // Active tells of work on the incident (rule 7).
@@ -67,6 +70,13 @@ func refuseResolved(_ context.Context, _ pgx.Tx, inc engine.Incident, _ time.Tim
 		return false, fmt.Errorf("%s: %w", inc.Key, ErrResolved)
 	}
 	return true, nil
+}
+
+func refuseDrill(ctx context.Context, tx pgx.Tx, inc engine.Incident, now time.Time) (bool, error) {
+	if inc.Drill {
+		return false, fmt.Errorf("%s: %w", inc.Key, ErrDrill)
+	}
+	return refuseResolved(ctx, tx, inc, now)
 }
 
 func (p *Pager) onKey(ctx context.Context, key engine.Key, ev engine.Event,

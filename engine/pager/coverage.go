@@ -51,9 +51,27 @@ func ReadCoverage(ctx context.Context, db rosterdb.DB, catchAll engine.CatchAll,
 	for _, r := range found {
 		c.Calendars[r.ID], _ = r.Compile()
 	}
+	if c.Failed, err = FailedDrills(ctx, what); err != nil {
+		return c, err
+	}
 	people, err := who.StoredPeople(ctx, "", everything)
 	for _, p := range people {
 		c.People[p.ID] = p.Person
 	}
 	return c, err
+}
+
+// FailedDrills says whose last drill failed, and when it was.
+func FailedDrills(ctx context.Context, db enginedb.Store) (map[rosters.PersonID]time.Time, error) {
+	last, err := db.LastDrills(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	failed := map[rosters.PersonID]time.Time{}
+	for who, d := range last {
+		if d.Result == enginedb.DrillFailed {
+			failed[who] = d.At
+		}
+	}
+	return failed, nil
 }

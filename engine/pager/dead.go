@@ -33,6 +33,9 @@ func (p *Pager) buried(ctx context.Context, ref enginedb.AttemptRef, r notifiers
 
 func (p *Pager) bury(ctx context.Context, ref enginedb.AttemptRef, why string) error {
 	db, people := enginedb.New(p.cfg.DB), rosterdb.New(p.cfg.DB)
+	if err := db.AttemptGone(ctx, ref.Incident, ref.Attempt); err != nil {
+		return err
+	}
 	who, contact, err := db.AttemptedContact(ctx, ref.Incident, ref.Attempt)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package pager
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"rouse/engine"
@@ -28,6 +29,14 @@ func (p *Pager) WatchNow(ctx context.Context) error { return p.watchCoverage(ctx
 
 // Swept is when the last sweep was done, in a unit that only grows.
 func (p *Pager) Swept() int64 { return p.swept.Load() }
+
+// KeepDrillsNow is what KeepDrills does each time.
+func (p *Pager) KeepDrillsNow(ctx context.Context) error {
+	if err := p.interruptDrills(ctx); err != nil {
+		return err
+	}
+	return p.drillBeforeShifts(ctx)
+}
 
 // HandOffNow is one round of TellHandoffs.
 func (p *Pager) HandOffNow(ctx context.Context) error { return p.tellHandoffs(ctx) }
@@ -66,3 +75,20 @@ func (p *Pager) Waiting() (n int) {
 	}
 	return n
 }
+
+// Forget has the node ask how much room providers have, as if it had never heard.
+func (p *Pager) Forget() {
+	p.rooms.mu.Lock()
+	defer p.rooms.mu.Unlock()
+	clear(p.rooms.until)
+}
+
+// SendCanariesNow is one round of SendCanaries, until what it sent is back or is not waited for here.
+func (p *Pager) SendCanariesNow(ctx context.Context) error {
+	var out sync.WaitGroup
+	defer out.Wait()
+	return p.sendCanaries(ctx, &out)
+}
+
+// WatchBudgetsNow is one round of WatchBudgets.
+func (p *Pager) WatchBudgetsNow(ctx context.Context) error { return p.watchBudgets(ctx) }

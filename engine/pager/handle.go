@@ -93,7 +93,7 @@ func (p *Pager) work(ctx context.Context, tx pgx.Tx, digits int, now time.Time) 
 
 // worldAt is the world at an instant.
 func (p *Pager) worldAt(ctx context.Context, db enginedb.DB, now time.Time) *world {
-	return &world{ctx: ctx, db: rosterdb.New(db), incidents: enginedb.New(db), routing: &p.routing, channels: p.cfg.Channels, usable: p.usable, now: now,
+	return &world{ctx: ctx, db: rosterdb.New(db), incidents: enginedb.New(db), routing: &p.routing, channels: p.cfg.Channels, usable: p.usable, receipts: p.receipts, now: now,
 		people: map[rosters.PersonID]rosters.Person{}, onCall: map[rosters.RosterID][]rosters.PersonID{}}
 }
 
@@ -148,6 +148,9 @@ func (w *work) save() (func(), error) {
 	if err := w.p.tellTaken(w.ctx, w.tx, changes); err != nil {
 		return nil, err
 	}
+	if err := endDrills(w.ctx, w.tx, changes); err != nil {
+		return nil, err
+	}
 	return func() {
 		for _, c := range changes {
 			w.p.tell(c.Before, c.After, c.Effects)
@@ -160,7 +163,11 @@ func (w *work) save() (func(), error) {
 func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change) error {
 	var jobs []river.InsertManyParams
 	for _, c := range changes {
-		jobs = append(jobs, p.jobsFor(c)...)
+		crowded, err := p.crowded(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, p.jobsFor(c, crowded)...)
 	}
 	if len(jobs) == 0 {
 		return nil
@@ -183,23 +190,53 @@ func (p *Pager) carry(ctx context.Context, tx pgx.Tx, changes []enginedb.Change)
 	return nil
 }
 
+// crowded are the addresses of those who were told of the incident before and may be told no more for now.
+func (p *Pager) crowded(ctx context.Context, tx pgx.Tx, c enginedb.Change) ([]enginedb.Address, error) {
+	var to []enginedb.Address
+	for _, ef := range c.Effects {
+		send, ok := ef.(engine.Send)
+		if !ok {
+			continue
+		}
+		_, _, a := c.After.Attempt(send.Attempt)
+		if p.cfg.Caps[a.Channel].N > 0 && c.Again(send.Attempt) {
+			to = append(to, enginedb.Address{Channel: a.Channel, Address: a.Address})
+		}
+	}
+	if to == nil {
+		return nil, nil
+	}
+	return enginedb.New(tx).Crowded(ctx, c.After.ID, to, p.cfg.Caps, p.Offset())
+}
+
 // jobsFor leaves to the sweeper what is to be sent together: in a storm, and after a stop (rule 12).
-func (p *Pager) jobsFor(c enginedb.Change) (jobs []river.InsertManyParams) {
+func (p *Pager) jobsFor(c enginedb.Change, crowded []enginedb.Address) (jobs []river.InsertManyParams) {
 	resumed := !c.Before.StoppedAt.IsZero()
 	for _, ef := range c.Effects {
 		switch ef := ef.(type) {
 		case engine.Send:
 			_, _, a := c.After.Attempt(ef.Attempt)
-			if a.State == engine.Queued && !resumed && p.storm.calm(place{a.Channel, a.Address}) { // not queued: answered in the same step
-				jobs = append(jobs, river.InsertManyParams{Args: sendArgs{Incident: c.After.ID, Attempt: ef.Attempt, Generation: 1},
-					InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel)}})
+			if a.State != engine.Queued || resumed { // not queued: answered in the same step
+				continue
 			}
+			if slices.Contains(crowded, enginedb.Address{Channel: a.Channel, Address: a.Address}) || !p.calm(c.After, a) {
+				continue
+			}
+			jobs = append(jobs, river.InsertManyParams{
+				Args:       sendArgs{Incident: c.After.ID, Attempt: ef.Attempt, Generation: 1, Channel: a.Channel, Address: a.Address, Severity: c.After.Severity},
+				InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel), Priority: max(1, min(int(c.After.Severity), 3))}})
 		case engine.Withdraw:
 			jobs = append(jobs, river.InsertManyParams{Args: withdrawArgs{Incident: c.After.ID, Attempt: ef.Attempt}})
 		case engine.Note: // saved with the incident
 		}
 	}
 	return jobs
+}
+
+// calm reports whether an attempt may go out at once. A drill takes the room of no page: only its call, which keeps
+// the phone busy, is counted.
+func (p *Pager) calm(inc engine.Incident, a *engine.Attempt) bool {
+	return inc.Drill && a.Channel != rosters.Voice || p.storm.calm(place{a.Channel, a.Address})
 }
 
 func queueOf(j river.InsertManyParams) string {
@@ -214,7 +251,7 @@ func (p *Pager) tell(before enginedb.Locked, after engine.Incident, effects []en
 	for _, ef := range effects {
 		n, ok := ef.(engine.Note)
 		if !ok {
-			if send, ok := ef.(engine.Send); ok {
+			if send, ok := ef.(engine.Send); ok && !after.Drill {
 				_, _, a := after.Attempt(send.Attempt)
 				p.metrics.attempts.WithLabelValues(string(a.Channel), "made").Inc()
 			}
@@ -235,8 +272,9 @@ func (p *Pager) tell(before enginedb.Locked, after engine.Incident, effects []en
 			level = slog.LevelError
 		}
 		p.log.LogAttrs(context.Background(), level, "decided", attrs...)
-		_, _, a := before.Attempt(n.Attempt)
-		p.metrics.decided(n, a != nil)
+		if _, _, a := before.Attempt(n.Attempt); !after.Drill {
+			p.metrics.decided(n, a != nil)
+		}
 	}
 	if d := before.Deadline; !d.IsZero() && !d.After(before.Now) {
 		p.metrics.lateness.Observe(before.Now.Sub(d).Seconds())

@@ -7,7 +7,9 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"rouse/engine"
 	"rouse/engine/enginedb"
+	"rouse/notifiers"
 	"rouse/rosters"
 )
 
@@ -44,6 +46,11 @@ type sendArgs struct {
 	Incident   int64 `json:"incident"`
 	Attempt    int   `json:"attempt"`
 	Generation int   `json:"generation"`
+
+	// Where it goes, and how bad it is: for what is limited. An older release leaves them out.
+	Channel  rosters.Channel `json:"channel,omitempty"`
+	Address  string          `json:"address,omitempty"`
+	Severity engine.Severity `json:"severity,omitempty"`
 }
 
 func (sendArgs) Kind() string { return "send" }
@@ -60,7 +67,9 @@ type sendWorker struct {
 }
 
 func (w *sendWorker) Work(ctx context.Context, job *river.Job[sendArgs]) error {
-	return w.p.send(ctx, enginedb.AttemptRef(job.Args))
+	a := job.Args
+	return w.p.send(ctx, enginedb.AttemptRef{Incident: a.Incident, Attempt: a.Attempt, Generation: a.Generation},
+		bound{place{a.Channel, a.Address}, notifiers.Page, a.Severity})
 }
 
 // withdrawArgs is the job of hanging up a call that nobody needs any more: one try, too, as the sweeper

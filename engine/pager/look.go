@@ -66,6 +66,9 @@ func (p *Pager) View(ctx context.Context, token string) (PageView, error) {
 		Open: l.State == engine.PageOpen && l.Status != engine.Resolved,
 		Message: notifiers.Message{Purpose: notifiers.Page, Language: person.Language, Wording: p.cfg.Wording, Key: string(l.Key), Severity: int(l.Severity),
 			Summary: l.Summary, Service: string(l.Service), Role: l.Role, Reason: l.Why}}
+	if l.Role == engine.RoleDrill { // the summary says it
+		v.Message.Role = ""
+	}
 	if l.Ask {
 		v.Message.Purpose = notifiers.StillOn
 	}

@@ -23,6 +23,8 @@ type metrics struct {
 	pruned     *prometheus.CounterVec
 	uncovered  prometheus.Gauge
 	signs      *prometheus.CounterVec
+	spent      *prometheus.GaugeVec
+	budget     *prometheus.GaugeVec
 }
 
 func newMetrics() metrics {
@@ -49,6 +51,10 @@ func newMetrics() metrics {
 			Help: "Seconds of the next seven days in which a level, or the catch-all, has nobody to page, as this node last looked; summed over all holes."}),
 		signs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_heartbeat_signs_total",
 			Help: "Signs of life of heartbeats that this node took in, by what they say: alive, started, succeeded, failed."}, []string{"sign"}),
+		spent: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rouse_budget_sent",
+			Help: "Messages sent in the running hour or day (UTC) that a budget is for, by all nodes, as this node last looked."}, []string{"channel", "per"}),
+		budget: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rouse_budget_limit",
+			Help: "Messages that a budget has for an hour or a day. More are told of, and sent."}, []string{"channel", "per"}),
 		pruned: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rouse_pruned_total",
 			Help: "What this node removed because it was old: seen (callbacks), originals (of alerts), strays (alerts without an incident), incidents."}, []string{"what"}),
 	}
@@ -72,7 +78,7 @@ func (m metrics) decided(n engine.Note, known bool) {
 // Collectors are the node's metrics, for the registry that serves them.
 func (p *Pager) Collectors() []prometheus.Collector {
 	m := p.metrics
-	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, m.uncovered, m.signs, statusCollector{p}, heartbeatCollector{p}}
+	return []prometheus.Collector{m.alerts, m.attempts, m.toProvider, m.lateness, m.overdue, m.takenOver, m.bundled, m.nobody, m.pruned, m.uncovered, m.signs, m.spent, m.budget, statusCollector{p}, heartbeatCollector{p}}
 }
 
 var incidentsDesc = prometheus.NewDesc("rouse_incidents", "Incidents that are not resolved, by status.", []string{"status"}, nil)

@@ -46,12 +46,13 @@ const (
 
 // Pager is the Engine on a database.
 type Pager struct {
-	cfg     Config
-	log     *slog.Logger
-	jobs    *river.Client[pgx.Tx]
-	metrics metrics
-	looks   *looks // into the queues
-	audits  audits
+	cfg      Config
+	log      *slog.Logger
+	jobs     *river.Client[pgx.Tx]
+	metrics  metrics
+	receipts map[rosters.Channel]time.Duration
+	looks    *looks // into the queues
+	audits   audits
 
 	stop       context.CancelFunc
 	sweeping   sync.WaitGroup
@@ -62,6 +63,7 @@ type Pager struct {
 	routing    routing
 	busy       *busy
 	storm      *storm
+	rooms      rooms
 	arrivals   *crowd[*arrival]
 	reports    *crowd[*news]
 	claims     *crowd[*taking]
@@ -108,6 +110,7 @@ func New(cfg Config) (*Pager, error) {
 	}
 	p := &Pager{cfg: cfg, log: cfg.Log.With("node", cfg.Node), metrics: newMetrics(), slots: map[rosters.Channel]chan struct{}{},
 		turns: make(chan struct{}, claimTurns), tickers: make(chan struct{}, tickers), busy: newBusy(), storm: newStorm(), ready: make(chan struct{}), poke: make(chan struct{}, 1), watchNow: make(chan struct{}, 1)}
+	p.receipts = cfg.receiptWithin()
 	p.waits = newWaits(int(cfg.Intake.Config().MaxConns)/2 - receivers) // with these, no more than half
 	p.arrivals = newCrowd(together, receivers, p.receive)
 	p.reports = newCrowd(together, reporters, p.reportTogether)

@@ -25,6 +25,9 @@ const (
 	noticeRuns = 10
 )
 
+// errNoRoom says that providers are busy with pages.
+var errNoRoom = errors.New("no provider has room for it now")
+
 // TellNotices tells people what is kept for them in ordinary words, until ctx ends. Any number of nodes
 // may do it. Pages go their own way and never wait for it.
 func (p *Pager) TellNotices(ctx context.Context) {
@@ -82,6 +85,8 @@ func (p *Pager) tryNotice(ctx context.Context, n enginedb.Notice) error {
 		return db.NoticeTold(ctx, n.ID, via)
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errNoRoom):
+		return db.PutOffNotice(ctx, n.ID, enginedb.Lease{For: noticeRestsForRoom, Offset: p.Offset()})
 	}
 	why := notifiers.MaskNumbers(err.Error())
 	p.log.Warn("a notice could not be told", "person", n.Person, "kind", n.Kind, "try", n.Tries, "err", why)
@@ -112,6 +117,9 @@ func (p *Pager) tellNotice(ctx context.Context, who rosters.Person, n enginedb.N
 	if len(quiet) == 0 {
 		return "", errors.New("there is no contact to tell it to: a push or an SMS")
 	}
+	if others := slices.DeleteFunc(slices.Clone(quiet), func(c rosters.Contact) bool { return c.Channel == rosters.WebPush }); n.Kind == enginedb.KindBrowserAdded && len(others) > 0 {
+		quiet = others
+	}
 	slices.SortStableFunc(quiet, func(a, b rosters.Contact) int { return cmp.Compare(a.After, b.After) })
 	c := quiet[(n.Tries-1)%len(quiet)]
 	if c.Channel == rosters.SMS && n.Reply != "" {
@@ -119,8 +127,12 @@ func (p *Pager) tellNotice(ctx context.Context, who rosters.Person, n enginedb.N
 	}
 	ctx, cancel := context.WithTimeout(ctx, noticeWithin)
 	defer cancel()
+	room, ok := p.admit(ctx, bound{place{c.Channel, c.Address}, notifiers.Notice, 0}, sweepWaitsForRoom)
+	if !ok {
+		return "", errNoRoom
+	}
 	r, err := p.cfg.Channels.On(notifiers.Channel(c.Channel)).Notify(ctx, notifiers.Message{
-		Nonce: rand.Text(), Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Notice, To: c.Address, Language: who.Language, Text: n.Text})
+		Nonce: rand.Text(), Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Notice, To: c.Address, Language: who.Language, Text: n.Text, Via: room.via})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", c.Channel, err)
 	}

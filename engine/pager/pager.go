@@ -38,6 +38,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"rouse/engine"
+	"rouse/engine/enginedb"
 	"rouse/notifiers"
 	"rouse/rosters"
 )
@@ -45,19 +46,28 @@ import (
 // Config is what a Pager needs.
 type Config struct {
 	DB           *pgxpool.Pool
-	Intake       *pgxpool.Pool       // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
-	Channels     *notifiers.Channels // what can be sent; a contact on another channel is not usable
-	Wording      *notifiers.Wording  // how operators want messages to read; nil: built in
-	Chats        func() []Chat       // where incidents are posted; nil: nowhere
-	VerifiedOnly bool                // contacts that were not verified are not used
+	Intake       *pgxpool.Pool                    // for Receive, so that a flood of alerts keeps no page waiting for a connection; nil is DB
+	Channels     *notifiers.Channels              // what can be sent; a contact on another channel is not usable
+	Wording      *notifiers.Wording               // how operators want messages to read; nil: built in
+	Chats        func() []Chat                    // where incidents are posted; nil: nowhere
+	VerifiedOnly bool                             // contacts that were not verified are not used
+	Caps         map[rosters.Channel]enginedb.Cap // of what people are told again in a storm, all within the same time; nil: none
 	CatchAll     engine.CatchAll
-	PublicURL    string        // base of the URLs in buttons, "https://rouse.example.com"
-	KeyPrefix    string        // of incident keys; "" is "HOT"
-	CodesOnly    bool          // a text, or a call to Rouse, always needs a code
-	Node         string        // this process, unique; "" makes one up
-	Log          *slog.Logger  // nil discards
-	Offset       time.Duration // added to the database's clock; for tests and rehearsals
-	Reached      func(Point)   // if not nil, is called at each point, and may end the process: for rehearsals
+	PublicURL    string // base of the URLs in buttons, "https://rouse.example.com"
+	KeyPrefix    string // of incident keys; "" is "HOT"
+	// ReceiptWithin is how long a text, or a push to a browser, may stay without a receipt before the next contact is
+	// tried; one that is missing has the engine's default. RingFor is how long phones ring; 0 is 25 s.
+	ReceiptWithin map[rosters.Channel]time.Duration
+	RingFor       time.Duration
+	// Canaries are what proves every CanaryEvery (0 is a minute) that providers deliver; nil: nothing does.
+	Canaries    func() []Canary
+	CanaryEvery time.Duration
+	Budgets     []Budget      // what is told of when more is sent; nothing is held back
+	CodesOnly   bool          // a text, or a call to Rouse, always needs a code
+	Node        string        // this process, unique; "" makes one up
+	Log         *slog.Logger  // nil discards
+	Offset      time.Duration // added to the database's clock; for tests and rehearsals
+	Reached     func(Point)   // if not nil, is called at each point, and may end the process: for rehearsals
 }
 
 // Errors that callers tell apart. They are wrapped with what was looked for.

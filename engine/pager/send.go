@@ -25,6 +25,7 @@ type claimed struct {
 	p    *Pager
 	held time.Time     // when the lease was last known to be ours, before the database was asked
 	lost chan struct{} // closed when it could not be kept
+	via  string        // the provider that has room for it; "": any
 }
 
 func (p *Pager) holds(c enginedb.Claim, since time.Time) *claimed {
@@ -33,19 +34,27 @@ func (p *Pager) holds(c enginedb.Claim, since time.Time) *claimed {
 }
 
 // send claims an attempt and delivers it.
-func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef) error {
+func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef, to bound) error {
 	p.reach(JobFetched)
 	if err := p.awake(ctx); err != nil {
 		return err
 	}
+	room, ok := p.admit(ctx, to, jobWaitsForRoom)
+	if !ok {
+		return nil // left to the next sweep
+	}
 	secret, hash := newToken()
 	c, err := p.claim(ctx, ref, hash)
+	if err != nil {
+		p.unused(ctx, room)
+	}
 	if errors.Is(err, enginedb.ErrNotFound) || errors.Is(err, enginedb.ErrLocked) {
 		return nil // answered, resolved, in other hands, or left to the next sweep
 	}
 	if err != nil {
 		return err
 	}
+	c.via = room.via
 	return p.deliver(ctx, c, secret)
 }
 
@@ -84,7 +93,7 @@ func (p *Pager) notify(ctx context.Context, c *claimed, secret string) (r notifi
 		return r, false // stopped, or kept waiting, since it was claimed: another node may have it
 	}
 	m := p.message(c.Claim, secret)
-	m.Wanted, m.Foreign = c.wanted, c.foreign
+	m.Wanted, m.Foreign, m.Via = c.wanted, c.foreign, c.via
 	p.observe(c.Claim)
 	r, err := guarded(ctx, n, m)
 	if err != nil && notifiers.KindOf(err) == notifiers.Unknown && ctx.Err() == nil && c.wanted(ctx) {
@@ -253,6 +262,9 @@ func (p *Pager) message(c enginedb.Claim, secret string) notifiers.Message {
 	m := notifiers.Message{Nonce: c.Nonce, Channel: notifiers.Channel(c.Channel), Purpose: notifiers.Page, To: c.Address, Language: c.Language, Wording: p.cfg.Wording,
 		Key: string(c.Key), Severity: int(c.Severity), Summary: c.Summary, Service: string(c.Service), Role: c.Role, Reason: c.Why,
 		Code: c.Code, Avoid: c.Avoid, AckURL: button + "/ack", DeclineURL: button + "/decline", PageURL: page, SeenURL: page + "/seen", Since: c.Before, At: c.Claimed}
+	if c.Role == engine.RoleDrill { // the summary says it
+		m.Role = ""
+	}
 	asks := c.Ask
 	named := map[engine.Key]bool{c.Key: true}
 	for _, o := range c.Others {

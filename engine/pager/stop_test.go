@@ -415,7 +415,7 @@ func TestNothingIsSentBeforeAllIsTakenUp(t *testing.T) {
 	db := enginedb.New(h.db)
 	look := func(offset time.Duration) enginedb.Sweep {
 		t.Helper()
-		w, err := db.Sweep(t.Context(), enginedb.Search{Offset: offset, Pulse: offset, Ticks: 10, Sends: map[rosters.Channel]int{rosters.Push: 10}})
+		w, err := db.Sweep(t.Context(), enginedb.Search{Offset: offset, Pulse: offset, Ticks: 10, Sends: []enginedb.Room{{Channel: rosters.Push, N: 10}}})
 		if err != nil {
 			t.Fatal(err)
 		}

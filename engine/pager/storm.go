@@ -99,6 +99,8 @@ func (s *storm) wait(w enginedb.Waiting) time.Duration {
 		return 0
 	case w.Ringing:
 		return ringGap
+	case w.Capped > 0:
+		return min(w.Capped, laterGap) // then it is looked again
 	case told < 0:
 		return 0
 	case !w.First && w.Told >= 0 && w.Told < laterGap:

@@ -9,7 +9,6 @@ import (
 
 	"rouse/engine/enginedb"
 	"rouse/notifiers"
-	"rouse/rosters"
 )
 
 // sweepUntil keeps time for every incident of the instance, as every other node does. It sleeps until
@@ -31,9 +30,9 @@ func (p *Pager) sweepUntil(ctx context.Context) {
 // sweep starts what is overdue and says how long to sleep. It waits for nothing but the database: what
 // takes long, or cannot be done at all, does not hold the rest up.
 func (p *Pager) sweep(ctx context.Context) time.Duration {
-	look := enginedb.Search{Offset: p.Offset(), Pulse: p.cfg.Offset, Ticks: together * (cap(p.tickers) - len(p.tickers)), Leave: p.busy.left(), Sends: map[rosters.Channel]int{}}
+	look := enginedb.Search{Offset: p.Offset(), Pulse: p.cfg.Offset, Ticks: together * (cap(p.tickers) - len(p.tickers)), Leave: p.busy.left(), Caps: p.cfg.Caps, RingFor: p.cfg.ringing()}
 	for c, slots := range p.slots {
-		look.Sends[c] = cap(slots) - len(slots) // more are left to the queue, and to other nodes
+		look.Sends = append(look.Sends, p.searches(c, cap(slots)-len(slots))...) // more are left to the queue, and to other nodes
 	}
 	sctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	w, err := enginedb.New(p.cfg.DB).Sweep(sctx, look)
@@ -126,14 +125,23 @@ func (p *Pager) postpone(ctx context.Context, w enginedb.Waiting, by time.Durati
 // sendWaiting sends what waits for an address, as one message.
 func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
 	p.reach(TakenOver)
+	room, ok := p.admit(ctx, bound{place{w.Channel, w.Address}, notifiers.Page, w.Severity}, sweepWaitsForRoom)
+	if !ok {
+		p.storm.end(place{w.Channel, w.Address})
+		return nil // the next sweep finds it, behind what is worse
+	}
 	secret, hash := newToken()
 	c, err := p.claimWaiting(ctx, w, hash)
+	if err != nil || c.Known != nil {
+		p.unused(ctx, room)
+	}
 	if errors.Is(err, enginedb.ErrNotFound) || errors.Is(err, enginedb.ErrLocked) {
 		return nil // another node was there before, or the next sweep finds it
 	}
 	if err != nil {
 		return err
 	}
+	c.via = room.via
 	p.metrics.bundled.Add(float64(len(c.Others)))
 	if w.Begun {
 		p.metrics.takenOver.Inc()
@@ -149,6 +157,7 @@ func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
 func (p *Pager) claimWaiting(ctx context.Context, w enginedb.Waiting, hash []byte) (*claimed, error) {
 	to := place{w.Channel, w.Address}
 	defer p.storm.end(to)
+	w.Cap = p.cfg.Caps[w.Channel]
 	db := enginedb.New(p.cfg.DB)
 	asked := time.Now()
 	c, err := db.ClaimWaiting(ctx, w, hash, p.lease(), 0, p.fits)

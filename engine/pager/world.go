@@ -23,6 +23,7 @@ type world struct {
 	routing   *routing
 	usable    func(rosters.Contact) bool
 	channels  *notifiers.Channels
+	receipts  map[rosters.Channel]time.Duration
 	now       time.Time
 	people    map[rosters.PersonID]rosters.Person
 	onCall    map[rosters.RosterID][]rosters.PersonID
@@ -37,6 +38,8 @@ func (w *world) env() engine.Env {
 		CallAgain: func(p rosters.PersonID, s engine.Severity) time.Duration { return w.person(p).CallsAgain(int(s)) },
 		Providers: func(c rosters.Contact) int { return w.channels.Reaches(notifiers.Channel(c.Channel), c.Address) },
 		Name:      func(p rosters.PersonID) string { return w.person(p).Name },
+
+		ReceiptWithin: w.receipts,
 	}
 }
 

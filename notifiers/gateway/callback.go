@@ -82,7 +82,7 @@ func (c callbacks) receipt(values map[string]any, provider string) (n News, err 
 	if n.Nonce == "" {
 		return n, ErrNotUnderstood
 	}
-	n.Receipt = notifiers.Receipt{Provider: provider, State: s}
+	n.Receipt = notifiers.Receipt{Channel: notifiers.SMS, Provider: provider, State: s}
 	n.Receipt.Code, _ = c.code.text(values, "")
 	if s == notifiers.Failed {
 		n.Receipt.Detail = "not delivered"

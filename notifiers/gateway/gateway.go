@@ -148,6 +148,15 @@ var prefixes = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)
 // Receipts reports whether the provider tells what became of a message.
 func (g *Gateway) Receipts() bool { return g.cfg.Receipt.State != "" }
 
+// Hears reports whether anything comes back of a message to a robot: a receipt, or the text itself, which came in.
+func (g *Gateway) Hears() bool { return g.Receipts() || g.cfg.Reply.Text != "" }
+
+// From is the sender of a text to an address.
+func (g *Gateway) From(to string) string { return notifiers.Sender(g.cfg.Senders, to) }
+
+// Prefixes are the beginnings of numbers that have a sender of their own.
+func (g *Gateway) Prefixes() []string { return notifiers.SenderPrefixes(g.cfg.Senders) }
+
 // Notify asks the provider once.
 func (g *Gateway) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt, error) {
 	if !notifiers.IsE164(m.To) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -94,6 +95,54 @@ type action struct {
 
 // topics are what ntfy accepts as a topic.
 var topics = regexp.MustCompile(`^[-_A-Za-z0-9]{1,64}$`)
+
+// polled is how far back Arrived reads, by the server's own clock.
+const polled = "3m"
+
+// Arrived reads the topic's messages of the last three minutes, which takes the right to read it, and reports whether
+// one of them has the message's nonce in its text (https://docs.ntfy.sh/subscribe/api/#poll-for-messages).
+func (n *Ntfy) Arrived(ctx context.Context, m notifiers.Message) (bool, error) {
+	if !topics.MatchString(m.To) || m.Nonce == "" {
+		return false, &notifiers.Failure{Kind: notifiers.Final, Provider: Provider, Detail: "not a topic: letters, digits, - and _ only"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+m.To+"/json?poll=1&since="+polled, nil)
+	if err != nil {
+		return false, fmt.Errorf("ntfy: building a request: %w", err)
+	}
+	if n.token != "" {
+		req.Header.Set("Authorization", "Bearer "+n.token)
+	}
+	res, err := notifiers.Do(n.http, Provider, req)
+	if err != nil {
+		return false, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		f := refusal(res)
+		if res.StatusCode == http.StatusForbidden {
+			f.Detail = "the access token may not read this topic"
+		}
+		return false, f
+	}
+	for d := json.NewDecoder(res.Body); ; {
+		var line struct {
+			Message string `json:"message"`
+		}
+		if err := d.Decode(&line); errors.Is(err, io.EOF) {
+			return false, nil
+		} else if err != nil {
+			return false, notifiers.Lost(Provider, "the answer could not be understood", err)
+		}
+		if strings.Contains(line.Message, m.Nonce) {
+			return true, nil
+		}
+	}
+}
+
+// IsTopic reports whether text is what ntfy accepts as a topic.
+func IsTopic(text string) bool { return topics.MatchString(text) }
 
 // Notify publishes one push. A second one after an Unknown failure does no harm but to show twice:
 // there is no lookup, which would take the right to read the topic.

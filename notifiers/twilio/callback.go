@@ -75,7 +75,7 @@ func ParseStatus(v url.Values) (r notifiers.Receipt, ok bool) {
 		r.Code = ""
 	}
 	if sid := v.Get("CallSid"); sid != "" {
-		r.ProviderID = sid
+		r.Channel, r.ProviderID = notifiers.Voice, sid
 		timestamp := v.Get("Timestamp")
 		r.At = parseTime(&timestamp)
 		r.State, r.Detail = callState(v.Get("CallStatus"))
@@ -83,7 +83,7 @@ func ParseStatus(v url.Values) (r notifiers.Receipt, ok bool) {
 		r.Over = r.State == notifiers.Failed || v.Get("CallStatus") == "completed"
 		return r, r.State != ""
 	}
-	r.ProviderID = v.Get("MessageSid")
+	r.Channel, r.ProviderID = notifiers.SMS, v.Get("MessageSid")
 	switch v.Get("MessageStatus") {
 	case "sent":
 		r.State = notifiers.Sent

@@ -24,12 +24,23 @@ const clockSlack = 5 * time.Second
 
 type sms struct{ t *Twilio }
 
+// From is the number, or the messaging service, that a text to an address comes from.
+func (s sms) From(to string) string {
+	if s.t.service != "" {
+		return s.t.service
+	}
+	return notifiers.Sender(s.t.senders, to)
+}
+
+// Prefixes are the beginnings of numbers that have a sender of their own.
+func (s sms) Prefixes() []string { return notifiers.SenderPrefixes(s.t.senders) }
+
 // Notify sends one text. Twilio has no idempotency key for requests: on an Unknown failure ask Find.
 func (s sms) Notify(ctx context.Context, m notifiers.Message) (notifiers.Receipt, error) {
 	params := &api.CreateMessageParams{}
 	params.SetTo(m.To)
 	params.SetBody(notifiers.SMSText(m))
-	if m.Purpose == notifiers.Notice { // nobody waits for it, so its receipts are of no use
+	if m.Purpose == notifiers.Notice && !m.Tracked { // nobody waits for it, so its receipts are of no use
 		params.SetValidityPeriod(noticeValidity)
 	} else {
 		params.SetStatusCallback(s.t.callback(StatusPath, m.Nonce))

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"rouse/notifiers"
 )
@@ -58,6 +59,9 @@ type Config struct {
 
 	MessagingServiceSID string // "MG" and 32 characters: texts go through it instead; may be empty
 
+	// RingFor is how long a call rings, in whole seconds up to 10 min; 0 is 25 s.
+	RingFor time.Duration
+
 	BaseURL      string // of the API; "" is https://api.twilio.com. Another for an edge, or a twiliosim
 	CallbackBase string // the public URL of this Rouse, "https://rouse.example.com"
 
@@ -74,6 +78,7 @@ type Twilio struct {
 	callbackBase string   // without trailing slash
 	signedBases  []string // callbackBase as Twilio may write it when it signs
 	placed       placed   // calls of this process
+	ringFor      time.Duration
 }
 
 var prefixForm = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)
@@ -112,6 +117,7 @@ func New(c Config) (*Twilio, error) {
 		tokens:       slices.Clone(c.AuthTokens),
 		senders:      map[string]string{"": c.From},
 		service:      c.MessagingServiceSID,
+		ringFor:      c.RingFor,
 		callbackBase: strings.TrimRight(c.CallbackBase, "/"),
 		account:      account{http: c.HTTP, base: base, sid: c.AccountSID, user: c.AccountSID, password: c.AuthTokens[0]},
 	}

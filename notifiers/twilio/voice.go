@@ -1,9 +1,11 @@
 package twilio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 
@@ -11,8 +13,8 @@ import (
 )
 
 const (
-	ringFor     = 25  // s; voicemail picks up after 20 to 30 in most networks
-	callAtMost  = 180 // s
+	ringFor     = 25 * time.Second // voicemail picks up after 20 to 30 in most networks
+	callAtMost  = 180              // s
 	notRinging  = "21220"
 	placedLimit = 10_000
 )
@@ -20,6 +22,12 @@ const (
 var errNoSID = errors.New("it has no SID")
 
 type voice struct{ t *Twilio }
+
+// From is the number that a call to an address comes from.
+func (v voice) From(to string) string { return notifiers.Sender(v.t.senders, to) }
+
+// Prefixes are the beginnings of numbers that are called from numbers of their own.
+func (v voice) Prefixes() []string { return notifiers.SenderPrefixes(v.t.senders) }
 
 // Notify places one call. What it says is asked for at VoicePath when the call is answered, so that
 // it can say that somebody else was quicker. A notice is read out as it is: nobody answers it.
@@ -40,7 +48,7 @@ func (v voice) Notify(ctx context.Context, m notifiers.Message) (notifiers.Recei
 	params.SetStatusCallback(v.t.callback(StatusPath, m.Nonce))
 	params.SetStatusCallbackMethod("POST")
 	params.SetStatusCallbackEvent([]string{"initiated", "ringing", "answered", "completed"})
-	params.SetTimeout(ringFor)
+	params.SetTimeout(int(cmp.Or(v.t.ringFor, ringFor) / time.Second))
 	params.SetTimeLimit(callAtMost)
 	twilio, cancel := v.t.account.api(ctx)
 	defer cancel()

@@ -49,6 +49,8 @@ func Experiments() []Experiment {
 		{"start", "from the start of the process to ready: on a migrated database, on an empty one", "10 s", false, measureStart},
 		{"latency", "from the POST of an alert to the provider: one at a time, and at 50 a second", "35 s", false, measureLatency},
 		{"storm", "1,000 incidents to 1,000 people at once, then 10,000 to 10,000; memory meanwhile", "40 s", false, measureStorm},
+		{"delivery", "from the decision to the call of the provider, by channel, 1,000 people at once", "10 s", false, measureDelivery},
+		{"limit", "a provider that takes 10 texts a second, while more than that are wanted", "70 s", false, measureLimit},
 		{"ingest", "alerts taken from 1, 8 and 32 clients, new and repeated, beside plain inserts", "90 s", false, measureIngest},
 		{"dialects", "new alerts from 32 clients in every dialect, each beside our own format", "70 s", false, measureDialects},
 		{"rules", "what 500 routing rules cost an alert", "3 s", false, measureRules},

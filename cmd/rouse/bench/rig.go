@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -66,6 +67,28 @@ func newRig(ctx context.Context, o Options) (_ *rig, err error) {
 	return r, err
 }
 
+// instead runs a server with more settings in the place of the usual one, until back is called.
+func (r *rig) instead(ctx context.Context, name string, settings ...string) (to *client, back func() error, err error) {
+	other, err := r.newNode(name, r.pg.URL())
+	if err != nil {
+		return nil, nil, err
+	}
+	other.Environ = append(other.Environ, settings...)
+	r.Stop()
+	back = func() error {
+		other.Stop()
+		_, err := r.Start(context.WithoutCancel(ctx))
+		return err
+	}
+	if _, err = other.Start(ctx); err == nil {
+		to, err = newClient(other.URL(), r.key, clients)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, back())
+	}
+	return to, back, nil
+}
+
 // newNode is a server on a database, not started yet.
 func (r *rig) newNode(name, database string) (*node.Process, error) {
 	address, err := node.FreeAddress()
@@ -123,7 +146,7 @@ func (r *rig) forget(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	if _, err := r.db.Exec(ctx, `truncate incident, escalation, page, attempt, alert, timeline, seen, post, river.river_job`); err != nil {
+	if _, err := r.db.Exec(ctx, `truncate incident, escalation, page, attempt, alert, timeline, seen, post, river.river_job cascade`); err != nil {
 		return err
 	}
 	r.provider.forget()

@@ -77,24 +77,32 @@ type crowd struct{ from int }
 // member is the name of one of them, and of the person's topic, policy and service.
 func (c crowd) member(i int) string { return fmt.Sprintf("crowd-%d", c.from+i) }
 
-// crowd makes n people, each with a topic, a policy and a service of their own: by COPY, into what
-// rosterdb.CreatePerson, enginedb.CreatePolicy and CreateService write.
+// number is the phone of one of them.
+func (c crowd) number(i int) string { return fmt.Sprintf("+4917%09d", 600_000_000+c.from+i) }
+
+// crowd makes n people, each with a topic, a policy and a service of their own.
 func (r *rig) crowd(ctx context.Context, n int) (crowd, error) {
+	return r.crowdOn(ctx, n, rosters.Push, crowd.member)
+}
+
+// crowdOn makes n people who are reached on one channel: by COPY, into what rosterdb.CreatePerson,
+// enginedb.CreatePolicy and CreateService write.
+func (r *rig) crowdOn(ctx context.Context, n int, channel rosters.Channel, address func(crowd, int) string) (crowd, error) {
 	c := crowd{from: r.people}
 	for _, t := range []struct {
 		table   string
 		columns []string
-		row     func(name string) []any
+		row     func(name, address string) []any
 	}{
-		{"person", []string{"id", "name", "zone", "language"}, func(name string) []any { return []any{name, name, "UTC", "en"} }},
-		{"contact", []string{"person", "channel", "address", "after"}, func(name string) []any { return []any{name, string(rosters.Push), name, time.Duration(0)} }},
-		{"policy", []string{"id", "name"}, func(name string) []any { return []any{name, name} }},
-		{"policy_level", []string{"policy", "position", "wait"}, func(name string) []any { return []any{name, 0, time.Hour} }},
-		{"policy_target", []string{"policy", "level", "position", "person"}, func(name string) []any { return []any{name, 0, 0, name} }},
-		{"service", []string{"id", "name", "policy"}, func(name string) []any { return []any{name, name, name} }},
+		{"person", []string{"id", "name", "zone", "language"}, func(name, _ string) []any { return []any{name, name, "UTC", "en"} }},
+		{"contact", []string{"person", "channel", "address", "after"}, func(name, to string) []any { return []any{name, string(channel), to, time.Duration(0)} }},
+		{"policy", []string{"id", "name"}, func(name, _ string) []any { return []any{name, name} }},
+		{"policy_level", []string{"policy", "position", "wait"}, func(name, _ string) []any { return []any{name, 0, time.Hour} }},
+		{"policy_target", []string{"policy", "level", "position", "person"}, func(name, _ string) []any { return []any{name, 0, 0, name} }},
+		{"service", []string{"id", "name", "policy"}, func(name, _ string) []any { return []any{name, name, name} }},
 	} {
 		_, err := r.db.CopyFrom(ctx, pgx.Identifier{t.table}, t.columns, pgx.CopyFromSlice(n, func(i int) ([]any, error) {
-			return t.row(c.member(i)), nil
+			return t.row(c.member(i), address(c, i)), nil
 		}))
 		if err != nil {
 			return c, fmt.Errorf("seeding %s: %w", t.table, err)

@@ -15,6 +15,7 @@ type limits struct {
 	rescue   time.Duration // how long after a node's death what it was sending may be sent again; 0: as late
 	median   time.Duration // how late half of the pages may be; 0: not judged
 	mayFail  bool          // attempts may fail: providers are out of order
+	spare    bool          // every channel has a second provider: a contact may be tried with each
 	afterAck time.Duration // what may still begin after an acknowledgement; 0: 1 s
 	hangUp   time.Duration // how long a call may ring after it; 0: 3 s
 

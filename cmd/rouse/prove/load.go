@@ -85,6 +85,25 @@ func (r *rig) usualLoadOf(perSecond float64) (stop func()) {
 	return r.load(perSecond, func(i int) alert { return r.world.anyAlert(chance, fmt.Sprintf("%s-%d", r.t.name, i)) })
 }
 
+// reportEvenly brings n alerts to Rouse, so many a second, and returns when all are taken in or given up.
+func (r *rig) reportEvenly(ctx context.Context, n int, perSecond float64, make func(i int) alert) {
+	var senders sync.WaitGroup
+	began, said := time.Now(), time.Now()
+	for i := range n {
+		fake.Sleep(ctx, time.Until(began.Add(time.Duration(float64(i)/perSecond*float64(time.Second)))))
+		if ctx.Err() != nil {
+			break
+		}
+		a := make(i)
+		senders.Go(func() { r.report(r.ctx, a) })
+		if time.Since(said) > 10*time.Second {
+			said = time.Now()
+			r.t.say("%d of %d alerts sent", i+1, n)
+		}
+	}
+	senders.Wait()
+}
+
 // report brings one alert to Rouse, and writes down what became of it. It returns false when Rouse did
 // not take it in as long as a sender tries.
 func (r *rig) report(ctx context.Context, a alert) bool {

@@ -153,7 +153,7 @@ func (c *comparison) hold(a *attempt, p *page) time.Duration {
 func (c *comparison) contacts(inc *incident, p *page) {
 	tried := map[int]int{}
 	for _, a := range p.attempts {
-		if tried[a.contact]++; tried[a.contact] > 1 {
+		if tried[a.contact]++; tried[a.contact] > 1 && (tried[a.contact] > 2 || !c.limits.spare) {
 			c.found(&c.result.Duplicated, inc.key, "a page tries a contact once", "%s was tried by %s again", p.person, a.channel)
 		}
 	}

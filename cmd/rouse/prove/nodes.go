@@ -37,10 +37,10 @@ func (r *rig) newNode(name string) (n *engineNode, err error) {
 	if n.database, err = newProxy(r.database); err != nil {
 		return nil, err
 	}
-	if n.ntfy, err = newProvider(r, name, r.phones.push, readPush); err != nil {
+	if n.ntfy, err = newProvider(r, outlet{node: name, mishaps: r.layout.mishaps, sim: r.phones.push, read: readPush}); err != nil {
 		return nil, err
 	}
-	if n.twilio, err = newProvider(r, name, r.phones.line, readTwilio); err != nil {
+	if n.twilio, err = newProvider(r, outlet{node: name, mishaps: r.layout.mishaps, sim: r.phones.line, read: readTwilio}); err != nil {
 		return nil, err
 	}
 	address, err := node.FreeAddress()
@@ -58,11 +58,14 @@ func (r *rig) newNode(name string) (n *engineNode, err error) {
 func (n *engineNode) environ() []string {
 	getenv, line := n.r.t.o.Getenv, n.r.phones.line
 	all := []string{
-		"PATH=" + getenv("PATH"), "HOME=" + getenv("HOME"), "ROUSE_LOG_FORMAT=json", "ROUSE_SPOOL_LIMIT=0", "ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
+		"PATH=" + getenv("PATH"), "HOME=" + getenv("HOME"), "ROUSE_LOG_FORMAT=json", "ROUSE_SPOOL_LIMIT=0", "ROUSE_STORM_TEXTS=0", "ROUSE_STORM_CALLS=0", "ROUSE_ALLOW_PRIVATE_ADDRESSES=true",
 		"ROUSE_DATABASE_URL=postgres://postgres@" + n.database.address + "/postgres?sslmode=disable",
 		"ROUSE_LISTEN=" + n.Address, "ROUSE_PUBLIC_URL=http://" + n.r.door.address, "ROUSE_IMOC_WAIT=" + n.r.world.imocWait.String(),
 		"ROUSE_NTFY_URL=" + n.ntfy.url(), "ROUSE_TWILIO_BASE_URL=" + n.twilio.url(), "ROUSE_TWILIO_FROM=" + twiliosim.DefaultFrom,
 		"ROUSE_TWILIO_ACCOUNT_SID=" + line.AccountSID(), "ROUSE_TWILIO_AUTH_TOKEN=" + line.AuthToken(),
+	}
+	if n.r.layout.spare {
+		all = append(all, sealKey)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ type phones struct {
 	line *twiliosim.Sim
 	http *http.Client
 	work sync.WaitGroup
+
+	sparePush *ntfysim.Sim // of a rig with spare providers: they reach the same phones
+	spareLine *twiliosim.Sim
 
 	calling sync.Mutex // a call takes the plan that its phone has then
 
@@ -62,10 +66,18 @@ func startPhones(r *rig, second time.Duration) (*phones, error) {
 	if p.push, err = ntfysim.Start(ntfysim.Config{}); err != nil {
 		return nil, err
 	}
-	p.line, err = twiliosim.Start(twiliosim.Config{Second: second, RetryEvery: 200 * time.Millisecond, OnEvent: p.heard,
-		SMSWebhook: "http://" + r.door.address + twilio.SMSPath})
-	if err != nil {
+	account := twiliosim.Config{Second: second, RetryEvery: 200 * time.Millisecond, OnEvent: p.heard, SMSWebhook: "http://" + r.door.address + twilio.SMSPath}
+	if p.line, err = twiliosim.Start(account); err != nil {
 		return p, err
+	}
+	if r.layout.spare {
+		if p.sparePush, err = ntfysim.Start(ntfysim.Config{}); err != nil {
+			return p, err
+		}
+		account.AccountSID, account.AuthToken = "AC"+strings.Repeat("5", 32), strings.Repeat("f", 32)
+		if p.spareLine, err = twiliosim.Start(account); err != nil {
+			return p, err
+		}
 	}
 	for _, who := range r.world.people {
 		for _, c := range who.Contacts {
@@ -79,12 +91,24 @@ func startPhones(r *rig, second time.Duration) (*phones, error) {
 
 func (p *phones) close() {
 	p.work.Wait() // the rig's context has ended: nobody waits to answer any more
-	if p.line != nil {
-		p.line.Close()
+	for _, line := range []*twiliosim.Sim{p.line, p.spareLine} {
+		if line != nil {
+			line.Close()
+		}
 	}
-	if p.push != nil {
-		p.push.Close()
+	for _, push := range []*ntfysim.Sim{p.push, p.sparePush} {
+		if push != nil {
+			push.Close()
+		}
 	}
+}
+
+// phone is the phone that a text or a call goes to.
+func (p *phones) phone(s sent) *twiliosim.Phone {
+	if s.spare {
+		return p.spareLine.Phone(s.address)
+	}
+	return p.line.Phone(s.address)
 }
 
 // react has somebody else than habit decide what people do from now on.
@@ -145,7 +169,7 @@ func (p *phones) reaches(s sent, deliver func()) {
 		plan = machine
 	}
 	p.mu.Unlock()
-	p.line.Phone(s.address).OnCall(plan)
+	p.phone(s).OnCall(plan)
 	deliver()
 }
 
@@ -175,7 +199,7 @@ func (p *phones) got(s sent) {
 			return
 		}
 		p.r.ledger.answer(a)
-		p.line.Phone(s.address).Reply(code[1] + map[deed]string{declines: " no"}[does.do])
+		p.phone(s).Reply(code[1] + map[deed]string{declines: " no"}[does.do])
 	})
 }
 

@@ -103,10 +103,11 @@ func (c *comparison) lookedUp() {
 	}
 }
 
-// unaskable reports whether Twilio was not to be reached while an attempt was made.
+// unaskable reports whether Twilio was not to be reached while an attempt was made, or had not begun with it when it
+// was asked.
 func (c *comparison) unaskable(of *sending) bool {
 	const answer = 11 * time.Second // is waited for so long
-	return slices.ContainsFunc(of.sent, func(m *message) bool { return c.unreached(m.began, m.began.Add(answer)) })
+	return slices.ContainsFunc(of.sent, func(m *message) bool { return m.slow || c.unreached(m.began, m.began.Add(answer)) })
 }
 
 // unreached reports whether a provider was not to be reached at some time between two instants, or had just

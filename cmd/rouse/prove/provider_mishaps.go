@@ -2,12 +2,14 @@ package prove
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 type mishap struct {
 	kind  mishapKind
 	times int           // the first so many tries to send it; 0: all
-	after time.Duration // what the provider asks to wait, with tooMany
+	after time.Duration // what the provider asks to wait, with tooMany; how slow it is, with slow
 }
 
 type mishapKind string
@@ -36,6 +38,8 @@ const (
 	sentResets  mishapKind = "sent, reset"
 	sentFails   mishapKind = "sent, 500"
 	noCallbacks mishapKind = "sent, never heard of again" // calls; texts have a plan for it
+	slow        mishapKind = "slow"
+	lies        mishapKind = "said to be sent, and not" // Twilio's: there is a receipt that does not come
 )
 
 // ambiguous reports whether a node cannot know that the message was taken.
@@ -79,9 +83,9 @@ func (m *mishaps) next(to place) mishap {
 
 // mishandle puts the rig's mishaps, if there are any, before a provider. What does not get through to it is
 // written into the ledger here.
-func (r *rig) mishandle(node string, read func(*http.Request, []byte) (sent, bool), provider http.HandlerFunc) http.HandlerFunc {
-	if r.layout.mishaps == nil {
-		return provider
+func (r *rig) mishandle(o outlet, provider taking) http.HandlerFunc {
+	if o.mishaps == nil {
+		return func(w http.ResponseWriter, req *http.Request) { provider(w, req, 0) }
 	}
 	return func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
@@ -89,24 +93,31 @@ func (r *rig) mishandle(node string, read func(*http.Request, []byte) (sent, boo
 			return // it did not come in whole
 		}
 		req.Body = io.NopCloser(bytes.NewReader(body))
-		s, ok := read(req, body)
+		s, ok := o.read(req, body)
 		if !ok {
-			provider(w, req)
+			provider(w, req, 0)
 			return
 		}
-		what := r.layout.mishaps.next(s.to())
-		if what.kind == noCallbacks {
+		what := o.mishaps.next(s.to())
+		s.node, s.began = o.node, time.Now()
+		switch {
+		case what.kind == noCallbacks:
 			body = withoutCallbacks(body)
 			req.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		if what.kind == noMishap || what.kind == noCallbacks {
-			provider(w, req)
+			provider(w, req, 0)
 			return
-		}
-		if what.kind.ambiguous() {
-			provider(&answer{header: http.Header{}}, req) // which nobody hears
-		} else {
-			s.node, s.began = node, time.Now()
+		case what.kind == noMishap:
+			provider(w, req, 0)
+			return
+		case what.kind == slow:
+			provider(w, req, what.after)
+			return
+		case what.kind == lies:
+			r.lie(w, s)
+			return
+		case what.kind.ambiguous():
+			provider(&answer{header: http.Header{}}, req, 0) // which nobody hears
+		default:
 			no := r.ledger.begin(s)
 			defer r.ledger.end(no, false, "")
 		}
@@ -139,6 +150,16 @@ func (r *rig) befall(w http.ResponseWriter, req *http.Request, what mishap, s se
 		}
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// lie says that a text or a call was taken, and does nothing.
+func (r *rig) lie(w http.ResponseWriter, s sent) {
+	id := "SM" + strings.ToLower(rand.Text()) + "234567"
+	s.lied = true
+	r.ledger.end(r.ledger.begin(s), true, id)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = fmt.Fprintf(w, `{"sid": %q, "status": "queued"}`, id)
 }
 
 // say refuses with a code that both providers have the places for.

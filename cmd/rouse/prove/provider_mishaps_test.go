@@ -21,14 +21,17 @@ func TestMishaps(t *testing.T) {
 	}{
 		noMishap: {201, true}, noCallbacks: {201, true}, refuses: {400, false}, outOfOrder: {503, false}, tooMany: {429, false},
 		garbage: {200, false}, silent: {0, false}, resets: {0, false}, sentSilent: {0, true}, sentResets: {0, true}, sentFails: {500, true},
+		slow: {201, true}, lies: {201, false},
 	} {
 		m := newMishaps()
 		r := &rig{ledger: newLedger(), layout: layout{mishaps: m}}
 		r.ctx, r.cancel = context.WithCancel(t.Context())
 		arrived := ""
-		provider := httptest.NewServer(r.mishandle("a", readTwilio, func(w http.ResponseWriter, req *http.Request) {
+		provider := httptest.NewServer(r.mishandle(outlet{node: "a", mishaps: m, read: readTwilio}, func(w http.ResponseWriter, req *http.Request, after time.Duration) {
 			body, _ := io.ReadAll(req.Body)
-			arrived = string(body)
+			if arrived = string(body); (after > 0) != (kind == slow) {
+				t.Errorf("%q: begun with after %s", kind, after)
+			}
 			w.WriteHeader(http.StatusCreated)
 		}))
 		m.set(mishap{kind: kind, after: 3 * time.Second}, rosters.Voice)
@@ -41,6 +44,9 @@ func TestMishaps(t *testing.T) {
 		}
 		if status != want.status || (arrived != "") != want.arrives || (after == "3") != (kind == tooMany) {
 			t.Errorf("%q: answered %d, Retry-After %q, arrived %q", kind, status, after, arrived)
+		}
+		if b := r.ledger.read(); kind == lies && (len(b.sent) != 1 || !b.sent[0].lied || !b.sent[0].accepted) {
+			t.Errorf("%q: the ledger has %+v", kind, b.sent)
 		}
 		if kind == noCallbacks && strings.Contains(arrived, "completed") {
 			t.Errorf("%q: it asks for callbacks: %s", kind, arrived)

@@ -31,6 +31,9 @@ type sent struct {
 	ended    time.Time // zero: still under way
 	accepted bool      // the provider took it, whether or not the node heard so
 	unheard  bool      // a fault kept the answer from the node
+	slow     bool      // the provider began with it late
+	lied     bool      // the provider said that it took it, and did nothing
+	spare    bool      // it went to the provider that is asked second
 	id       string    // the provider's
 
 	text, ack, decline string // what the phone shows, and where its buttons lead
@@ -67,10 +70,22 @@ func (p *provider) close() {
 	p.faults.Close()
 }
 
-// newProvider puts everything before sim that stands between it and a node.
-func newProvider(r *rig, node string, sim http.Handler, read func(*http.Request, []byte) (sent, bool)) (*provider, error) {
-	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.provide(w, req, node, sim, read) })
-	faults, err := fake.Start(fake.Config{Handler: r.mishandle(node, read, handler), Sends: sends, Refuse: refuse})
+// outlet is where nodes reach a provider.
+type outlet struct {
+	node    string // whose way it is; "": all nodes'
+	spare   bool   // it is asked second
+	mishaps *mishaps
+	sim     http.Handler
+	read    func(*http.Request, []byte) (sent, bool)
+}
+
+// taking takes one request to a provider; a slow one begins with it after a while.
+type taking func(w http.ResponseWriter, req *http.Request, after time.Duration)
+
+// newProvider puts everything before a simulator that stands between it and a node.
+func newProvider(r *rig, o outlet) (*provider, error) {
+	take := func(w http.ResponseWriter, req *http.Request, after time.Duration) { r.provide(w, req, o, after) }
+	faults, err := fake.Start(fake.Config{Handler: r.mishandle(o, take), Sends: sends, Refuse: refuse})
 	if err != nil {
 		return nil, err
 	}
@@ -95,30 +110,32 @@ func refuse(w http.ResponseWriter, status int) {
 
 // provide takes one request to a provider. On its way, and on the way back, it takes as long as the rig says.
 // If the node that asked is gone before it has arrived, it depends: some providers carry it out all the
-// same, and some, or what stands before them, give it up.
-func (r *rig) provide(w http.ResponseWriter, req *http.Request, node string, sim http.Handler, read func(*http.Request, []byte) (sent, bool)) {
+// same, and some, or what stands before them, give it up. A slow one gives up calls: of one that is placed when
+// nobody waits for it any more no node could know, and none could hang up.
+func (r *rig) provide(w http.ResponseWriter, req *http.Request, o outlet, after time.Duration) {
 	body, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 	if err != nil {
 		return // it did not come in whole
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	s, ok := read(req, body)
+	s, ok := o.read(req, body)
 	if !ok {
-		sim.ServeHTTP(w, req)
+		o.sim.ServeHTTP(w, req)
 		return
 	}
-	s.node, s.began = node, time.Now()
+	s.node, s.spare, s.began = o.node, o.spare, time.Now()
 	_, live := w.(http.Flusher) // a fault that keeps the answer back takes it into a buffer
-	s.unheard = !live
+	s.slow, s.unheard = after > 0, !live || after > 0
 	no := r.ledger.begin(s)
 	there, back, givenUp := r.transit(s)
-	fake.Sleep(r.ctx, there)
+	fake.Sleep(r.ctx, there+after)
+	givenUp = givenUp || after > 0 && s.channel == rosters.Voice
 	if givenUp && req.Context().Err() != nil {
 		r.ledger.end(no, false, "given up")
 		return
 	}
 	answer := &answer{header: http.Header{}}
-	r.phones.reaches(s, func() { sim.ServeHTTP(answer, req) })
+	r.phones.reaches(s, func() { o.sim.ServeHTTP(answer, req) })
 	s = r.ledger.end(no, answer.accepted(), answer.id())
 	if s.accepted {
 		r.phones.got(s)

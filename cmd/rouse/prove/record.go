@@ -43,6 +43,7 @@ type line struct {
 	round         int // with a level that begins
 	person        rosters.PersonID
 	attempt       int
+	via           string // how an answer came
 }
 
 type page struct {
@@ -104,10 +105,10 @@ func readSnapshot(ctx context.Context, tx pgx.Tx) (all []incident, err error) {
 // readLines takes the moment of the commit from Postgres itself: a line's own time is from before.
 func readLines(ctx context.Context, tx pgx.Tx, place map[int64]*incident) error {
 	rows, _ := tx.Query(ctx, `select incident, at, coalesce(pg_xact_commit_timestamp(xmin), at), reason, escalation, level,
-		coalesce((basis ->> 'round')::int, 0), person, attempt from timeline order by id`)
+		coalesce((basis ->> 'round')::int, 0), person, attempt, coalesce(basis ->> 'via', '') from timeline order by id`)
 	var id int64
 	var l line
-	_, err := pgx.ForEachRow(rows, []any{&id, &l.at, &l.committed, &l.reason, &l.escalation, &l.level, &l.round, &l.person, &l.attempt}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &l.at, &l.committed, &l.reason, &l.escalation, &l.level, &l.round, &l.person, &l.attempt, &l.via}, func() error {
 		place[id].lines = append(place[id].lines, l)
 		return nil
 	})

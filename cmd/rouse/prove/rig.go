@@ -31,6 +31,7 @@ type layout struct {
 	program string                                                        // that nodes begin with; "": the one under proof
 	migrate func(ctx context.Context, db *pgxpool.Pool, url string) error // makes the database; nil: as this release does
 	mishaps *mishaps                                                      // what providers do wrong; nil: nothing
+	spare   bool                                                          // every channel has a second provider, which does nothing wrong
 	transit time.Duration                                                 // to a provider at the most, and again back; 0: 120 ms, as to one nearby
 }
 
@@ -49,6 +50,7 @@ type rig struct {
 	key     string                      // of the senders
 	keys    map[engine.ServiceID]string // of those that speak a dialect; nil: there are none
 	nodes   []*engineNode
+	spares  []*provider // that all nodes ask second
 	door    *door
 	phones  *phones
 	ledger  *ledger
@@ -82,7 +84,13 @@ func (t *trial) newRig(ctx context.Context, l layout) (_ *rig, err error) {
 	if l.nodes == 0 {
 		return r, nil // they are started later
 	}
-	return r, r.startNodes(ctx, l.nodes)
+	if err := r.startNodes(ctx, l.nodes); err != nil {
+		return nil, err
+	}
+	if l.spare {
+		err = r.setUpSpares(ctx)
+	}
+	return r, err
 }
 
 // startNodes starts all nodes and the door before them; they are ready when it returns.
@@ -190,6 +198,9 @@ func (r *rig) close() {
 	r.cancel()
 	for _, n := range r.nodes {
 		n.close()
+	}
+	for _, p := range r.spares {
+		p.close()
 	}
 	if r.phones != nil {
 		r.phones.close()

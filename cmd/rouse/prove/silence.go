@@ -42,7 +42,7 @@ func (c *comparison) afterAck(m *message, from time.Time) {
 		c.found(&c.result.SentAfterAck, key, fmt.Sprintf("nothing is begun more than %s after an acknowledgement", c.limits.afterAck),
 			"%s to %s began %s after it, from node %s", m.channel, who, since.Round(time.Millisecond), m.node)
 	}
-	if m.channel != rosters.Voice || !m.accepted || m.id == "" || c.talked[m.id] { // who talks is not cut off
+	if m.channel != rosters.Voice || !m.accepted || m.lied || m.id == "" || c.talked[m.id] { // who talks is not cut off
 		return
 	}
 	ended, over := c.ended[m.id]

@@ -24,7 +24,9 @@ type stormProof struct {
 
 	first, told []time.Duration // from a person's first alert to their first message; from an alert to the message that told it
 	calm        time.Duration
-	peak        []string // resident memory, by node
+	again       map[place]int // messages about nothing new
+	known       map[place]int // of them those that the server knew to be such
+	peak        []string      // resident memory, by node
 }
 
 // What is promised in a storm.
@@ -32,6 +34,8 @@ const (
 	stormFirst = 30 * time.Second // everybody has a message about it
 	stormCalm  = 15 * time.Second // somebody with another trouble has theirs
 	stormTold  = 60 * time.Second // everybody has been told of everything
+	stormTexts = 3                // about nothing new go to anybody within ten minutes, which no storm here takes
+	stormCalls = 1                // likewise
 )
 
 // proveStorm lets thousands of alerts come in a minute, for hundreds of services of fifty people, of whom
@@ -41,7 +45,7 @@ func proveStorm(ctx context.Context, t *trial) (Result, error) {
 	if t.o.Full {
 		p.services, p.lasts = 300, time.Minute
 	}
-	r, err := t.newRig(ctx, layout{nodes: 2, world: p.world()})
+	r, err := t.newRig(ctx, layout{nodes: 2, world: p.world(), environ: []string{fmt.Sprint("ROUSE_STORM_TEXTS=", stormTexts), fmt.Sprint("ROUSE_STORM_CALLS=", stormCalls)}})
 	if err != nil {
 		return Result{}, err
 	}
@@ -58,6 +62,9 @@ func proveStorm(ctx context.Context, t *trial) (Result, error) {
 	p.await(ctx)
 	stop()
 	p.weigh()
+	if err := p.ask(ctx); err != nil {
+		return Result{}, err
+	}
 	result, err := r.judge(ctx, limits{late: stormTold, also: p.judge})
 	p.notes(&result)
 	told.into(&result)

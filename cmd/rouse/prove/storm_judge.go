@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -38,6 +39,54 @@ func (p *stormProof) judge(c *comparison) {
 	}
 	p.soon(c, whose, told)
 	p.everybody(c, reached)
+	p.spared(c)
+}
+
+// spared counts, by address, the messages that told nobody anything new: that name only what messages which had been taken by
+// then named. Of those that the server knew to be such when it decided to send them there are no more than the caps say
+// (see enginedb.Cap): what is not known to have been taken is told once more.
+func (p *stormProof) spared(c *comparison) {
+	p.again = map[place]int{}
+	told := map[rosters.PersonID]map[string]bool{}
+	sent := slices.Clone(c.messages)
+	slices.SortStableFunc(sent, func(a, b *message) int { return a.began.Compare(b.began) })
+	for _, m := range sent {
+		owner := c.world.owners[m.to()]
+		if told[owner] == nil {
+			told[owner] = map[string]bool{}
+		}
+		if m.accepted && !slices.ContainsFunc(m.names, func(key string) bool { return !told[owner][key] }) {
+			p.again[m.to()]++
+		}
+		for _, key := range m.names {
+			told[owner][key] = told[owner][key] || m.accepted
+		}
+	}
+	for to, n := range p.known {
+		if most := map[rosters.Channel]int{rosters.SMS: stormTexts, rosters.Voice: stormCalls}[to.channel]; n > most {
+			c.found(&c.result.Strays, "", fmt.Sprintf("nobody gets more than %d texts and %d call about nothing new", stormTexts, stormCalls), "%s got %d by %s", c.world.owners[to], n, to.channel)
+		}
+	}
+}
+
+// ask asks the database for the texts and calls about what it knew to have been told.
+func (p *stormProof) ask(ctx context.Context) error {
+	rows, err := p.r.db.Query(ctx, `select channel, address, count(*)::int from (
+			select channel, address from attempt where channel in ('sms', 'voice') and claimed_at is not null
+			group by channel, address, coalesce(nullif(bundle, ''), nonce) having bool_and(again)) m group by channel, address`)
+	if err != nil {
+		return err
+	}
+	p.known = map[place]int{}
+	for rows.Next() {
+		var to place
+		var n int
+		if err := rows.Scan(&to.channel, &to.address, &n); err != nil {
+			return err
+		}
+		p.known[to] = n
+	}
+	return rows.Err()
 }
 
 // soon checks that every alert was told, and notes how long that took.
@@ -90,7 +139,7 @@ func (p *stormProof) notes(r *Result) {
 	posts := p.posts()
 	r.note("POST p50 %.0f, p99 %.0f, max %.0f ms (%d that took one try); resident memory of the nodes at the most: %v",
 		1000*posts.P50, 1000*posts.P99, 1000*posts.Max, posts.N, p.peak)
-	r.note("messages to one person: %s", p.most())
+	r.note("messages to one person: %s; of them about nothing new: %s, and as the server knew: %s", most(p.all()), most(p.again), most(p.known))
 	p.readers.into(r)
 }
 
@@ -105,12 +154,20 @@ func (p *stormProof) posts() Spread {
 	return spreadOf(all)
 }
 
-// most is how many messages came to one person at the most, by channel.
-func (p *stormProof) most() (text string) {
-	n, most := map[place]int{}, map[rosters.Channel]int{}
+// all is how many messages came to each address.
+func (p *stormProof) all() map[place]int {
+	n := map[place]int{}
 	for _, s := range p.r.ledger.read().sent {
 		n[s.to()]++
-		most[s.channel] = max(most[s.channel], n[s.to()])
+	}
+	return n
+}
+
+// most is how many messages came to one person at the most, by channel.
+func most(n map[place]int) string {
+	most := map[rosters.Channel]int{}
+	for to, n := range n {
+		most[to.channel] = max(most[to.channel], n)
 	}
 	return fmt.Sprintf("at the most %d pushes, %d texts, %d calls", most[rosters.Push], most[rosters.SMS], most[rosters.Voice])
 }

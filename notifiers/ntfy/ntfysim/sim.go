@@ -170,6 +170,10 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, http.StatusOK, map[string]bool{"healthy": true})
 		return
 	}
+	if r.Method == http.MethodGet {
+		s.poll(w, r)
+		return
+	}
 	push, refused := s.read(r)
 	e := Event{Kind: Requested, Topic: push.Topic, Status: http.StatusOK}
 	if refused != nil {

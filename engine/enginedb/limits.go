@@ -1,0 +1,44 @@
+package enginedb
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Bucket is how much a provider takes from one sender on all nodes together: Burst messages at once, and one more each
+// Every.
+type Bucket struct {
+	Provider, Sender string
+	Every            time.Duration
+	Burst            int
+}
+
+// Take takes room for one message out of a bucket that holds that and keep more besides. If it does not, it says how
+// long until it would, if nobody else took any; 0 means taken.
+func (s Store) Take(ctx context.Context, b Bucket, keep int) (wait time.Duration, err error) {
+	var seconds float64
+	err = s.db.QueryRow(ctx, `with old as materialized (
+			select coalesce((select free_at from sender_load where provider = $1 and sender = $2), clock_timestamp()) as free_at),
+		taken as (
+			insert into sender_load as l (provider, sender, free_at) values ($1, $2, clock_timestamp() + $3::interval)
+			on conflict (provider, sender) do update set free_at = greatest(l.free_at, clock_timestamp()) + $3::interval
+				where greatest(l.free_at, clock_timestamp()) + $3::interval * (1 + $5::integer) <= clock_timestamp() + $3::interval * $4::integer
+			returning 1)
+		select case when exists (select from taken) then 0
+			else greatest(extract(epoch from old.free_at + $3::interval * (1 + $5::integer - $4::integer) - clock_timestamp()), 0.001) end::float8 from old`,
+		b.Provider, b.Sender, b.Every, b.Burst, keep).Scan(&seconds)
+	if err != nil {
+		return 0, fmt.Errorf("asking for room at a provider: %w", err)
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
+// GiveBack puts back what was taken and not used.
+func (s Store) GiveBack(ctx context.Context, b Bucket) error {
+	_, err := s.db.Exec(ctx, `update sender_load set free_at = free_at - $3::interval where provider = $1 and sender = $2`, b.Provider, b.Sender, b.Every)
+	if err != nil {
+		return fmt.Errorf("giving room at a provider back: %w", err)
+	}
+	return nil
+}
