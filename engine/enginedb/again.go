@@ -77,24 +77,31 @@ func capped(offset, channels, ns, within string) string {
 }
 
 // Crowded says at which addresses, of those to which messages about an incident are to go, something about another one
-// was told within the time of the caps, or is to be: there the caps count, and the sweeper keeps to them.
-func (s Store) Crowded(ctx context.Context, incident int64, to []Address, caps map[rosters.Channel]Cap, offset time.Duration) ([]Address, error) {
+// was told within the time of the caps, or is to be, or somebody decides about one just now: there the caps count, and the
+// sweeper keeps to them.
+func (s Store) Crowded(ctx context.Context, incident int64, to []Address, caps map[rosters.Channel]Cap, offset time.Duration) (all []Address, err error) {
 	_, _, within := unzip(caps)
 	var of, at []string
 	for _, a := range to {
 		of, at = append(of, string(a.Channel)), append(at, a.Address)
 	}
-	rows, err := s.db.Query(ctx, `select l.channel, l.address from unnest($1::text[], $2::text[]) l (channel, address)
-		where `+aboutOthers("$5", `clock_timestamp() + $3::interval - $4::interval`), of, at, offset, within, incident)
-	if err != nil {
-		return nil, fmt.Errorf("asking what somebody was told lately: %w", err)
+	collect := func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Address])
+		all = append(all, found...)
+		return err
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Address])
-	if err != nil {
+	var b pgx.Batch
+	b.Queue(`select l.channel, l.address from unnest($1::text[], $2::text[]) l (channel, address) where not pg_try_advisory_xact_lock(`+addressLock+`)`, of, at).Query(collect)
+	b.Queue(`select l.channel, l.address from unnest($1::text[], $2::text[]) l (channel, address)
+		where `+aboutOthers("$5", `clock_timestamp() + $3::interval - $4::interval`), of, at, offset, within, incident).Query(collect)
+	if err := s.db.SendBatch(ctx, &b).Close(); err != nil {
 		return nil, fmt.Errorf("asking what somebody was told lately: %w", err)
 	}
 	return all, nil
 }
+
+// addressLock is, in a query with the columns channel and address of l, the advisory lock of who decides what goes there.
+const addressLock = `hashtextextended(l.channel || ' ' || l.address, 0)`
 
 // held asks once more, now that nobody else sends there, whether the cap holds what is to go out together.
 func (b *bundler) held(some []left) (held bool, err error) {

@@ -128,7 +128,7 @@ func (s Store) ClaimWaiting(ctx context.Context, w Waiting, token []byte, lease 
 	err = pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
 		b := bundler{ctx: ctx, tx: tx, to: w, token: token, lease: lease, fits: fits}
 		mine := false
-		err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))`, string(w.Channel), w.Address).Scan(&mine)
+		err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(`+addressLock+`) from (select $1::text as channel, $2::text as address) l`, string(w.Channel), w.Address).Scan(&mine)
 		if err != nil || !mine {
 			return err
 		}
