@@ -13,6 +13,10 @@ func (s *stepper) resumed(ev Resumed) {
 	s.note(Note{Reason: ReasonAfterStop,
 		Text:  fmt.Sprintf("Rouse was stopped for %s, which counts for nobody.", inWords(stopped)),
 		Basis: map[string]string{"stopped": stopped.Round(time.Second).String()}})
+	if s.inc.Drill { // who knows what hour it is now
+		s.end(Note{Reason: ReasonResolved, Text: "Stopped: Rouse was away for " + inWords(stopped) + "."})
+		return
+	}
 	putOff(&s.inc.CalmUntil, stopped) // nobody could have told that it is back
 	if s.inc.AutoClose > 0 {
 		putOff(&s.inc.AlertedAt, stopped) // or that it goes on

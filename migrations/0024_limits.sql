@@ -9,4 +9,3 @@ create unlogged table sender_load (
 
 -- Whether whom it is for was reached about the incident before: what is capped in a storm.
 alter table attempt add column again boolean not null default false;
-create index attempt_again on attempt (address, channel, claimed_at) where again;

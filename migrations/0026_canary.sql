@@ -24,8 +24,5 @@ create table budget_alarm (
     primary key (channel, per, began)
 );
 
--- What was given to providers lately, to be counted.
-create index attempt_claimed on attempt (claimed_at) where claimed_at is not null;
-
 -- A message that failed as nothing will ever reach its address: its provider is not to blame.
 alter table attempt add column gone boolean not null default false;

@@ -167,8 +167,8 @@ func patiently(ctx context.Context, conn *pgx.Conn, work func(pgx.Tx) error) err
 			}
 			return work(tx)
 		})
-		const lockNotAvailable = "55P03"
-		if sqlState(err) != lockNotAvailable || try == lockTries {
+		const lockNotAvailable, deadlock = "55P03", "40P01"
+		if state := sqlState(err); state != lockNotAvailable && state != deadlock || try == lockTries {
 			return err
 		}
 		select {

@@ -16,10 +16,10 @@ type Limit struct {
 	Burst int
 }
 
-// What a Limit may be. The least burst leaves room for what is worse: see Reserve.
+// What a Limit may be. The least burst leaves room for what is worse: see Rank.
 const (
 	minEvery, maxEvery = time.Millisecond, time.Hour
-	minBurst, maxBurst = 4, 1000
+	minBurst, maxBurst = 5, 1000
 )
 
 // None reports whether nothing is limited.
@@ -34,7 +34,7 @@ func (l Limit) PerSecond() float64 {
 }
 
 // ParseLimit reads "10/s", "30/min" or "100/h", or one of them with a burst: "1/s burst 10". Without one the bucket
-// holds what comes in a second, four at the least. "" is no limit.
+// holds what comes in a second, five at the least. "" is no limit.
 func ParseLimit(text string) (Limit, error) {
 	if strings.TrimSpace(text) == "" {
 		return Limit{}, nil
@@ -83,18 +83,26 @@ func (l Limit) String() string {
 	return fmt.Sprintf("1 every %s burst %d", l.Every, l.Burst)
 }
 
-// Reserve is how much of a bucket a message leaves to those that are worse. As long as worse ones wait, which take
-// the last of it as soon as it comes, the others get nothing; without worse ones they get all.
-func Reserve(m Purpose, severity int) int {
+// Rank is how much of a bucket a message leaves to those that need it more. As long as those wait, which take the last of
+// it as soon as it comes, the others get nothing; without them they get all.
+type Rank int
+
+// What comes first: people's first pages, by severity, which nothing but the limit holds back (rule 12); then what they are
+// told again; then notices and drills.
+const (
+	RankAgain Rank = 3
+	RankLast  Rank = 4
+)
+
+// RankOf is that of a page of a severity.
+func RankOf(severity int, again, drill bool) Rank {
 	switch {
-	case m == Notice:
-		return 3
-	case severity <= 1:
-		return 0
-	case severity == 2:
-		return 1
+	case drill:
+		return RankLast
+	case again:
+		return RankAgain
 	default:
-		return 2
+		return Rank(max(0, min(severity, 3)-1))
 	}
 }
 

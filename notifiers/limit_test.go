@@ -12,10 +12,10 @@ import (
 func TestLimitsAreRead(t *testing.T) {
 	for text, want := range map[string]notifiers.Limit{
 		"":               {},
-		"1/s":            {Every: time.Second, Burst: 4},
+		"1/s":            {Every: time.Second, Burst: 5},
 		"10/s":           {Every: 100 * time.Millisecond, Burst: 10},
-		"30/min":         {Every: 2 * time.Second, Burst: 4},
-		"100 / h":        {Every: 36 * time.Second, Burst: 4},
+		"30/min":         {Every: 2 * time.Second, Burst: 5},
+		"100 / h":        {Every: 36 * time.Second, Burst: 5},
 		"1/s burst 20":   {Every: time.Second, Burst: 20},
 		" 5/s  burst 5 ": {Every: 200 * time.Millisecond, Burst: 5},
 	} {
@@ -27,28 +27,25 @@ func TestLimitsAreRead(t *testing.T) {
 			t.Errorf("%q is written as %q, which is read as %+v, %v", text, got, again, err)
 		}
 	}
-	for _, text := range []string{"10", "x/s", "0/s", "-1/s", "10/day", "10/s burst", "10/s burst 3", "10/s burst 1001", "1.5/s", "2000/s", "10/s 20"} {
+	for _, text := range []string{"10", "x/s", "0/s", "-1/s", "10/day", "10/s burst", "10/s burst 4", "10/s burst 1001", "1.5/s", "2000/s", "10/s 20"} {
 		if got, err := notifiers.ParseLimit(text); err == nil || !strings.Contains(err.Error(), " ") {
 			t.Errorf("%q is read as %+v, %v", text, got, err)
 		}
 	}
 }
 
-// What is less bad leaves room for what is worse, and a bucket has enough of it for all.
-func TestReservesAreWithinEveryBucket(t *testing.T) {
-	last := -1
-	for _, m := range []struct {
-		purpose  notifiers.Purpose
-		severity int
-	}{{notifiers.Page, 1}, {notifiers.Page, 2}, {notifiers.Page, 3}, {notifiers.Notice, 0}} {
-		keep := notifiers.Reserve(m.purpose, m.severity)
-		if keep <= last {
-			t.Errorf("%s of severity %d leaves %d, no more than what is worse", m.purpose, m.severity, keep)
+// What is less needed leaves room for what is more, and every bucket has enough of it for all.
+func TestRanksAreWithinEveryBucket(t *testing.T) {
+	last := notifiers.Rank(-1)
+	for _, rank := range []notifiers.Rank{notifiers.RankOf(1, false, false), notifiers.RankOf(2, false, false), notifiers.RankOf(3, false, false),
+		notifiers.RankOf(1, true, false), notifiers.RankOf(2, false, true)} {
+		if rank <= last {
+			t.Errorf("%d comes after %d", rank, last)
 		}
-		last = keep
+		last = rank
 	}
 	smallest, err := notifiers.ParseLimit("1/h")
-	if err != nil || smallest.Burst <= last {
+	if err != nil || smallest.Burst <= int(last) || last != notifiers.RankLast {
 		t.Errorf("the smallest bucket holds %d, and notices leave %d to others", smallest.Burst, last)
 	}
 }
@@ -56,7 +53,7 @@ func TestReservesAreWithinEveryBucket(t *testing.T) {
 // A provider that has room goes first for once, if it may be used at all.
 func TestAProviderWithRoomGoesFirst(t *testing.T) {
 	chain := notifiers.NewChain(
-		notifiers.Provider{Name: "first", Notifier: plain{}, Limit: notifiers.Limit{Every: time.Second, Burst: 4}},
+		notifiers.Provider{Name: "first", Notifier: plain{}, Limit: notifiers.Limit{Every: time.Second, Burst: 5}},
 		notifiers.Provider{Name: "german", Notifier: plain{}, For: []string{"+49"}},
 		notifiers.Provider{Name: "last", Notifier: plain{}})
 	for _, test := range []struct {

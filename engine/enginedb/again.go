@@ -21,10 +21,11 @@ type Cap struct {
 }
 
 // Again reports whether an attempt that a change makes is for somebody who was reached about the incident before, as far
-// as is known. Not so what follows a contact that failed or said nothing (rule 11).
+// as is known; before a call a push that was only taken does not count. Not so what follows a contact that failed or said
+// nothing (rule 11), what asks a holder, who has little time to answer, and drills.
 func (c Change) Again(attempt int) bool {
 	_, of, a := c.After.Attempt(attempt)
-	if a == nil || a.Reason == engine.ReasonNextProvider {
+	if a == nil || a.Reason == engine.ReasonNextProvider || of.Ask || c.After.Drill {
 		return false
 	}
 	for _, ef := range c.Effects {
@@ -35,7 +36,7 @@ func (c Change) Again(attempt int) bool {
 	for _, e := range c.After.Escalations {
 		for _, p := range e.Pages {
 			if p.Person == of.Person && slices.ContainsFunc(p.Attempts, func(b engine.Attempt) bool {
-				return b.No < attempt && (b.State == engine.Sent || b.State == engine.Delivered)
+				return b.No < attempt && (b.State == engine.Delivered || b.State == engine.Sent && (a.Channel != rosters.Voice || b.Channel == rosters.SMS || b.Channel == rosters.Voice))
 			}) {
 				return true
 			}
@@ -63,7 +64,8 @@ func saidAgain(since string) string {
 func aboutOthers(incident, since string) string {
 	there := func(channel string) string {
 		return `l.channel = '` + channel + `' and exists (select from attempt o where o.channel = '` + channel + `' and o.address = l.address
-			and o.incident <> ` + incident + ` and (o.claimed_at > ` + since + ` or o.claimed_at is null))`
+			and o.incident <> ` + incident + ` and (o.claimed_at > ` + since + ` or o.claimed_at is null and o.state = 'queued')
+			and not exists (select from drill where drill.incident = o.incident))`
 	}
 	return `(` + there("sms") + ` or ` + there("voice") + `)`
 }

@@ -17,15 +17,15 @@ import (
 
 // Waiting is an address to which something is to be sent that nobody is sending.
 type Waiting struct {
-	Channel  rosters.Channel
-	Address  string
-	Begun    bool            // some of it was taken by a worker, which is gone
-	First    bool            // some of it is more than a next contact
-	Severity engine.Severity // of the worst of it
-	Ringing  bool            // a call to that phone is not known to be over
-	Told     time.Duration   // since several pages were sent there in one message; negative: they never were
-	Capped   time.Duration   // how much longer what was told before has to wait, if there is nothing else; see Cap
-	Cap      Cap             // what is asked once more when it is claimed; zero: nothing
+	Channel rosters.Channel
+	Address string
+	Begun   bool          // some of it was taken by a worker, which is gone
+	First   bool          // some of it is more than a next contact
+	Need    int           // how much the most needed of it is: 1 to 3 a first page of that severity, 4 something told before, 5 a drill
+	Ringing bool          // a call to that phone is not known to be over
+	Told    time.Duration // since several pages were sent there in one message; negative: they never were
+	Capped  time.Duration // how much longer what was told before has to wait, if there is nothing else; see Cap
+	Cap     Cap           // what is asked once more when it is claimed; zero: nothing
 }
 
 // Member is an attempt that is told in the message of another one.
@@ -74,7 +74,7 @@ func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
 		excepts = append(excepts, strings.TrimPrefix(except, "|"))
 	}
 	capChannels, caps, capWithin := unzip(look.Caps)
-	b.Queue(`select l.channel, l.address, l.begun, l.first, l.severity,
+	b.Queue(`select l.channel, l.address, l.begun, l.first, l.need,
 			l.channel = 'voice' and exists (select from attempt v where v.channel = 'voice' and v.address = l.address
 				and (v.state in ('sending', 'sent') and not v.hung_up and v.claimed_at > clock_timestamp() + $3::interval - $8::interval
 					or v.state = 'delivered' and not v.hung_up and v.claimed_at > clock_timestamp() + $3::interval - $9::interval)),
@@ -83,19 +83,19 @@ func queueWaiting(b *pgx.Batch, look Search, w *Sweep) {
 			case when l.again and (l.several or `+aboutOthers("l.incident", "clock_timestamp() + $3::interval - $14::interval")+`)
 				then `+capped("$3", "$12", "$13", "$14")+` else 0 end
 		from unnest($1::text[], $2::int[], $10::text[], $11::text[]) c (channel, n, prefix, not_these) cross join lateral (
-			select a.channel, a.address, bool_or(a.claimed_at is not null) as begun, bool_or(a.reason <> $4) as first, min(i.severity) as severity,
+			select a.channel, a.address, bool_or(a.claimed_at is not null) as begun, bool_or(a.reason <> $4) as first, min(case when i.drill then 5 when a.again then 4 else i.severity end) as need,
 				bool_and(a.again) as again, min(a.incident) as incident, min(a.incident) <> max(a.incident) as several
 			from attempt a join incident i on i.id = a.incident
 			where a.state in ('queued', 'sending') and a.channel = c.channel and a.lease_until < (select clock_timestamp())
 				and starts_with(a.address, c.prefix) and (c.not_these = '' or a.address !~ c.not_these)
-			group by a.channel, a.address order by begun desc, severity, min(a.lease_until) limit c.n) l
+			group by a.channel, a.address order by begun desc, need, min(a.lease_until) limit c.n) l
 		where not `+isStopped("$5", "$6")+` and not (exists (select from incident where stopped_at is not null)
 			and coalesce((select resumed_at > clock_timestamp() + $5::interval - $7::interval from pulse), false))`,
 		channels, limits, look.Offset, string(engine.ReasonNextContact), look.Pulse, engine.LongStop, resumeHold, max(look.RingFor, ringFor), talkFor, prefixes, excepts, capChannels, caps, capWithin).
 		Query(func(rows pgx.Rows) (err error) {
 			w.Waiting, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (x Waiting, err error) {
 				var told, capped float64
-				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &x.Severity, &x.Ringing, &told, &capped)
+				err = row.Scan(&x.Channel, &x.Address, &x.Begun, &x.First, &x.Need, &x.Ringing, &told, &capped)
 				x.Told, x.Capped = time.Duration(told*float64(time.Second)), time.Duration(max(0, capped)*float64(time.Second))
 				return x, err
 			})

@@ -2,8 +2,11 @@ package enginedb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Bucket is how much a provider takes from one sender on all nodes together: Burst messages at once, and one more each
@@ -31,7 +34,16 @@ func (s Store) Take(ctx context.Context, b Bucket, keep int) (wait time.Duration
 	if err != nil {
 		return 0, fmt.Errorf("asking for room at a provider: %w", err)
 	}
-	return time.Duration(seconds * float64(time.Second)), nil
+	wait = time.Duration(seconds * float64(time.Second))
+	if longest := b.Every * time.Duration(1+keep); wait > longest+time.Second { // it was smaller when it was taken from
+		_, err := s.db.Exec(ctx, `update sender_load set free_at = clock_timestamp() + $3::interval * $4::integer
+			where provider = $1 and sender = $2 and free_at > clock_timestamp() + $3::interval * $4::integer`, b.Provider, b.Sender, b.Every, b.Burst)
+		if err != nil {
+			return 0, fmt.Errorf("enlarging the room at a provider: %w", err)
+		}
+		wait = longest
+	}
+	return wait, nil
 }
 
 // GiveBack puts back what was taken and not used.
@@ -41,4 +53,16 @@ func (s Store) GiveBack(ctx context.Context, b Bucket) error {
 		return fmt.Errorf("giving room at a provider back: %w", err)
 	}
 	return nil
+}
+
+// AttemptAddress is where an attempt goes. ErrNotFound if there is none.
+func (s Store) AttemptAddress(ctx context.Context, incident int64, attempt int) (address string, err error) {
+	err = s.db.QueryRow(ctx, `select address from attempt where incident = $1 and no = $2`, incident, attempt).Scan(&address)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking where attempt %d of incident %d goes: %w", attempt, incident, err)
+	}
+	return address, nil
 }

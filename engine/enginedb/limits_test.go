@@ -53,6 +53,23 @@ func TestABucketIsTakenFromUntilItIsEmpty(t *testing.T) {
 	}
 }
 
+// A limit that was raised holds at once, however much was taken by the old one.
+func TestARaisedLimitHoldsAtOnce(t *testing.T) {
+	s := enginedb.New(dbtest.New(t))
+	small := enginedb.Bucket{Provider: "twilio", Sender: "sms +1", Every: time.Hour, Burst: 100}
+	for range 100 {
+		if _, err := s.Take(t.Context(), small, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	large := enginedb.Bucket{Provider: "twilio", Sender: "sms +1", Every: 100 * time.Millisecond, Burst: 10}
+	for range 2 {
+		if wait, err := s.Take(t.Context(), large, 0); err != nil || wait > time.Second {
+			t.Errorf("after the limit was raised a page waits %v, %v", wait, err)
+		}
+	}
+}
+
 // All nodes together take no more than there is.
 func TestManyTakeNoMoreThanABucketHolds(t *testing.T) {
 	db := dbtest.New(t)
@@ -79,7 +96,7 @@ func TestManyTakeNoMoreThanABucketHolds(t *testing.T) {
 
 // Numbers that have a sender of their own are looked for apart, the longest beginning counting.
 func TestPlacesAreSharedBetweenSenders(t *testing.T) {
-	got := enginedb.Rooms(rosters.SMS, []string{"+49", "+4917", "+49"}, 10)
+	got := enginedb.Rooms(rosters.SMS, []string{"+49", "+4917", "+49"}, 10, 0)
 	want := []enginedb.Room{
 		{Channel: rosters.SMS, Except: []string{"+49", "+4917"}, N: 3},
 		{Channel: rosters.SMS, Prefix: "+49", Except: []string{"+4917"}, N: 3},
@@ -113,7 +130,7 @@ func TestWhoIsToldTooMuchIsReadFromTheIndexes(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if len(w.Waiting) != 1 || w.Waiting[0].Capped < 59*time.Minute || w.Waiting[0].Severity != 1 {
+		if len(w.Waiting) != 1 || w.Waiting[0].Capped < 59*time.Minute || w.Waiting[0].Need != 4 {
 			t.Errorf("what waits is %+v", w.Waiting)
 		}
 		if n := rowsRead(t, tx) - before; n > 200 {
@@ -123,5 +140,34 @@ func TestWhoIsToldTooMuchIsReadFromTheIndexes(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What was withdrawn before anybody sent it, and a drill, are no other trouble: whoever has one incident alone is not spared.
+func TestASingleTroubleStaysOne(t *testing.T) {
+	db := dbtest.New(t)
+	s := enginedb.New(db)
+	mustExec(t, db, `insert into incident (id, key, severity, summary, status, opened_at, alerted_at) overriding system value
+		select n, 'HOT-' || n, 1, 'x', 'new', now(), now() from generate_series(1, 3) n`)
+	mustExec(t, db, `insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, claimed_at, nonce, again, lease_until) values
+		(1, 1, 1, 0, 'voice', '+491', 'sent', '', now(), now(), 'a', true, now()), (1, 2, 1, 0, 'voice', '+491', 'sent', '', now(), now(), 'b', true, now()),
+		(2, 1, 1, 0, 'voice', '+491', 'withdrawn', '', now() - interval '90 days', null, 'c', true, now()),
+		(3, 1, 1, 0, 'voice', '+491', 'sent', '', now(), now(), 'd', false, now())`)
+	mustExec(t, db, `insert into person (id, name, zone) values ('ann', 'Ann', 'UTC')`)
+	mustExec(t, db, `insert into drill (incident, person, at, until_at) values (3, 'ann', now(), now())`)
+	crowded := func() int {
+		t.Helper()
+		all, err := s.Crowded(t.Context(), 1, []enginedb.Address{{Channel: rosters.Voice, Address: "+491"}}, map[rosters.Channel]enginedb.Cap{rosters.Voice: {N: 1, Within: time.Hour}}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	if crowded() != 0 {
+		t.Errorf("a single incident is taken for a storm")
+	}
+	mustExec(t, db, `update attempt set state = 'queued' where incident = 2`)
+	if crowded() != 1 {
+		t.Errorf("what is to be told of another incident is not seen")
 	}
 }

@@ -43,7 +43,7 @@ func (s Store) Arrivals(ctx context.Context, alerts []engine.Alert, offset time.
 	}
 	var b pgx.Batch
 	b.Queue(`select clock_timestamp() + $4::interval, coalesce(
-			(select id from incident i where a.incident <> '' and i.key = a.incident and coalesce(i.origin, i.service) = a.service and i.status <> 'resolved'),
+			(select id from incident i where a.incident <> '' and i.key = a.incident and coalesce(i.origin, i.service) = a.service and i.status <> 'resolved' and not i.drill),
 			(select id from incident i where a.key <> '' and i.key = a.key and i.sender_key and coalesce(i.origin, i.service) = a.service and i.status <> 'resolved'),
 			(select id from incident i where a.dedup <> '' and coalesce(i.origin, i.service) = a.service and i.dedup_key = a.dedup and i.dedup_key <> ''
 				and i.status <> 'resolved'),

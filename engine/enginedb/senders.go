@@ -127,6 +127,7 @@ func (c *conditions) add(condition string, arg any) {
 // conditions writes down only what is asked for, so that Postgres can choose an index for it.
 func (f SenderFilter) conditions() (c conditions) {
 	c.add(`coalesce(i.origin, i.service) = $%[1]d`, f.Service)
+	c.all = append(c.all, `not i.drill`)
 	if f.DedupKey != "" { // $1 is the service
 		c.add(`i.id in (select id from incident where coalesce(origin, service) = $1 and dedup_key = $%[1]d and dedup_key <> '' and status <> 'resolved'
 			union all select id from incident where coalesce(origin, service) = $1 and dedup_key = $%[1]d and dedup_key <> '' and status = 'resolved'

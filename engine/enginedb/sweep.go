@@ -34,12 +34,13 @@ type Room struct {
 	N       int
 }
 
-// Rooms shares n places between the numbers that are sent to from senders of their own and the rest.
-func Rooms(c rosters.Channel, prefixes []string, n int) (all []Room) {
+// Rooms shares n places between the numbers that are sent to from senders of their own and the rest; what cannot be shared
+// goes round, by turns.
+func Rooms(c rosters.Channel, prefixes []string, n, turn int) (all []Room) {
 	slices.Sort(prefixes)
 	prefixes = slices.Compact(append([]string{""}, prefixes...))
 	for i, prefix := range prefixes {
-		r := Room{Channel: c, Prefix: prefix, N: (n + i) / len(prefixes)}
+		r := Room{Channel: c, Prefix: prefix, N: (n + (i+turn)%len(prefixes)) / len(prefixes)}
 		for _, other := range prefixes {
 			if len(other) > len(prefix) && strings.HasPrefix(other, prefix) {
 				r.Except = append(r.Except, other)

@@ -18,6 +18,7 @@ import (
 
 	"rouse/engine"
 	"rouse/engine/enginedb"
+	"rouse/notifiers"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
 )
@@ -219,12 +220,13 @@ func (p *Pager) jobsFor(c enginedb.Change, crowded []enginedb.Address) (jobs []r
 			if a.State != engine.Queued || resumed { // not queued: answered in the same step
 				continue
 			}
+			rank := notifiers.RankOf(int(c.After.Severity), c.Again(ef.Attempt), c.After.Drill)
 			if slices.Contains(crowded, enginedb.Address{Channel: a.Channel, Address: a.Address}) || !p.calm(c.After, a) {
 				continue
 			}
 			jobs = append(jobs, river.InsertManyParams{
-				Args:       sendArgs{Incident: c.After.ID, Attempt: ef.Attempt, Generation: 1, Channel: a.Channel, Address: a.Address, Severity: c.After.Severity},
-				InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel), Priority: max(1, min(int(c.After.Severity), 3))}})
+				Args:       sendArgs{Incident: c.After.ID, Attempt: ef.Attempt, Generation: 1, Channel: a.Channel, Rank: rank},
+				InsertOpts: &river.InsertOpts{Queue: sendQueue(a.Channel), Priority: 1 + min(int(rank), 3)}})
 		case engine.Withdraw:
 			jobs = append(jobs, river.InsertManyParams{Args: withdrawArgs{Incident: c.After.ID, Attempt: ef.Attempt}})
 		case engine.Note: // saved with the incident

@@ -7,7 +7,6 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
-	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/notifiers"
 	"rouse/rosters"
@@ -47,10 +46,9 @@ type sendArgs struct {
 	Attempt    int   `json:"attempt"`
 	Generation int   `json:"generation"`
 
-	// Where it goes, and how bad it is: for what is limited. An older release leaves them out.
-	Channel  rosters.Channel `json:"channel,omitempty"`
-	Address  string          `json:"address,omitempty"`
-	Severity engine.Severity `json:"severity,omitempty"`
+	// For what is limited: on what it goes, and how much it needs room. An older release leaves them out.
+	Channel rosters.Channel `json:"channel,omitempty"`
+	Rank    notifiers.Rank  `json:"rank,omitempty"`
 }
 
 func (sendArgs) Kind() string { return "send" }
@@ -69,7 +67,7 @@ type sendWorker struct {
 func (w *sendWorker) Work(ctx context.Context, job *river.Job[sendArgs]) error {
 	a := job.Args
 	return w.p.send(ctx, enginedb.AttemptRef{Incident: a.Incident, Attempt: a.Attempt, Generation: a.Generation},
-		bound{place{a.Channel, a.Address}, notifiers.Page, a.Severity})
+		a.Channel, a.Rank)
 }
 
 // withdrawArgs is the job of hanging up a call that nobody needs any more: one try, too, as the sweeper

@@ -64,6 +64,7 @@ type Pager struct {
 	busy       *busy
 	storm      *storm
 	rooms      rooms
+	turn       atomic.Int64 // of searches
 	arrivals   *crowd[*arrival]
 	reports    *crowd[*news]
 	claims     *crowd[*taking]

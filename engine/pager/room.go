@@ -2,10 +2,10 @@ package pager
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
-	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/notifiers"
 	"rouse/rosters"
@@ -16,8 +16,10 @@ import (
 // room stays where it was, in the database, and the sweeper comes back to it.
 const (
 	jobWaitsForRoom    = 50 * time.Millisecond // then it leaves its place to others
-	sweepWaitsForRoom  = time.Second
+	sweepWaitsForRoom  = 0                     // it comes back soon, and what is worse may be there by then
+	noticeWaitsForRoom = time.Second
 	noticeRestsForRoom = 10 * time.Second
+	roomKnownFor       = time.Second // that there is none: a limit may be raised
 )
 
 // limited is of a channel whose providers may be.
@@ -36,8 +38,7 @@ type ticket struct {
 // bound is what is to be sent to an address.
 type bound struct {
 	place
-	purpose  notifiers.Purpose
-	severity engine.Severity
+	rank notifiers.Rank
 }
 
 // admit looks for room for one message, the preferred provider's first, and waits for it for a while. Without a database
@@ -47,7 +48,7 @@ func (p *Pager) admit(ctx context.Context, b bound, patience time.Duration) (tic
 	if !ok || !chain.Limited() {
 		return ticket{}, true
 	}
-	keep := notifiers.Reserve(b.purpose, int(b.severity))
+	keep := int(b.rank)
 	lanes := chain.Lanes(b.address, nil)
 	until := time.Now().Add(patience)
 	for {
@@ -80,6 +81,19 @@ func (p *Pager) admit(ctx context.Context, b bound, patience time.Duration) (tic
 	}
 }
 
+// admitJob is admit for an attempt, whose address a job does not name: it would stand in the queue's table for an hour.
+func (p *Pager) admitJob(ctx context.Context, ref enginedb.AttemptRef, channel rosters.Channel, rank notifiers.Rank) (t ticket, ok bool, err error) {
+	if chain, ok := p.cfg.Channels.On(notifiers.Channel(channel)).(limited); !ok || !chain.Limited() {
+		return ticket{}, true, nil
+	}
+	address, err := enginedb.New(p.cfg.DB).AttemptAddress(ctx, ref.Incident, ref.Attempt)
+	if err != nil {
+		return ticket{}, false, err
+	}
+	t, ok = p.admit(ctx, bound{place{channel, address}, rank}, jobWaitsForRoom)
+	return t, ok, nil
+}
+
 // unused gives room back that nothing was sent in.
 func (p *Pager) unused(ctx context.Context, t ticket) {
 	if t.bucket == nil {
@@ -98,12 +112,12 @@ type rooms struct {
 }
 
 type room struct {
-	provider, sender string
-	keep             int
+	enginedb.Bucket
+	keep int
 }
 
 func (r *rooms) take(ctx context.Context, db enginedb.Store, b enginedb.Bucket, keep int) (time.Duration, error) {
-	of := room{b.Provider, b.Sender, keep}
+	of := room{b, keep}
 	r.mu.Lock()
 	wait := time.Until(r.until[of])
 	r.mu.Unlock()
@@ -119,7 +133,8 @@ func (r *rooms) take(ctx context.Context, db enginedb.Store, b enginedb.Bucket, 
 	if r.until == nil {
 		r.until = map[room]time.Time{}
 	}
-	r.until[of] = time.Now().Add(wait)
+	r.until[of] = time.Now().Add(min(wait, roomKnownFor))
+	maps.DeleteFunc(r.until, func(_ room, until time.Time) bool { return time.Now().After(until) })
 	return wait, nil
 }
 
@@ -129,5 +144,5 @@ func (p *Pager) searches(c rosters.Channel, free int) []enginedb.Room {
 	if !ok || !chain.Limited() {
 		return []enginedb.Room{{Channel: c, N: free}}
 	}
-	return enginedb.Rooms(c, chain.Prefixes(), free)
+	return enginedb.Rooms(c, chain.Prefixes(), free, int(p.turn.Add(1)))
 }

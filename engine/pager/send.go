@@ -16,6 +16,7 @@ import (
 	"rouse/engine"
 	"rouse/engine/enginedb"
 	"rouse/notifiers"
+	"rouse/rosters"
 )
 
 // claimed is an attempt in the hands of this node, with those that go out together with it, for as long as
@@ -34,12 +35,15 @@ func (p *Pager) holds(c enginedb.Claim, since time.Time) *claimed {
 }
 
 // send claims an attempt and delivers it.
-func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef, to bound) error {
+func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef, channel rosters.Channel, rank notifiers.Rank) error {
 	p.reach(JobFetched)
 	if err := p.awake(ctx); err != nil {
 		return err
 	}
-	room, ok := p.admit(ctx, to, jobWaitsForRoom)
+	room, ok, err := p.admitJob(ctx, ref, channel, rank)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		return nil // left to the next sweep
 	}

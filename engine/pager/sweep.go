@@ -86,7 +86,7 @@ func (p *Pager) takeOver(ctx context.Context, waiting []enginedb.Waiting) {
 	for _, w := range waiting {
 		to := place{w.Channel, w.Address}
 		if wait := p.storm.wait(w); wait > 0 {
-			if w.First {
+			if w.First && w.Capped == 0 {
 				p.storm.hold(to, wait)
 			}
 			p.postpone(ctx, w, wait)
@@ -98,13 +98,13 @@ func (p *Pager) takeOver(ctx context.Context, waiting []enginedb.Waiting) {
 		slots := p.slots[w.Channel]
 		slots <- struct{}{} // free: only the sweeper takes one, and it asked for no more than there are
 		p.sends.Go(func() {
-			defer func() {
-				<-slots
-				if len(slots) == cap(slots)-1 {
-					p.wake() // it was full: there may be more
-				}
-			}()
-			if err := recovered(func() error { return p.sendWaiting(context.WithoutCancel(ctx), w) }); err != nil {
+			err := recovered(func() error { return p.sendWaiting(context.WithoutCancel(ctx), w) })
+			<-slots
+			noRoom := errors.Is(err, errNoRoom)
+			if len(slots) == cap(slots)-1 && !noRoom {
+				p.wake() // it was full: there may be more
+			}
+			if err != nil && !noRoom {
 				p.log.Error("sending what was left failed", "channel", w.Channel, "err", err)
 			}
 		})
@@ -125,10 +125,10 @@ func (p *Pager) postpone(ctx context.Context, w enginedb.Waiting, by time.Durati
 // sendWaiting sends what waits for an address, as one message.
 func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
 	p.reach(TakenOver)
-	room, ok := p.admit(ctx, bound{place{w.Channel, w.Address}, notifiers.Page, w.Severity}, sweepWaitsForRoom)
+	room, ok := p.admit(ctx, bound{place{w.Channel, w.Address}, notifiers.Rank(w.Need - 1)}, sweepWaitsForRoom)
 	if !ok {
 		p.storm.end(place{w.Channel, w.Address})
-		return nil // the next sweep finds it, behind what is worse
+		return errNoRoom // the next sweep finds it, behind what is worse
 	}
 	secret, hash := newToken()
 	c, err := p.claimWaiting(ctx, w, hash)
