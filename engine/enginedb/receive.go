@@ -155,8 +155,12 @@ func (s Store) LockFreeGroups(ctx context.Context, kin []Kin, within time.Durati
 		return nil, fmt.Errorf("locking the groups of %d alerts: %w", len(kin), err)
 	}
 	services, groups := groupsOf(kin)
+	// By itself: of a batch all statements are prepared first, where the connection does not know them yet, and in a
+	// transaction that has failed none can be.
+	if _, err := s.db.Exec(ctx, `rollback to savepoint groups`); err != nil {
+		return nil, fmt.Errorf("giving up groups that are not free: %w", err)
+	}
 	b = pgx.Batch{}
-	b.Queue(`rollback to savepoint groups`)
 	queuePatience(&b, within)
 	b.Queue(`select pg_try_advisory_xact_lock(`+groupHash+`) from unnest($1::text[], $2::text[]) with ordinality k (service, group_key, n) order by n`,
 		services, groups).Query(func(rows pgx.Rows) error {
