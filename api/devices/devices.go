@@ -25,7 +25,7 @@ type Desk struct {
 // New makes a Desk. The offset is what is added to the database's clock.
 func New(db enginedb.DB, offset func() time.Duration) *Desk { return &Desk{db, offset} }
 
-// toldFor is how long somebody can still be told of a new browser.
+// toldFor is how long somebody can still be told of new browsers, which they are once an hour at the most.
 const toldFor = 7 * 24 * time.Hour
 
 // ErrFull says that somebody has as many contacts as one may have.
@@ -80,6 +80,6 @@ func (d *Desk) add(ctx context.Context, tx pgx.Tx, who rosters.PersonID, subscri
 		return err
 	}
 	now = now.Add(d.offset())
-	return enginedb.New(tx).AddNotices(ctx, []enginedb.Notice{{Person: who, Kind: enginedb.KindBrowserAdded, About: now.UTC().Format(time.RFC3339Nano), Until: now.Add(toldFor),
+	return enginedb.New(tx).AddNotices(ctx, []enginedb.Notice{{Person: who, Kind: enginedb.KindBrowserAdded, About: now.UTC().Truncate(time.Hour).Format(time.RFC3339), Until: now.Add(toldFor),
 		Text: "A browser was added to what you are paged by, with the link of a page. If that was not you, remove it: rouse contact list " + string(who)}})
 }
