@@ -21,8 +21,8 @@ type Cap struct {
 }
 
 // Again reports whether an attempt that a change makes is for somebody who was reached about the incident before, as far
-// as is known; before a call a push that was only taken does not count. Not so what follows a contact that failed or said
-// nothing (rule 11), what asks a holder, who has little time to answer, and drills.
+// as is known. Not so what follows a contact that failed or said nothing (rule 11), what asks a holder, who has little time
+// to answer, and drills.
 func (c Change) Again(attempt int) bool {
 	_, of, a := c.After.Attempt(attempt)
 	if a == nil || a.Reason == engine.ReasonNextProvider || of.Ask || c.After.Drill {
@@ -36,7 +36,7 @@ func (c Change) Again(attempt int) bool {
 	for _, e := range c.After.Escalations {
 		for _, p := range e.Pages {
 			if p.Person == of.Person && slices.ContainsFunc(p.Attempts, func(b engine.Attempt) bool {
-				return b.No < attempt && (b.State == engine.Delivered || b.State == engine.Sent && (a.Channel != rosters.Voice || b.Channel == rosters.SMS || b.Channel == rosters.Voice))
+				return b.No < attempt && (b.State == engine.Sent || b.State == engine.Delivered)
 			}) {
 				return true
 			}
