@@ -20,16 +20,21 @@ type Cap struct {
 	Within time.Duration // since the first of them
 }
 
+// news is what an incident pages anew for: nobody was told of that before.
+var news = []engine.Reason{engine.ReasonSeverityRaised, engine.ReasonReturned, engine.ReasonEscalated, engine.ReasonPagedIn, engine.ReasonReleased,
+	engine.ReasonHandedBack, engine.ReasonAckExpired, engine.ReasonAskUnanswered}
+
 // Again reports whether an attempt that a change makes is for somebody who was reached about the incident before, as far
-// as is known. Not so what follows a contact that failed or said nothing (rule 11), what asks a holder, who has little time
-// to answer, and drills.
+// as is known. Not so what the incident pages for anew, as it is worse or came back, what follows a contact that failed or
+// said nothing (rule 11), what asks a holder, who has little time to answer, and drills.
 func (c Change) Again(attempt int) bool {
 	_, of, a := c.After.Attempt(attempt)
 	if a == nil || a.Reason == engine.ReasonNextProvider || of.Ask || c.After.Drill {
 		return false
 	}
 	for _, ef := range c.Effects {
-		if n, ok := ef.(engine.Note); ok && n.Person == of.Person && (n.Reason == engine.ReasonContactSilent || n.Reason == engine.ReasonContactFailed) {
+		n, ok := ef.(engine.Note)
+		if ok && (slices.Contains(news, n.Reason) || n.Person == of.Person && (n.Reason == engine.ReasonContactSilent || n.Reason == engine.ReasonContactFailed)) {
 			return false
 		}
 	}

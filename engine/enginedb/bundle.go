@@ -310,31 +310,45 @@ func (b *bundler) rest(nonce string, found int) (known Known, live, missing bool
 	return known, live, unsent > found, err
 }
 
-// anew takes what is queued for the person who has the worst of it.
+// anew takes what is queued for the person who has the worst of it, of those whom the cap does not hold: others may share
+// the phone.
 func (b *bundler) anew(fresh []left) (c Claim, err error) {
-	var unwanted, some []left
+	var unwanted []left
+	var people [][]left // what goes out together, by whose it is; a drill goes by itself
 	for _, l := range fresh {
-		switch {
-		case l.unwanted:
+		if l.unwanted {
 			unwanted = append(unwanted, l)
-		case len(some) < MaxBundle && (len(some) == 0 || some[0].Person == l.Person && !some[0].drill && !l.drill):
-			some = append(some, l)
+			continue
+		}
+		i := slices.IndexFunc(people, func(some []left) bool { return some[0].Person == l.Person && !some[0].drill && !l.drill })
+		switch {
+		case i < 0:
+			people = append(people, []left{l})
+		case len(people[i]) < MaxBundle:
+			people[i] = append(people[i], l)
 		}
 	}
-	if err := b.withdraw(unwanted); err != nil || len(some) == 0 {
+	if err := b.withdraw(unwanted); err != nil {
 		return c, err
 	}
-	if held, err := b.held(some); err != nil || held {
-		return c, err
+	for _, some := range people {
+		held, err := b.held(some)
+		if err != nil {
+			return c, err
+		}
+		if held {
+			continue
+		}
+		if n := b.fits(together(some)); n < len(some)-1 {
+			some = some[:1+n]
+		}
+		bundle := ""
+		if len(some) > 1 {
+			bundle = some[0].Nonce
+		}
+		return b.take(some, bundle)
 	}
-	if n := b.fits(together(some)); n < len(some)-1 {
-		some = some[:1+n]
-	}
-	bundle := ""
-	if len(some) > 1 {
-		bundle = some[0].Nonce
-	}
-	return b.take(some, bundle)
+	return c, nil
 }
 
 // together is one message of several attempts; the first one leads.

@@ -249,3 +249,48 @@ func TestWhoWasNotReachedIsNotCapped(t *testing.T) {
 		})
 	}
 }
+
+// Whoever shares a phone with somebody who is spared is not: their first page goes out.
+func TestACapHoldsNobodyElseAtThePhone(t *testing.T) {
+	t.Parallel()
+	h := newHouseWithoutNode(t)
+	h.Pager = h.node("node-a", capped)
+	h.exec(`update contact set address = $1 where person = 'bob'`, annsNumber)
+	h.annWasToldTwice()
+	h.pushed("db-1")
+	h.MoveClock(time.Minute) // her text about it waits
+	h.until("Ann's text waits", func() bool {
+		return ask[bool](h, `select exists (select from attempt where channel = 'sms' and state = 'queued' and again)`)
+	})
+	h.swept(3)
+	h.stopQueue() // as in a storm, Bob's page is the sweeper's
+	key := h.bobIsPaged()
+	if m := h.phones.expect(t, annsNumber, 1); m.Key != string(key) || len(m.Also) > 0 {
+		t.Errorf("the phone got %v, want Bob's %s alone", keys(m), key)
+	}
+}
+
+// What becomes worse is news: who was told of it is told at once, storm or not.
+func TestWhatBecomesWorseIsNotCapped(t *testing.T) {
+	t.Parallel()
+	h := newHouseWithoutNode(t)
+	h.Pager = h.node("node-a", capped)
+	h.annIs(func(ann *rosters.Person) {
+		ann.Contacts = []rosters.Contact{{Channel: rosters.SMS, Address: annsNumber}}
+	})
+	h.annWasToldTwice()
+	got := h.told(func(a *engine.Alert) { a.Severity = engine.Major })
+	h.arrives(1)
+	h.told(func(a *engine.Alert) { a.Severity = engine.Critical })
+	if m := h.phones.expect(t, annsNumber, 2); m.Key != string(got.Key) || m.Severity != 1 {
+		t.Errorf("Ann was texted %+v", m)
+	}
+}
+
+// annWasToldTwice of another incident, that she knew of: as often as the caps allow.
+func (h *house) annWasToldTwice() {
+	h.t.Helper()
+	h.exec(`insert into incident (id, key, severity, summary, status, opened_at, alerted_at) overriding system value values (901, 'HOT-901', 1, 'x', 'resolved', now(), now())`)
+	h.exec(`insert into attempt (incident, no, page, contact, channel, address, state, reason, queued_at, claimed_at, nonce, again, lease_until)
+		select 901, n, 1, 0, 'sms', $1, 'sent', '', now(), now(), 'told ' || n, true, now() from generate_series(1, 2) n`, annsNumber)
+}
