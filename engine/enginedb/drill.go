@@ -153,16 +153,9 @@ type DrillFilter struct {
 
 // Drills lists drills and says where the list goes on; next is "" at its end.
 func (s Store) Drills(ctx context.Context, f DrillFilter) (list []Drill, next string, err error) {
-	limit := f.Limit
-	if limit <= 0 {
-		limit = 50
-	}
-	limit = min(limit, 200)
-	before := int64(1<<63 - 1)
-	if f.Cursor != "" {
-		if before, err = strconv.ParseInt(f.Cursor, 36, 64); err != nil {
-			return nil, "", fmt.Errorf("cursor %q is not one that a list gave", f.Cursor)
-		}
+	before, limit, err := listFrom(f.Cursor, f.Limit)
+	if err != nil {
+		return nil, "", err
 	}
 	rows, _ := s.db.Query(ctx, `select `+drillColumns+` from drill d join incident i on i.id = d.incident
 		where d.incident < $1 and ($2 = '' or d.person = $2) and ($3 = '' or d.roster = $3) order by d.incident desc limit $4`,

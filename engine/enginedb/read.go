@@ -38,18 +38,25 @@ type Summary struct {
 	Deadline time.Time // zero: nothing is pending
 }
 
+// listFrom is where a list of incidents, the newest first, goes on, and how long it is: 50, or up to 200.
+func listFrom(cursor string, limit int) (before int64, n int, err error) {
+	before, n = 1<<63-1, 50
+	if limit > 0 {
+		n = min(limit, 200)
+	}
+	if cursor != "" {
+		if before, err = strconv.ParseInt(cursor, 36, 64); err != nil {
+			return 0, 0, fmt.Errorf("cursor %q is not one that a list gave", cursor)
+		}
+	}
+	return before, n, nil
+}
+
 // Incidents lists incidents and says where the list goes on; next is "" at its end.
 func (s Store) Incidents(ctx context.Context, f Filter) (list []Summary, next string, err error) {
-	limit := f.Limit
-	if limit <= 0 {
-		limit = 50
-	}
-	limit = min(limit, 200)
-	before := int64(1<<63 - 1)
-	if f.Cursor != "" {
-		if before, err = strconv.ParseInt(f.Cursor, 36, 64); err != nil {
-			return nil, "", fmt.Errorf("cursor %q is not one that a list gave", f.Cursor)
-		}
+	before, limit, err := listFrom(f.Cursor, f.Limit)
+	if err != nil {
+		return nil, "", err
 	}
 	status := make([]string, 0, len(f.Status))
 	for _, st := range f.Status {
