@@ -54,12 +54,14 @@ func (d *door) handler() http.Handler {
 		d.mu.Lock()
 		nodes := slices.Clone(d.nodes)
 		d.mu.Unlock()
+		why := "No node answers."
 		for _, address := range nodes {
 			out := r.Clone(r.Context())
 			out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", address
 			out.Body = io.NopCloser(bytes.NewReader(body))
 			res, err := d.client.RoundTrip(out)
 			if err != nil {
+				why += " " + err.Error() + "."
 				continue
 			}
 			defer res.Body.Close()
@@ -70,7 +72,7 @@ func (d *door) handler() http.Handler {
 			_, _ = io.Copy(w, res.Body) // the client is gone
 			return
 		}
-		http.Error(w, "No node answers.", http.StatusBadGateway)
+		http.Error(w, why, http.StatusBadGateway)
 	})
 }
 

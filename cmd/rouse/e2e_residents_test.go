@@ -125,6 +125,21 @@ func (r *resident) isTold(words ...string) {
 	r.ExpectSMS(r.t, soon, words...)
 }
 
+// hearsOf waits for a text that holds one of these, and says which; "" if none comes.
+func (r *resident) hearsOf(words ...string) (heard string) {
+	eventually(func() bool {
+		for _, text := range r.Inbox() {
+			for _, w := range words {
+				if strings.Contains(text.Body, w) {
+					heard = w
+				}
+			}
+		}
+		return heard != ""
+	})
+	return heard
+}
+
 // hears waits for these words in a call.
 func (r *resident) hears(words ...string) {
 	r.t.Helper()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -41,7 +42,19 @@ func newEntrance(log *slog.Logger) *entrance {
 	return e
 }
 
+// maxUnread is how much of a body is read though nobody wants it: twice what an alert may be.
+const maxUnread = 1 << 20
+
+// ServeHTTP reads what the answer had no need of, too. net/http does so only on connections that are kept;
+// on the others, which is what nginx and many senders use, it closes while the body is still on its way, and
+// who sent it sees a broken connection in place of the refusal. Who asks first (100-continue) sends nothing.
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := r.Body
+	defer func() {
+		if body != nil && r.Header.Get("Expect") == "" {
+			_, _ = io.CopyN(io.Discard, body, maxUnread) // what cannot be read cannot be answered either
+		}
+	}()
 	if whole := e.whole.Load(); whole != nil {
 		(*whole).ServeHTTP(w, r)
 		return

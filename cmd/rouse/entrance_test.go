@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,35 @@ func TestWhoComesWhileTheNodeStartsWaitsAMoment(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Over a connection that is not kept, who still sends while the server closes sees a broken connection
+// instead of the answer.
+func TestWhatIsRefusedIsReadAllTheSame(t *testing.T) {
+	e := newEntrance(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	e.open(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	for name, c := range map[string]struct {
+		size   int
+		expect string
+		unread int
+	}{
+		"a large alert":                 {size: 512 << 10},
+		"more than anybody may send":    {size: 3 << 20, unread: 2 << 20},
+		"who asks before it sends":      {size: 512 << 10, expect: "100-continue", unread: 512 << 10},
+		"nothing beside the first line": {},
+	} {
+		body := strings.NewReader(strings.Repeat("x", c.size))
+		r := httptest.NewRequest("POST", "/v2/enqueue", body)
+		r.Header.Set("Connection", "close")
+		if c.expect != "" {
+			r.Header.Set("Expect", c.expect)
+		}
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized || body.Len() != c.unread {
+			t.Errorf("%s: answered %d with %d bytes unread, want 401 and %d", name, w.Code, body.Len(), c.unread)
+		}
 	}
 }
 
