@@ -2,6 +2,7 @@ package enginedb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -100,20 +101,22 @@ func (s Store) PagedFor(ctx context.Context, who rosters.PersonID) (key engine.K
 	return key, nil
 }
 
-// Interrupted is a drill of somebody who is being paged for real.
+// Interrupted is a drill under way that is to end: its person is being paged for real, or its incident is over.
 type Interrupted struct {
-	Drill, Real engine.Key
+	Drill engine.Key
+	Real  engine.Key // "": its incident is over, see EndLostDrills
 }
 
-// InterruptedDrills lists the drills under way whose person is to answer a page of an incident that is none.
+// InterruptedDrills lists the drills under way whose person is to answer a page of an incident that is none, and
+// those that are lost.
 func (s Store) InterruptedDrills(ctx context.Context) ([]Interrupted, error) {
-	rows, _ := s.db.Query(ctx, `select t.key, r.key from drill d join incident t on t.id = d.incident cross join lateral (
+	rows, _ := s.db.Query(ctx, `select t.key, coalesce(r.key, '') from drill d join incident t on t.id = d.incident left join lateral (
 			select i.key from page p join incident i on i.id = p.incident
-			where p.person = d.person and p.state = 'open' and i.status <> 'resolved' and not i.drill order by i.severity, i.id limit 1) r
-		where d.ended_at is null`)
+			where t.status <> 'resolved' and p.person = d.person and p.state = 'open' and i.status <> 'resolved' and not i.drill order by i.severity, i.id limit 1) r on true
+		where d.ended_at is null and (r.key is not null or t.status = 'resolved')`)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Interrupted])
 	if err != nil {
-		return nil, fmt.Errorf("looking for drills that are in the way: %w", err)
+		return nil, fmt.Errorf("looking for drills that are to end: %w", err)
 	}
 	return found, nil
 }
@@ -210,19 +213,25 @@ func (s Store) RosterDrills(ctx context.Context) (map[rosters.RosterID]time.Dura
 	return wanted, nil
 }
 
-// SetRosterDrill has a roster want a drill so long before each shift; 0: none. ErrNotFound: there is no such roster.
+// SetRosterDrill has a roster want a drill so long before each shift; 0: none. The roster has another version then.
+// ErrNotFound: there is no such roster.
 func (s Store) SetRosterDrill(ctx context.Context, roster rosters.RosterID, before time.Duration) error {
-	sql, args := `insert into roster_drill (roster, before) select id, $2 from roster where id = $1
-		on conflict (roster) do update set before = excluded.before`, []any{roster, before}
-	if before == 0 {
-		sql, args = `with gone as (delete from roster_drill where roster = $1) select from roster where id = $1`, args[:1]
-	}
-	tag, err := s.db.Exec(ctx, sql, args...)
+	var stands time.Duration
+	err := s.db.QueryRow(ctx, `select coalesce((select before from roster_drill where roster = $1), '0') from roster where id = $1`, roster).Scan(&stands)
 	switch {
-	case err != nil:
-		return fmt.Errorf("having roster %s want drills: %w", roster, err)
-	case tag.RowsAffected() == 0:
+	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("roster %s: %w", roster, ErrNotFound)
+	case err != nil:
+		return fmt.Errorf("asking what drills roster %s wants: %w", roster, err)
+	case stands == before:
+		return nil
+	}
+	sql, args := `insert into roster_drill (roster, before) select id, $2 from changed on conflict (roster) do update set before = excluded.before`, []any{roster, before}
+	if before == 0 {
+		sql, args = `delete from roster_drill where roster = (select id from changed)`, args[:1]
+	}
+	if _, err := s.db.Exec(ctx, `with changed as (update roster set version = version + 1, updated_at = now() where id = $1 returning id) `+sql, args...); err != nil {
+		return fmt.Errorf("having roster %s want drills: %w", roster, err)
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (s Store) NoticeRests(ctx context.Context, id int64, rest Lease, why string
 
 // PutOffNotice lets a notice that was not tried yet wait for the time of a lease.
 func (s Store) PutOffNotice(ctx context.Context, id int64, wait Lease) error {
-	if _, err := s.db.Exec(ctx, `update notice set lease_until = clock_timestamp() + $3::interval + $2::interval, tries = tries - 1 where id = $1`, id, wait.For, wait.Offset); err != nil {
+	if _, err := s.db.Exec(ctx, `update notice set lease_until = clock_timestamp() + $3::interval + $2::interval, tries = tries - 1, detail = 'put off' where id = $1`, id, wait.For, wait.Offset); err != nil {
 		return fmt.Errorf("putting a notice off: %w", err)
 	}
 	return nil

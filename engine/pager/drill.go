@@ -218,14 +218,20 @@ func (p *Pager) KeepDrills(ctx context.Context) {
 // interruptDrills ends the drills that are in the way of a page: a call of theirs must not keep a phone busy.
 func (p *Pager) interruptDrills(ctx context.Context) error {
 	db := enginedb.New(p.cfg.DB)
-	if lost, err := db.EndLostDrills(ctx); err != nil {
-		return err
-	} else if lost > 0 {
-		p.log.Warn("drills were ended by an older release, and showed nothing", "drills", lost)
-	}
 	found, err := db.InterruptedDrills(ctx)
+	var lost bool
 	for _, in := range found {
+		if in.Real == "" {
+			lost = true
+			continue
+		}
 		err = errors.Join(err, p.Resolve(ctx, in.Drill, "", fmt.Sprintf("Stopped: %s came, and goes first.", in.Real)))
+	}
+	if lost {
+		n, failed := db.EndLostDrills(ctx)
+		if err = errors.Join(err, failed); n > 0 {
+			p.log.Warn("drills were ended by an older release, and showed nothing", "drills", n)
+		}
 	}
 	return err
 }

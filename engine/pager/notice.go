@@ -127,7 +127,7 @@ func (p *Pager) tellNotice(ctx context.Context, who rosters.Person, n enginedb.N
 	}
 	ctx, cancel := context.WithTimeout(ctx, noticeWithin)
 	defer cancel()
-	room, ok := p.admit(ctx, bound{place{c.Channel, c.Address}, notifiers.RankLast}, noticeWaitsForRoom)
+	room, ok := p.admit(ctx, bound{place: place{c.Channel, c.Address}, rank: notifiers.RankLast}, noticeWaitsForRoom)
 	if !ok {
 		return "", errNoRoom
 	}

@@ -2,6 +2,7 @@ package pager_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,18 @@ func TestANoticeIsAnsweredByText(t *testing.T) {
 	h.exec(`update notice set detail = 'sms: refused' where person = 'bob'`)
 	if asked() {
 		t.Error("Bob was asked, though his provider refused it, and it rests")
+	}
+	h.exec(`update notice set tries = 2, detail = '' where person = 'bob'`)
+	bobs := h.text(`select id::text from notice where person = 'bob'`)
+	id, err := strconv.ParseInt(bobs, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.PutOffNotice(t.Context(), id, enginedb.Lease{}); err != nil {
+		t.Fatal(err)
+	}
+	if asked() {
+		t.Error("Bob was asked, though the second try, too, was put off before anything was sent")
 	}
 	h.exec(`update notice set tries = 0, detail = '' where person = 'bob'`)
 	if err := h.TellNow(t.Context()); err != nil {

@@ -3,6 +3,7 @@ package pager
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,7 +39,8 @@ type ticket struct {
 // bound is what is to be sent to an address.
 type bound struct {
 	place
-	rank notifiers.Rank
+	rank  notifiers.Rank
+	avoid []string // providers it does not go through
 }
 
 // admit looks for room for one message, the preferred provider's first, and waits for it for a while. Without a database
@@ -49,7 +51,7 @@ func (p *Pager) admit(ctx context.Context, b bound, patience time.Duration) (tic
 		return ticket{}, true
 	}
 	keep := int(b.rank)
-	lanes := chain.Lanes(b.address, nil)
+	lanes := chain.Lanes(b.address, b.avoid)
 	until := time.Now().Add(patience)
 	for {
 		next := time.Hour
@@ -90,8 +92,19 @@ func (p *Pager) admitJob(ctx context.Context, ref enginedb.AttemptRef, channel r
 	if err != nil {
 		return ticket{}, false, err
 	}
-	t, ok = p.admit(ctx, bound{place{channel, address}, rank}, jobWaitsForRoom)
+	t, ok = p.admit(ctx, bound{place: place{channel, address}, rank: rank}, jobWaitsForRoom)
 	return t, ok, nil
+}
+
+// elsewhere exchanges room at a provider that a message is not to go through, as it failed there, for room at another.
+// Only the claim says so. What is late already does not wait for room.
+func (p *Pager) elsewhere(ctx context.Context, c *claimed, rank notifiers.Rank, has ticket) ticket {
+	if !slices.Contains(c.Avoid, has.via) {
+		return has
+	}
+	p.unused(ctx, has)
+	other, _ := p.admit(ctx, bound{place{c.Channel, c.Address}, rank, c.Avoid}, jobWaitsForRoom)
+	return other
 }
 
 // unused gives room back that nothing was sent in.

@@ -93,6 +93,26 @@ func TestAnotherProvidersRoomIsUsed(t *testing.T) {
 	}
 }
 
+// What the next provider brings takes no room at the one that failed: others need it.
+func TestWhatIsBroughtByTheNextProviderTakesNoRoomAtTheFirst(t *testing.T) {
+	t.Parallel()
+	h := newHouseWithoutNode(t)
+	other := newPhones()
+	h.Pager = h.node("node-a", limitedTo(3, notifiers.Provider{Name: "other", Notifier: other}))
+	numbers := h.many(3)
+	key := h.troubleWith(0, engine.Critical)
+	m := h.phones.expect(t, numbers[0], 1)
+	h.eventually(key, "sent", func(inc engine.Incident) bool { return inc.Escalations[0].Pages[0].Attempts[0].State == engine.Sent })
+	if err := h.Report(t.Context(), m.Nonce, notifiers.Receipt{State: notifiers.Failed, Detail: "not delivered", Elsewhere: true}); err != nil {
+		t.Fatal(err)
+	}
+	other.expect(t, numbers[0], 1)
+	h.troubleWith(1, engine.Critical)
+	h.troubleWith(2, engine.Critical)
+	h.phones.expect(t, numbers[1], 1)
+	h.phones.expect(t, numbers[2], 1)
+}
+
 // Who waits for room when somebody answers is not texted any more, and takes none.
 func TestWhatWaitsForRoomIsWithdrawn(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func (p *Pager) send(ctx context.Context, ref enginedb.AttemptRef, channel roste
 	if err != nil {
 		return err
 	}
-	c.via = room.via
+	c.via = p.elsewhere(ctx, c, rank, room).via
 	return p.deliver(ctx, c, secret)
 }
 

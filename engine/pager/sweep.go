@@ -125,7 +125,8 @@ func (p *Pager) postpone(ctx context.Context, w enginedb.Waiting, by time.Durati
 // sendWaiting sends what waits for an address, as one message.
 func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
 	p.reach(TakenOver)
-	room, ok := p.admit(ctx, bound{place{w.Channel, w.Address}, notifiers.Rank(w.Need - 1)}, sweepWaitsForRoom)
+	rank := notifiers.Rank(w.Need - 1)
+	room, ok := p.admit(ctx, bound{place: place{w.Channel, w.Address}, rank: rank}, sweepWaitsForRoom)
 	if !ok {
 		p.storm.end(place{w.Channel, w.Address})
 		return errNoRoom // the next sweep finds it, behind what is worse
@@ -141,7 +142,6 @@ func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
 	if err != nil {
 		return err
 	}
-	c.via = room.via
 	p.metrics.bundled.Add(float64(len(c.Others)))
 	if w.Begun {
 		p.metrics.takenOver.Inc()
@@ -151,6 +151,7 @@ func (p *Pager) sendWaiting(ctx context.Context, w enginedb.Waiting) error {
 		return p.reportAll(ctx, c.Claim, notifiers.Receipt{State: notifiers.State(c.Known.State), Provider: c.Known.Provider,
 			ProviderID: c.Known.ProviderID, Detail: c.Known.Detail})
 	}
+	c.via = p.elsewhere(ctx, c, rank, room).via
 	return p.deliver(ctx, c, secret)
 }
 
