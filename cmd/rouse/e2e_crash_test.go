@@ -178,7 +178,7 @@ func TestE2EDatabaseIsKilled(t *testing.T) {
 	postgres := ownPostgres(t)
 	var texts *gate
 	held := map[string]holding{} // by number
-	h := newHouse(t, wish{database: postgres.URL(), second: 500 * time.Millisecond, gates: func(twilio, _ http.Handler) []string {
+	h := newHouse(t, wish{database: postgres.URL(), second: time.Second, gates: func(twilio, _ http.Handler) []string {
 		texts = newGate(t, twilio, func(_ int, to string) holding { return held[to] })
 		return []string{"ROUSE_TWILIO_BASE_URL=" + texts.URL}
 	}})
