@@ -10,7 +10,7 @@ import (
 	"rouse/cmd/rouse/bench"
 )
 
-// The program measures itself: a tenth of two experiments, as figures mean nothing beside other tests.
+// The program measures itself: a tenth of three experiments, as figures mean nothing beside other tests.
 func TestE2EBenchMeasures(t *testing.T) {
 	story(t)
 	rouse, err := program()
@@ -18,7 +18,7 @@ func TestE2EBenchMeasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	cmd := exec.CommandContext(t.Context(), rouse, "bench", "--quick", "--only", "start,cost", "--json")
+	cmd := exec.CommandContext(t.Context(), rouse, "bench", "--quick", "--only", "start,cost,delivery", "--json")
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -41,6 +41,12 @@ func TestE2EBenchMeasures(t *testing.T) {
 	} {
 		if found[name] < least {
 			t.Errorf("%s: %g, want %g at least; all: %s", name, found[name], least, out)
+		}
+	}
+	for _, channel := range []string{"push", "web_push", "sms", "voice", "email"} {
+		name := "100 people by " + channel + ": decided to provider called"
+		if lost, ok := found[name+", lost"]; !ok || lost != 0 || found[name+", p50"] <= 0 || found[name+", p99"] < found[name+", p50"] {
+			t.Errorf("nobody may be lost on %s, and each waits: %s", channel, out)
 		}
 	}
 }

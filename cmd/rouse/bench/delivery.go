@@ -12,24 +12,27 @@ import (
 // measureDelivery pages 1,000 people at once, on one channel after the other: how long it takes from when it was
 // decided that somebody is to be told until the provider is called.
 func measureDelivery(ctx context.Context, r *rig) (all []Figure, err error) {
-	l := startLine()
-	defer l.Close()
-	to, back, err := r.instead(ctx, "delivery", l.settings()...)
+	o, err := r.startOutside()
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	to, back, err := r.instead(ctx, "delivery", o.settings()...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, back()) }()
 	n := r.size(1000)
-	for _, channel := range []rosters.Channel{rosters.Push, rosters.SMS, rosters.Voice} {
-		r.o.Say(fmt.Sprintf("  %d people by %s", n, channel))
+	for _, by := range o.reaches(n) {
+		r.o.Say(fmt.Sprintf("  %d people by %s", n, by.channel))
 		if err := r.forget(ctx); err != nil {
 			return all, err
 		}
-		waits, err := r.deliver(ctx, to, l, channel, n)
+		waits, err := r.deliver(ctx, to, by, n)
 		if err != nil {
 			return all, err
 		}
-		name := fmt.Sprintf("%d people by %s: decided to provider called", n, channel)
+		name := fmt.Sprintf("%d people by %s: decided to provider called", n, by.channel)
 		all = append(append(all, spread(name, "", "", waits)...), Figure{Name: name + ", lost", Value: float64(n - len(waits)), Goal: "0", N: n})
 	}
 	return all, nil
@@ -37,50 +40,28 @@ func measureDelivery(ctx context.Context, r *rig) (all []Figure, err error) {
 
 // deliver opens n incidents over 32 connections, each about another person's service, and says how long each waited
 // for its provider.
-func (r *rig) deliver(ctx context.Context, to *client, l *line, channel rosters.Channel, n int) (waits []time.Duration, err error) {
-	address := crowd.number
-	if channel == rosters.Push {
-		address = crowd.member
-	}
-	people, err := r.crowdOn(ctx, n, channel, address)
+func (r *rig) deliver(ctx context.Context, to *client, by reach, n int) (waits []time.Duration, err error) {
+	people, err := r.crowdOn(ctx, n, by.channel, by.address)
 	if err != nil {
 		return nil, err
 	}
-	before := len(l.await(ctx, 0, time.Second))
 	if _, err = drive(ctx, clients, times(n), func(ctx context.Context, i int) error {
 		_, _, err := to.sendSurely(ctx, newAlert(people.member(i), "delivery"))
 		return err
 	}); err != nil {
 		return nil, err
 	}
-	called := map[string]time.Time{}
-	first := func(address string, at time.Time) {
-		if called[address].IsZero() {
-			called[address] = at
-		}
+	called, err := by.calls(ctx, n)
+	if err != nil {
+		return nil, err
 	}
-	if channel == rosters.Push {
-		err := r.provider.follow(ctx, stormWithin, func(p pushed) bool {
-			first(p.topic, p.at)
-			return len(called) == n
-		})
-		if ctx.Err() != nil {
-			return nil, err
-		} // else some are lost
-	} else {
-		for _, a := range l.await(ctx, before+n, stormWithin)[before:] {
-			if a.channel == channel {
-				first(a.number, a.at)
-			}
-		}
-	}
-	decided, err := r.decided(ctx, channel)
+	decided, err := r.decided(ctx, by.channel)
 	if err != nil {
 		return nil, err
 	}
 	for i := range n {
-		if at := called[address(people, i)]; !at.IsZero() {
-			waits = append(waits, at.Sub(decided[address(people, i)]))
+		if at := called[by.address(people, i)]; !at.IsZero() {
+			waits = append(waits, at.Sub(decided[by.address(people, i)]))
 		}
 	}
 	return waits, nil

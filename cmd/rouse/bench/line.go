@@ -65,6 +65,11 @@ func (l *line) await(ctx context.Context, n int, within time.Duration) []asked {
 	return l.asked
 }
 
+// follow shows every text and call to see, in order, those to come as well, until it has seen enough.
+func (l *line) follow(ctx context.Context, within time.Duration, see func(asked) (enough bool)) error {
+	return follow(ctx, &l.state, &l.asked, "texts and calls", within, see)
+}
+
 // settings has a server use the line.
 func (l *line) settings() []string {
 	return []string{"ROUSE_TWILIO_ACCOUNT_SID=AC" + strings.Repeat("0", 32), "ROUSE_TWILIO_AUTH_TOKEN=bench", "ROUSE_TWILIO_FROM=+15005550006",

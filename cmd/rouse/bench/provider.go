@@ -79,16 +79,21 @@ func (p *provider) all() []pushed {
 
 // follow shows every push to see, in order, those to come as well, until it has seen enough.
 func (p *provider) follow(ctx context.Context, within time.Duration, see func(pushed) (enough bool)) error {
+	return follow(ctx, &p.state, &p.pushes, "pushes", within, see)
+}
+
+// follow shows what is, and what comes to be, in a list that is only ever added to.
+func follow[T any](ctx context.Context, state *fake.State, list *[]T, what string, within time.Duration, see func(T) (enough bool)) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for next := 0; ; {
-		var fresh []pushed
-		if !p.state.Await(ctx, func() bool { fresh = p.pushes[next:]; return len(fresh) > 0 }) {
-			return fmt.Errorf("pushes did not come within %s; %d came: %w", within, next, ctx.Err())
+		var fresh []T
+		if !state.Await(ctx, func() bool { fresh = (*list)[next:]; return len(fresh) > 0 }) {
+			return fmt.Errorf("%s did not come within %s; %d came: %w", what, within, next, ctx.Err())
 		}
 		next += len(fresh)
-		for _, push := range fresh {
-			if see(push) {
+		for _, one := range fresh {
+			if see(one) {
 				return nil
 			}
 		}

@@ -80,6 +80,9 @@ func (c crowd) member(i int) string { return fmt.Sprintf("crowd-%d", c.from+i) }
 // number is the phone of one of them.
 func (c crowd) number(i int) string { return fmt.Sprintf("+4917%09d", 600_000_000+c.from+i) }
 
+// mail is the e-mail address of one of them.
+func (c crowd) mail(i int) string { return c.member(i) + "@example.com" }
+
 // crowd makes n people, each with a topic, a policy and a service of their own.
 func (r *rig) crowd(ctx context.Context, n int) (crowd, error) {
 	return r.crowdOn(ctx, n, rosters.Push, crowd.member)

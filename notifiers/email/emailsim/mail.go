@@ -10,11 +10,13 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"strings"
+	"time"
 )
 
 // Mail is one that came, decoded.
 type Mail struct {
-	From, To  string // of the envelope
+	At        time.Time // when the server had all of it
+	From, To  string    // of the envelope
 	Header    mail.Header
 	Subject   string
 	Text      string

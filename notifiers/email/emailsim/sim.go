@@ -176,7 +176,7 @@ func (s *Sim) RefuseAddress(address string, code int, enhanced [3]int) {
 func (s *Sim) Await(ctx context.Context, n int) ([]Mail, error) {
 	for {
 		s.mu.Lock()
-		mails, changed := append([]Mail(nil), s.mails...), s.changed
+		mails, changed := s.mails[:len(s.mails):len(s.mails)], s.changed // only ever added to
 		s.mu.Unlock()
 		if len(mails) >= n {
 			return mails, nil
@@ -253,10 +253,12 @@ func (c *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	at := time.Now()
 	m, err := read(text, c.from, strings.Join(c.to, ", "))
 	if err != nil {
 		return &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 6, 0}, Message: "Not a mail"}
 	}
+	m.At = at
 	_, m.Encrypted = c.conn.TLSConnectionState()
 	fault, release := c.sim.state()
 	c.sim.mu.Lock()

@@ -20,7 +20,8 @@ type Phone struct {
 	inbox   []*shown
 	press   string // the label of the button to press on every push
 	after   time.Duration
-	refused int // an ntfy error code
+	refused int  // an ntfy error code
+	lost    bool // whatever is published to it
 }
 
 // Push is what a phone shows, with ntfy's names of the fields.
@@ -98,6 +99,10 @@ func (p *Phone) WillPress(label string, after time.Duration) {
 // Refuse makes the server refuse what is published to the topic: 40010 for a topic that is not
 // allowed, 40301 for one that the token may not publish to; 0 no longer.
 func (p *Phone) Refuse(code int) { p.sim.state.Update(func() { p.refused = code }) }
+
+// Loses has the server take what is published to the topic and bring it nowhere, as one does that has lost its
+// messages; false brings it again.
+func (p *Phone) Loses(all bool) { p.sim.state.Update(func() { p.lost = all }) }
 
 // ExpectPush waits for a push whose title and message contain all of these. Each is returned once.
 func (p *Phone) ExpectPush(t fake.TB, within time.Duration, containing ...string) Push {

@@ -192,6 +192,9 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.ID = push.ID
 		s.note(e)
 		p := s.phone(push.Topic)
+		if p.lost {
+			return
+		}
 		p.inbox = append(p.inbox, &shown{Push: push})
 		press, after = p.press, p.after
 		s.note(Event{Kind: Pushed, Topic: push.Topic, ID: push.ID, Text: push.Title + "\n" + push.Message})

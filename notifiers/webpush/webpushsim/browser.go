@@ -33,6 +33,7 @@ type Browser struct {
 // Push is what a browser shows.
 type Push struct {
 	ID      string        `json:"-"`
+	At      time.Time     `json:"-"` // when the push service was called
 	TTL     time.Duration `json:"-"`
 	Urgency string        `json:"-"`
 	Title   string        `json:"title"`
@@ -97,6 +98,16 @@ func (b *Browser) Inbox() []Push {
 		all = append(all, *p)
 	}
 	return all
+}
+
+// Await waits until there are n pushes, and gives all.
+func (b *Browser) Await(ctx context.Context, n int) ([]Push, error) {
+	came := b.sim.state.Await(ctx, func() bool { return len(b.inbox) >= n })
+	all := b.Inbox()
+	if !came {
+		return all, fmt.Errorf("%d of %d pushes came: %w", len(all), n, ctx.Err())
+	}
+	return all, nil
 }
 
 // Showing is what is on the screen: of each tag the last.

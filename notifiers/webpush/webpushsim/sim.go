@@ -66,6 +66,7 @@ func (s *Sim) Fault(f fake.Fault) error { return s.server.Set(f) }
 
 // ServeHTTP takes a push: POST /push/{browser}, RFC 8030 §5.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := time.Now()
 	id, ok := strings.CutPrefix(r.URL.Path, "/push/")
 	b := s.browser(id)
 	if !ok || b == nil || r.Method != http.MethodPost {
@@ -80,7 +81,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var receipt string
 	s.state.Update(func() {
 		s.made++
-		shown.ID = "push-" + strconv.Itoa(s.made)
+		shown.ID, shown.At = "push-"+strconv.Itoa(s.made), at
 		b.show(shown)
 		if b.receipts {
 			receipt = shown.Seen
