@@ -104,6 +104,9 @@ type Doubt struct {
 	Text string  `json:"text"` // a sentence that says what was made of it
 }
 
+// unread reports whether the request itself was not understood, and not just a word of it.
+func (d Doubt) unread() bool { return d.Of == DoubtRequest || d.Of == DoubtMapping }
+
 // DoubtOf says which part of a request is in doubt.
 type DoubtOf string
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -48,9 +49,11 @@ type Grouping struct {
 func (g Grouping) Groups() bool { return len(g.By) > 0 || g.Within > 0 }
 
 // Of is what an alert has in common with the others of its group. Two alerts are of one group if they are of
-// one service and this, a hash, is the same; "" if nothing is grouped.
+// one service and this, a hash, is the same. "" stands alone: nothing is grouped, or the alert has none of the labels,
+// or nobody knows what it says, so that it pages also while the others' incident is in somebody's hands.
 func (g Grouping) Of(a Alert) string {
-	if !g.Groups() {
+	unlabelled := len(g.By) > 0 && !slices.ContainsFunc(g.By, func(name string) bool { return a.Labels[name] != "" })
+	if !g.Groups() || unlabelled || slices.ContainsFunc(a.Doubts, Doubt.unread) {
 		return ""
 	}
 	h := sha256.New()

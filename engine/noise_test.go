@@ -181,6 +181,20 @@ func TestGrouping_GoesByTheLabels(t *testing.T) {
 	if of(all, "a", "b") != of(all, "c", "d") || of(all) == "" {
 		t.Error("without labels, not all alerts are of one group")
 	}
+	for name, alone := range map[string]string{
+		"no label of those":      of(by, "host", "a"),
+		"no label at all":        of(by),
+		"labels without a value": of(by, "cluster", "", "rack", ""),
+		"a request nobody read":  all.Of(engine.Alert{Doubts: []engine.Doubt{{Of: engine.DoubtRequest, Text: "It is not JSON."}}}),
+		"a mapping that failed":  by.Of(engine.Alert{Labels: map[string]string{"cluster": "prod"}, Doubts: []engine.Doubt{{Of: engine.DoubtMapping}}}),
+	} {
+		if alone != "" {
+			t.Errorf("%s: it is of a group, and pages nobody while that is in somebody's hands", name)
+		}
+	}
+	if all.Of(engine.Alert{Doubts: []engine.Doubt{{Of: engine.DoubtSeverity}}}) == "" {
+		t.Error("whose severity alone is in doubt is of no group")
+	}
 	if g := (engine.Grouping{}); g.Groups() || of(g, "a", "b") != "" || !all.Groups() || !by.Groups() {
 		t.Error("nothing is grouped, and what is, is not")
 	}
