@@ -135,7 +135,7 @@ const house = `{
 		{"handle": "taro", "name": "山田太郎", "contacts": [{"channel": "sms", "address": "+4915112345616"}]}],
 	"rosters": [
 		{"slug": "imoc", "name": "Ø\"'#: - |", "rotations": [{"id": "only", "zone": "UTC", "start": "2026-01-05T09:00:00", "rule": "FREQ=DAILY", "participants": ["carla"]}]},
-		{"slug": "dba", "team": "db", "handoff": {"ahead": "24h"}, "rotations": [
+		{"slug": "dba", "team": "db", "handoff": {"ahead": "24h"}, "drill": {"before": "2h30m"}, "rotations": [
 			{"id": "week", "zone": "Europe/Berlin", "start": "2026-01-05T09:00:00", "rule": "FREQ=WEEKLY", "participants": ["ann", "", "taro", "zoe"], "rank": 1, "shifts_each": 2, "ahead": 3, "times": ["06:00", "18:00"],
 				"without": ["2026-12-25"], "besides": ["2026-12-24T12:00:00"], "hours": [{"days": ["mon", "fri"], "from": "06:00", "to": "22:00"}], "from": "2026-01-01T00:00:00+01:00", "until": "2036-01-01T00:00:00Z"},
 			{"id": "rest", "zone": "UTC", "start": "2026-01-05T09:00:00", "rule": "FREQ=WEEKLY", "length": "168h", "everyone": true, "participants": ["taro", "ann"]}]}],

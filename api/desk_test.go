@@ -31,6 +31,7 @@ import (
 // desk is the API on a database of its own, with keys for everybody.
 type desk struct {
 	sent     chan notifiers.Message // codes
+	refusal  error                  // what sending one fails with
 	t        *testing.T
 	db       *pgxpool.Pool
 	api      http.Handler
@@ -82,7 +83,11 @@ func (d *desk) on(db *pgxpool.Pool) http.Handler {
 	health := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	return New(Config{Engine: d.engine, Drills: signs, DB: db, Health: health, Log: log, PublicURL: "https://rouse.example.com", Secrets: d.secrets,
 		Providers: d.carriers,
-		Codes:     verify.New(verify.Config{DB: db, Send: func(_ context.Context, m notifiers.Message) { d.sent <- m }}),
+		Codes: verify.New(verify.Config{DB: db, Send: func(_ context.Context, m notifiers.Message) error {
+			refusal := d.refusal
+			d.sent <- m
+			return refusal
+		}, Log: log}),
 		Channels: func() map[rosters.Channel]bool {
 			if d.carriers != nil {
 				return d.carriers.Usable()

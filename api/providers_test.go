@@ -158,9 +158,11 @@ func TestTryingAProvider(t *testing.T) {
 	if got := d.must(200, "POST", vonage+"/test", `{"person": "bob"}`).value(t); got["state"] != "failed" || !strings.Contains(got["detail"].(string), "refused") {
 		t.Errorf("%v", got)
 	}
+	d.must(201, "POST", "/v1/people", `{"handle": "dora", "contacts": [{"channel": "voice", "address": "+4915112345679"}]}`)
 	for body, says := range map[string]string{
 		`{}`:                               "[/person is missing",
-		`{"person": "nobody"}`:             "404",
+		`{"person": "nobody"}`:             "[/person (nobody) there is no such person",
+		`{"person": "dora"}`:               "has no contact that provider vonage can reach; it sends on sms",
 		`{"person": "bob", "contact": 99}`: "[/contact (99) is no contact of bob",
 	} {
 		if got := d.as("admin", "POST", vonage+"/test", body).said(); !strings.Contains(got, says) {
@@ -168,4 +170,9 @@ func TestTryingAProvider(t *testing.T) {
 		}
 	}
 	d.must(404, "POST", "/v1/providers/other/test", `{"person": "bob"}`)
+
+	d.must(200, "PUT", "/v1/providers/chat", `{"kind": "slack", "settings": {"channels": {"": "C0123456789"}}, "secrets": {"token": "xoxb-1", "signing_secret": "hunter2-hunter2"}}`)
+	if got := d.as("admin", "POST", "/v1/providers/chat/test", `{"person": "bob"}`); got.status != 409 || !strings.Contains(got.said(), "of kind slack, posts incidents in a chat") {
+		t.Errorf("a test of a chat: %s", got.said())
+	}
 }

@@ -244,6 +244,32 @@ func TestIntegrationKeysAreOfOneService(t *testing.T) {
 	d.must(404, "GET", "/v1/services/jira/keys", "")
 }
 
+// Whoever sends to a service would be refused without a word to anybody once it is deleted.
+func TestAServiceInUseIsDeletedOnlyIfForced(t *testing.T) {
+	d := newDesk(t)
+	d.withPager()
+	if got := d.as("bitbucket", "POST", "/v1/alerts", `{"summary": "disk full"}`); got.status != 202 {
+		t.Fatal(got.said())
+	}
+	if _, err := d.db.Exec(t.Context(), `update api_key set last_used_at = now() where service = 'bitbucket'`); err != nil { // seldom written
+		t.Fatal(err)
+	}
+	said := d.must(409, "DELETE", "/v1/services/bitbucket", "").said()
+	for _, want := range []string{"open incident HOT-1", "force=true"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q: %s", want, said)
+		}
+	}
+	d.must(204, "POST", "/v1/incidents/HOT-1/resolve", "{}")
+	if said := d.must(409, "DELETE", "/v1/services/bitbucket", "").said(); !strings.Contains(said, "has the key "+d.keys["bitbucket"][:12]) {
+		t.Errorf("it does not name the key in use: %s", said)
+	}
+	d.must(204, "DELETE", "/v1/services/bitbucket?force=true", "")
+	d.must(201, "POST", "/v1/services", `{"slug": "unused"}`)
+	d.must(201, "POST", "/v1/services/unused/keys", `{"name": "never sent with"}`)
+	d.must(204, "DELETE", "/v1/services/unused", "")
+}
+
 func TestWhoIsOnCall(t *testing.T) {
 	d := newDesk(t)
 	d.must(201, "POST", "/v1/rosters/dba/overrides", `{"person": "carla", "replaces": "ann", "from": "2098-01-15T00:00:00Z", "to": "2098-01-16T00:00:00Z"}`)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -175,5 +176,57 @@ func TestAPersonSaysHowToBePaged(t *testing.T) {
 		if got := d.must(422, "PUT", "/v1/people/ann", body); !strings.Contains(got.body, field) {
 			t.Errorf("%s: %s", body, got.body)
 		}
+	}
+}
+
+// That a code could not be sent changes no answer to who asks for it. An admin and the person see it with the contact.
+func TestACodeThatCannotBeSentIsShownToAdminsAndThePerson(t *testing.T) {
+	d := newDesk(t)
+	id := d.must(200, "GET", "/v1/people/ann/contacts", "").value(t)["items"].([]any)[0].(map[string]any)["id"]
+	one := fmt.Sprintf("/v1/people/ann/contacts/%v", id)
+	asks := func(why error) (answer string) {
+		t.Helper()
+		d.refusal = why
+		got := d.as("ann", "POST", one+"/verification", "")
+		<-d.sent
+		return fmt.Sprint(got.status, " ", regexp.MustCompile(`"expires_at": ?"[^"]*"`).ReplaceAllString(strip(got.body), ""))
+	}
+	failure := func(key, path string) any {
+		t.Helper()
+		got := d.as(key, "GET", path, "")
+		if got.status != 200 {
+			t.Fatalf("%s: %s", path, got.body)
+		}
+		v := got.value(t)
+		if items, ok := v["items"].([]any); ok {
+			v = items[0].(map[string]any)
+		}
+		return v["code_failure"]
+	}
+	bad := asks(errors.Join(&notifiers.Failure{Kind: notifiers.Passing, Provider: "modem", Detail: "no answer for +4915112345617"}, errors.New("twilio: out\x00 of order")))
+	for deadline := time.Now().Add(20 * time.Second); failure("admin", one) == nil; { // it is sent aside
+		if time.Now().After(deadline) {
+			t.Fatal("the failure is never shown")
+		}
+	}
+	for _, path := range []string{one, "/v1/people/ann/contacts"} {
+		for _, key := range []string{"admin", "ann"} {
+			why, _ := failure(key, path).(string)
+			if !strings.Contains(why, "modem: no answer for +49") || !strings.Contains(why, "; twilio: out") || strings.Contains(why, "15112345617") {
+				t.Errorf("%s reads at %s %q", key, path, why)
+			}
+		}
+		if why := failure("read", path); why != nil {
+			t.Errorf("who is neither reads at %s %q", path, why)
+		}
+	}
+	if good := asks(nil); good != bad {
+		t.Errorf("the answer tells of it: %s and %s", bad, good)
+	}
+	if why := failure("ann", one); why != nil {
+		t.Errorf("with another code on its way it is %q", why)
+	}
+	if logged := d.log.String(); strings.Contains(logged, "15112345617") || !strings.Contains(logged, "a code could not be sent") {
+		t.Errorf("logged is %s", logged)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"rouse/rosters"
 )
 
@@ -69,6 +71,44 @@ func TestRule19_NobodyElseIsBroughtIntoADrill(t *testing.T) {
 	w.want().wantState(1, "climbing level 1")
 }
 
+// What a drill does not know lets time pass all the same: nothing stays overdue.
+func TestRule19_ADrillEndsInTimeWhateverComes(t *testing.T) {
+	for _, ev := range []Event{SeverityChanged{To: Critical, By: "bob"}, Escalated{By: "bob"}, Released{By: "bob"}, Snoozed{Person: "ann", Until: monday10.Add(time.Hour)}} {
+		drill(t).at("2m").tick().hear("ann", rosters.Voice, Sent).at("6m").step(ev).wantOver(ReasonDrillFailed)
+	}
+}
+
+// TestRule19_RandomDrills takes drills through random nights: every invariant holds on every step, and at its time
+// each is over.
+func TestRule19_RandomDrills(t *testing.T) {
+	// Rule 19.
+	rapid.Check(t, func(rt *rapid.T) {
+		w := randomWorld(rt)
+		w.drill(rapid.SampledFrom(everybody).Draw(rt, "whose"))
+		until := w.now.Add(w.inc.AutoClose)
+		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
+			randomRosters(rt, w)
+			w.now = w.now.Add(randomWait(rt, w))
+			ev := randomEvent(rt, w)
+			word, _ := ev.(Ended)
+			_, alerted := ev.(Alerted)
+			if _, back := ev.(Returned); alerted || back || word.Source { // what a service reports; a drill is of none
+				continue
+			}
+			if !ofDrill(ev) { // it is a tick
+				got, _ := Step(w.inc, ev, w.env())
+				ev = Tick{}
+				if want, _ := Step(w.inc, ev, w.env()); !same(&got, &want) {
+					rt.Fatalf("a word that a drill does not know leads it to\n%+v\nand a tick to\n%+v", got, want)
+				}
+			}
+			if w.step(ev); !w.now.Before(until) && w.inc.Status != Resolved {
+				rt.Fatalf("after %s the drill goes on, and was to be over at %s", describe(ev), until)
+			}
+		}
+	})
+}
+
 func TestRule19_ADrillWithoutAContactThatWorksFailsAtOnce(t *testing.T) {
 	// Rule 19.
 	night(t).person("ann", "").drill("ann").want().wantOver(ReasonDrillFailed)
@@ -90,14 +130,15 @@ func TestADrillWaitsTwoMinutesAfterTheLastContactWithinLimits(t *testing.T) {
 	}
 }
 
-// drilled: rule 19. A drill is over by an answer of its person, by a word, in time, or when no contact is left; and by
-// nothing else.
+// drilled: rule 19. A drill is over by an answer of its person, by a word, in time, by a stop, or when no contact is left; and
+// by nothing else.
 func (x *edge) drilled() {
 	b, a := &x.before, &x.after
 	answer, answered := x.ev.(Answer)
 	answered = answered && answer.Person == b.Drilled()
 	_, word := x.ev.(Ended)
-	closed := x.due(x.putOff(b.AlertedAt).Add(b.AutoClose))
+	_, stop := x.ev.(Resumed)
+	closed := stop || x.due(b.AlertedAt.Add(b.AutoClose))
 	left := false
 	for _, p := range a.Escalations[0].Pages {
 		left = left || !p.spent()

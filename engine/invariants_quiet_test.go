@@ -192,7 +192,7 @@ func (x *edge) alerts() {
 	n, at := b.AlertN, b.AlertedAt
 	if _, alerted := x.ev.(Alerted); alerted && b.Status != Resolved || x.reopened() {
 		n, at = n+1, x.now
-	} else if b.AutoClose > 0 && b.Status != Resolved {
+	} else if b.AutoClose > 0 && b.Status != Resolved && !b.Drill { // which ends by a stop
 		at = x.putOff(at)
 	}
 	if a.AlertN != n || !a.AlertedAt.Equal(at) {

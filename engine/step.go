@@ -57,7 +57,7 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 		return inc, s.effects
 	}
 	if inc.Drill && !ofDrill(ev) {
-		return inc, s.effects
+		ev = Tick{} // it changes nothing, but time passes
 	}
 	switch ev := ev.(type) {
 	case Alerted:

@@ -46,14 +46,14 @@ func TestAlertmanagerCaptures(t *testing.T) {
 		want   [][]received
 	}{
 		{"/v1/alertmanager", [][]received{
-			{{"HOT-1", pager.Opened, db1, ""}, {"HOT-2", pager.Opened, db2, ""}},
-			{{"HOT-1", pager.Closed, db1, ""}, {"HOT-2", pager.Joined, db2, ""}},
-			{{"HOT-2", pager.Closed, db2, ""}},
+			{{"HOT-1", pager.Opened, db1, "", ""}, {"HOT-2", pager.Opened, db2, "", ""}},
+			{{"HOT-1", pager.Closed, db1, "", ""}, {"HOT-2", pager.Joined, db2, "", ""}},
+			{{"HOT-2", pager.Closed, db2, "", ""}},
 		}},
 		{"/v1/alertmanager?per=group", [][]received{
-			{{"HOT-1", pager.Opened, group, ""}},
-			{{"HOT-1", pager.Joined, group, ""}},
-			{{"HOT-1", pager.Closed, group, ""}},
+			{{"HOT-1", pager.Opened, group, "", ""}},
+			{{"HOT-1", pager.Joined, group, "", ""}},
+			{{"HOT-1", pager.Closed, group, "", ""}},
 		}},
 	} {
 		t.Run(tt.target, func(t *testing.T) {

@@ -92,6 +92,7 @@ type received struct {
 	Outcome  pager.ReceiveOutcome `json:"outcome"`
 	DedupKey string               `json:"dedup_key"`
 	Why      string               `json:"why,omitempty"`
+	Remark   string               `json:"remark,omitempty"`
 }
 
 // maxBody is how much of a request is kept and read. Of what is longer the beginning is: see readBody.

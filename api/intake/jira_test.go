@@ -509,7 +509,7 @@ func TestJiraAnswers(t *testing.T) {
 	body := strings.Replace(jiraEvent("jira:issue_created", sev1+","+byAnn, ""), `{"displayName":"Eve"}`, `{"accountId":"5b1"}`, 1)
 	d := newDesk(nil)
 	w := d.jira("/v1/jira", "bitbucket", "", body, http.Header{"X-Atlassian-Webhook-Identifier": {"w-9"}, "X-Atlassian-Webhook-Retry": {"2"}, "X-Atlassian-Webhook-Flow": {"Secondary"}})
-	if got := decodeInto[answers](t, w); w.Code != 202 || len(got.Alerts) != 2 || got.Alerts[0] != (received{"HOT-1", pager.Opened, "HOT-1", ""}) {
+	if got := decodeInto[answers](t, w); w.Code != 202 || len(got.Alerts) != 2 || got.Alerts[0] != (received{"HOT-1", pager.Opened, "HOT-1", "", ""}) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if a := d.got[0]; a.Once != "jira:1:w-9:trigger" || a.Labels["webhook_retry"] != "2" || a.Labels["webhook_flow"] != "Secondary" {

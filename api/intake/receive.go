@@ -128,7 +128,7 @@ func (b *batch) take(ctx context.Context, i int, a engine.Alert) {
 		b.fail(a, errors.Join(ctx.Err(), err), hangs)
 		return
 	}
-	b.done[i] = received{Key: got.Key, Outcome: got.Outcome, DedupKey: got.DedupKey, Why: got.Why}
+	b.done[i] = received{Key: got.Key, Outcome: got.Outcome, DedupKey: got.DedupKey, Why: got.Why, Remark: got.Remark}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stored++

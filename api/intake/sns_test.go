@@ -79,9 +79,9 @@ func TestAlarmsOfCloudWatch(t *testing.T) {
 		file, version string
 		want          received
 	}{
-		{"sns-alarm.json", "1", received{"HOT-1", pager.Opened, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:db1 disk", ""}},
-		{"sns-alarm.json", "2", received{"HOT-1", pager.Joined, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:db1 disk", ""}},
-		{"sns-ok.json", "2", received{"HOT-1", pager.Closed, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:db1 disk", ""}},
+		{"sns-alarm.json", "1", received{"HOT-1", pager.Opened, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:db1 disk", "", ""}},
+		{"sns-alarm.json", "2", received{"HOT-1", pager.Joined, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:db1 disk", "", ""}},
+		{"sns-ok.json", "2", received{"HOT-1", pager.Closed, "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:db1 disk", "", ""}},
 	} {
 		subject := `ALARM: "db1 disk" in EU (Frankfurt)`
 		w := d.sns("database", asSent(t, bySNS(t, snsMessage{Message: fromFile(t, tt.file), Subject: &subject, SignatureVersion: tt.version})))

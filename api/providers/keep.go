@@ -138,7 +138,10 @@ func (r *Registry) Delete(ctx context.Context, db enginedb.Store, name string, v
 	case version == AnyVersion:
 		version = stored.Version
 	}
-	return db.DeleteProvider(ctx, name, version)
+	if err := db.DeleteProvider(ctx, name, version); err != nil {
+		return err
+	}
+	return db.ForgetProviderHealth(ctx, name)
 }
 
 func (r *Registry) isGiven(name string) bool {

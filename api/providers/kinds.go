@@ -60,7 +60,7 @@ type Outside struct {
 type outlet struct {
 	channels map[notifiers.Channel]notifiers.Notifier
 	common
-	breakers map[notifiers.Channel]*notifiers.Breaker // of each channel
+	breakers map[notifiers.Channel]*notifiers.Breaker // of each channel, and Chat of a chat
 	numbers  []string                                 // the beginnings of those that it serves; none: all
 	twilio   *twilio.Twilio
 	gateway  *gateway.Gateway
@@ -139,6 +139,10 @@ func build(o Outside, name string, kind Kind, settings json.RawMessage, secrets 
 	made.breakers = map[notifiers.Channel]*notifiers.Breaker{}
 	for channel := range made.channels {
 		made.breakers[channel] = &notifiers.Breaker{}
+	}
+	if made.chat != nil {
+		made.chat.Breaker = &notifiers.Breaker{}
+		made.breakers[Chat] = made.chat.Breaker
 	}
 	return made, nil
 }

@@ -64,6 +64,9 @@ type Registry struct {
 	arrived  arrived
 	canaries atomic.Pointer[map[enginedb.CanaryRef]enginedb.Canary] // of those that have a robot's address, as they were lately
 	told     told
+
+	sharing sync.Mutex
+	heard   map[*notifiers.Breaker]notifiers.Record // as they were when their health was last shared
 }
 
 // ready is a provider, and its outlet unless there is something wrong with it.
@@ -98,11 +101,16 @@ func (r *Registry) Load(ctx context.Context) error {
 	if err := r.makeKeys(ctx); err != nil {
 		return err
 	}
-	return r.look(ctx)
+	return r.Read(ctx)
 }
 
 // Read is Load for who only looks: it makes nothing.
-func (r *Registry) Read(ctx context.Context) error { return r.look(ctx) }
+func (r *Registry) Read(ctx context.Context) error {
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	return r.shareHealth(ctx)
+}
 
 // Keep reads the providers anew whenever they have changed, until ctx ends.
 func (r *Registry) Keep(ctx context.Context) {
@@ -114,7 +122,7 @@ func (r *Registry) Keep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := errors.Join(r.look(ctx), r.lookAtCanaries(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(r.look(ctx), r.lookAtCanaries(ctx), r.shareHealth(ctx)); err != nil && ctx.Err() == nil {
 			r.cfg.Log.Debug("the providers could not be looked after; trying again", "err", err)
 		}
 	}
@@ -314,14 +322,20 @@ const replyWithin = 20 * time.Second
 
 // Reply sends an answer to somebody's text. That it could not be sent is logged: the answer itself was taken in.
 func (r *Registry) Reply(ctx context.Context, m notifiers.Message) {
+	if err := r.Send(ctx, m); err != nil {
+		r.cfg.Log.Warn("an answer to a text could not be sent", "err", notifiers.MaskNumbers(err.Error()))
+	}
+}
+
+// Send sends a message that is no page, once, with the first provider that takes it. The error has numbers in it.
+func (r *Registry) Send(ctx context.Context, m notifiers.Message) error {
 	n := r.channels.On(m.Channel)
 	if n == nil {
-		return
+		return fmt.Errorf("no provider sends on %s any more", m.Channel)
 	}
 	m.Nonce = rand.Text()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyWithin)
 	defer cancel()
-	if _, err := n.Notify(ctx, m); err != nil {
-		r.cfg.Log.Warn("an answer to a text could not be sent", "err", notifiers.MaskNumbers(err.Error()))
-	}
+	_, err := n.Notify(ctx, m)
+	return err
 }

@@ -37,9 +37,9 @@ type View struct {
 
 // ChannelView is how a provider does on one channel.
 type ChannelView struct {
-	Channel             notifiers.Channel
-	notifiers.Health    // as this node knows it
-	enginedb.Deliveries // of the last 24 hours, of all nodes
+	Channel             notifiers.Channel // or Chat
+	notifiers.Health                      // as the node knows it that used it last
+	enginedb.Deliveries                   // of the last 24 hours, of all nodes
 	LastHour            enginedb.Carried
 	Canary              *enginedb.Canary // nil: it has no robot's address
 }
@@ -100,7 +100,7 @@ func (r *Registry) view(p ready) View {
 	if secrets, err := r.open(p.Provider); err == nil {
 		v.Secrets = slices.DeleteFunc(slices.Sorted(maps.Keys(secrets)), func(name string) bool { return name == callbackKey })
 	}
-	for _, channel := range channelsOf(p) {
+	for _, channel := range slices.Sorted(maps.Keys(p.breakers)) {
 		c := ChannelView{Channel: channel, Health: p.breakers[channel].Health(), Canary: r.canary(p, channel)}
 		if !c.FailingSince.IsZero() || c.Down() {
 			v.State = Failing
@@ -145,7 +145,7 @@ func (r *Registry) deliveries(ctx context.Context, ago time.Duration) ([]engined
 
 var (
 	upDesc = prometheus.NewDesc("rouse_provider_up",
-		"1: the provider takes messages; 0: it failed three times running on this node, or cannot be used as it is set up. None of those that are disabled.", []string{"provider", "kind"}, nil)
+		"1: the provider takes messages; 0: it failed three times running (a chat: to write a post), its canary does not come back, or it cannot be used as it is set up. None of those that are disabled.", []string{"provider", "kind"}, nil)
 	arrivedDesc = prometheus.NewDesc("rouse_provider_delivered",
 		"Messages of the last 24 hours that the provider is known to have delivered, of all nodes.", []string{"provider", "channel"}, nil)
 	tookDesc = prometheus.NewDesc("rouse_provider_delivery_seconds",

@@ -89,18 +89,24 @@ func (h handlers) readRosters(ctx context.Context, c *configuration) error {
 	if err != nil {
 		return err
 	}
+	drills, err := h.incidents.RosterDrills(ctx)
+	if err != nil {
+		return err
+	}
 	found, err := h.rosters.RostersDuring(ctx, ids, c.at, c.at.Add(time.Microsecond))
 	for _, r := range found {
-		c.Rosters = append(c.Rosters, configuredRoster(r.Roster, r.Team))
+		c.Rosters = append(c.Rosters, configuredRoster(r.Roster, r.Team, drills[r.ID]))
 		c.versions["roster "+string(r.ID)], c.duties[r.ID] = r.Version, r
 	}
 	slices.SortFunc(c.Rosters, func(a, b Roster) int { return cmp.Compare(a.Slug, b.Slug) })
 	return err
 }
 
-func configuredRoster(r rosters.Roster, team rosters.TeamID) Roster {
+func configuredRoster(r rosters.Roster, team rosters.TeamID, drill time.Duration) Roster {
 	r.Revision, r.Since = 0, time.Time{}
-	return rosterOut(rosterdb.Roster{Roster: r, Team: team})
+	out := rosterOut(rosterdb.Roster{Roster: r, Team: team})
+	out.Drill = drillWish(drill)
+	return out
 }
 
 func (h handlers) readPolicies(ctx context.Context, c *configuration) error {

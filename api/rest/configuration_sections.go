@@ -3,7 +3,9 @@ package rest
 import (
 	"context"
 	"errors"
+	"time"
 
+	"rouse/api/problem"
 	"rouse/engine"
 	"rouse/rosters"
 	"rouse/rosters/rosterdb"
@@ -23,9 +25,11 @@ func (h handlers) sections(sent Configuration, stored configuration) []anySectio
 			valid: func(t Team) error { return validTeam(wholeTeam(t)) },
 			names: teamNames, write: h.writeTeam, remove: h.removeTeam},
 		&section[Roster]{kind: "roster", list: "rosters", key: "slug", sent: sent.Rosters, stored: stored.Rosters, versions: stored.versions,
-			name:   func(r Roster) string { return r.Slug },
-			whole:  func(r Roster) Roster { return configuredRoster(wholeRoster(r), rosters.TeamID(r.Team)) },
-			valid:  func(r Roster) error { return validRoster(wholeRoster(r)) },
+			name: func(r Roster) string { return r.Slug },
+			whole: func(r Roster) Roster {
+				return configuredRoster(wholeRoster(r), rosters.TeamID(r.Team), r.drillBefore())
+			},
+			valid:  validConfiguredRoster,
 			bounds: rosterBounds, settle: func(r Roster) Roster { return h.settled(r, stored) },
 			besides: func(was, is Roster) []FieldChange { return h.brought(was, is, stored) },
 			names:   rosterNames, write: func(ctx context.Context, r Roster, _ int) error { return h.writeRoster(ctx, r, stored) }, remove: h.removeRoster},
@@ -114,6 +118,9 @@ func (h handlers) writeRoster(ctx context.Context, wire Roster, stored configura
 	if err != nil {
 		return writtenRoster(r, err)
 	}
+	if err := h.wantDrill(ctx, r.ID, &RosterDrill{Before: Duration(wire.drillBefore())}); err != nil {
+		return err
+	}
 	return h.owned(wire.Team).give(ctx, rosterdb.OwnedRoster, wire.Slug)
 }
 
@@ -138,7 +145,30 @@ func (h handlers) settled(wire Roster, stored configuration) Roster {
 			r = asPlanned(r, was.Roster).Revised(r.Rotations, h.view.counts)
 		}
 	}
-	return configuredRoster(r, rosters.TeamID(wire.Team))
+	return configuredRoster(r, rosters.TeamID(wire.Team), wire.drillBefore())
+}
+
+// drillBefore is how long before a shift the document wants a drill: it says all of a roster, so that one of which
+// it does not speak is none.
+func (r Roster) drillBefore() time.Duration {
+	if r.Drill == nil {
+		return 0
+	}
+	return time.Duration(r.Drill.Before)
+}
+
+// validConfiguredRoster tells all that is wrong with a roster.
+func validConfiguredRoster(r Roster) error {
+	var all []problem.Field
+	for _, err := range []error{validRoster(wholeRoster(r)), validDrill("/drill", r.Drill)} {
+		if err != nil {
+			all = append(all, problemOf(err).Errors...)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return invalid(all)
 }
 
 // inTurn is a rotation as it is stored, if nothing but the turn differs.
@@ -206,7 +236,8 @@ func (h handlers) removePolicy(ctx context.Context, slug string) error {
 }
 
 func (h handlers) removeService(ctx context.Context, slug string) error {
-	_, err := h.DeleteService(ctx, DeleteServiceRequestObject{Slug: slug})
+	// A plan says that its keys go with it.
+	_, err := h.DeleteService(ctx, DeleteServiceRequestObject{Slug: slug, Params: DeleteServiceParams{Force: true}})
 	return err
 }
 

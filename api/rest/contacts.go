@@ -40,12 +40,34 @@ func (h handlers) contact(p rosterdb.Person, i int) Contact {
 		Plan: string(c.Plan), Verified: c.Verified(), VerifiedAt: c.VerifiedAt}
 }
 
+// addCodeFailures says with contacts of a person why the last code could not be sent there: to an admin and to the person.
+// Others would learn of numbers what is none of their business.
+func (h handlers) addCodeFailures(ctx context.Context, p rosterdb.Person, contacts []Contact) error {
+	if !h.caller.Admin && h.caller.Person != p.ID {
+		return nil
+	}
+	failures, err := h.rosters.CodeFailures(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	for i, c := range contacts {
+		if at := slices.Index(p.ContactIDs, c.ID); at >= 0 {
+			contacts[i].CodeFailure = failures[rosterdb.Place{Person: p.ID, Channel: p.Contacts[at].Channel, Address: p.Contacts[at].Address}]
+		}
+	}
+	return nil
+}
+
 func (h handlers) ListContacts(ctx context.Context, r ListContactsRequestObject) (ListContactsResponseObject, error) {
 	p, err := h.readPerson(ctx, r.Handle)
 	if err != nil {
 		return nil, err
 	}
-	return ListContacts200JSONResponse{Contacts{Items: h.person(p).Contacts}, ListContacts200ResponseHeaders{etag(p.Version)}}, nil
+	items := h.person(p).Contacts
+	if err := h.addCodeFailures(ctx, p, items); err != nil {
+		return nil, err
+	}
+	return ListContacts200JSONResponse{Contacts{Items: items}, ListContacts200ResponseHeaders{etag(p.Version)}}, nil
 }
 
 func (h handlers) CreateContact(ctx context.Context, r CreateContactRequestObject) (CreateContactResponseObject, error) {
@@ -88,7 +110,11 @@ func (h handlers) GetContact(ctx context.Context, r GetContactRequestObject) (Ge
 	if i < 0 {
 		return nil, noContact(r.Handle, r.ID)
 	}
-	return GetContact200JSONResponse{h.contact(p, i), GetContact200ResponseHeaders{etag(p.Version)}}, nil
+	found := []Contact{h.contact(p, i)}
+	if err := h.addCodeFailures(ctx, p, found); err != nil {
+		return nil, err
+	}
+	return GetContact200JSONResponse{found[0], GetContact200ResponseHeaders{etag(p.Version)}}, nil
 }
 
 func (h handlers) ReplaceContact(ctx context.Context, r ReplaceContactRequestObject) (ReplaceContactResponseObject, error) {

@@ -118,29 +118,73 @@ func (h handlers) mayDrill(ctx context.Context, d pager.Drilling) error {
 }
 
 func (h handlers) GetRosterDrill(ctx context.Context, r GetRosterDrillRequestObject) (GetRosterDrillResponseObject, error) {
-	if _, err := h.readRoster(ctx, r.Slug); err != nil {
+	roster, err := h.readRoster(ctx, r.Slug)
+	if err != nil {
 		return nil, err
 	}
 	wanted, err := h.incidents.RosterDrills(ctx)
-	return GetRosterDrill200JSONResponse{Before: Duration(wanted[rosters.RosterID(r.Slug)])}, err
+	if err != nil {
+		return nil, err
+	}
+	var members []rosters.PersonID
+	for _, t := range roster.Rotations {
+		for _, p := range t.Participants {
+			if p != "" && !slices.Contains(members, p) {
+				members = append(members, p)
+			}
+		}
+	}
+	people, err := h.rosters.People(ctx, members)
+	if err != nil {
+		return nil, err
+	}
+	badges, err := h.lastDrills(ctx, members)
+	return GetRosterDrill200JSONResponse{Before: Duration(wanted[roster.ID]), Members: mapped(members, func(p rosters.PersonID) RosterMember {
+		return RosterMember{Person: string(p), Name: orElse(people[p].Name, string(p)), Drill: badges[p]}
+	})}, err
 }
 
 func (h handlers) ReplaceRosterDrill(ctx context.Context, r ReplaceRosterDrillRequestObject) (ReplaceRosterDrillResponseObject, error) {
-	before := time.Duration(r.Body.Before)
-	if before != 0 && (before < pager.MinDrillBefore || before > pager.MaxDrillBefore) {
-		return nil, wrong("/before", Duration(before).String(), "must be 10m to 168h before the shift, or 0s for no drills")
+	if err := validDrill("", r.Body); err != nil {
+		return nil, err
 	}
-	if err := h.incidents.SetRosterDrill(ctx, rosters.RosterID(r.Slug), before); err != nil {
-		return nil, aboutRoster(r.Slug, err)
-	}
-	return ReplaceRosterDrill200JSONResponse{Before: Duration(before)}, nil
+	return ReplaceRosterDrill200JSONResponse(*r.Body), h.wantDrill(ctx, rosters.RosterID(r.Slug), r.Body)
 }
 
 func (h handlers) DeleteRosterDrill(ctx context.Context, r DeleteRosterDrillRequestObject) (DeleteRosterDrillResponseObject, error) {
-	if err := h.incidents.SetRosterDrill(ctx, rosters.RosterID(r.Slug), 0); err != nil {
-		return nil, aboutRoster(r.Slug, err)
+	return DeleteRosterDrill204Response{}, h.wantDrill(ctx, rosters.RosterID(r.Slug), &RosterDrill{})
+}
+
+// drillWish is how long before a shift a roster wants a drill, nil for 0, which is none.
+func drillWish(before time.Duration) *RosterDrill {
+	if before == 0 {
+		return nil
 	}
-	return DeleteRosterDrill204Response{}, nil
+	return &RosterDrill{Before: Duration(before)}
+}
+
+// validDrill checks a wish, if there is one; at is where the request has it.
+func validDrill(at string, wish *RosterDrill) error {
+	if wish == nil || wish.Before == 0 || (time.Duration(wish.Before) >= pager.MinDrillBefore && time.Duration(wish.Before) <= pager.MaxDrillBefore) {
+		return nil
+	}
+	return wrong(at+"/before", wish.Before.String(), "must be 10m to 168h before the shift, or 0s for no drills")
+}
+
+// wantDrill stores a roster's wish; nil leaves the one that stands.
+func (h handlers) wantDrill(ctx context.Context, roster rosters.RosterID, wish *RosterDrill) error {
+	if wish == nil {
+		return nil
+	}
+	return aboutRoster(string(roster), h.incidents.SetRosterDrill(ctx, roster, time.Duration(wish.Before)))
+}
+
+// rosterView is a roster with the drill that it wants.
+func (h handlers) rosterView(ctx context.Context, r rosterdb.Roster) (Roster, error) {
+	out := rosterOut(r)
+	wanted, err := h.incidents.RosterDrills(ctx)
+	out.Drill = drillWish(wanted[r.ID])
+	return out, err
 }
 
 // unreached warns of people whose last drill failed: of all, or of those that a service pages.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"rouse/api/problem"
@@ -124,6 +125,9 @@ func (h handlers) TestProvider(ctx context.Context, r TestProviderRequestObject)
 	if err != nil {
 		return nil, aboutProvider(r.Name, err)
 	}
+	if len(channels) == 0 {
+		return nil, h.untestable(ctx, r.Name)
+	}
 	to, err := h.testContact(ctx, r.Name, channels, *r.Body)
 	if err != nil {
 		return nil, err
@@ -138,6 +142,19 @@ func (h handlers) TestProvider(ctx context.Context, r TestProviderRequestObject)
 	return TestProvider200JSONResponse(testOut(t)), nil
 }
 
+// untestable says why a provider has no channel on which a test could go.
+func (h handlers) untestable(ctx context.Context, name string) error {
+	p, err := h.providers.View(ctx, name)
+	switch {
+	case err != nil:
+		return aboutProvider(name, err)
+	case p.State == providers.Broken:
+		return problem.Conflict.Because("Provider %s cannot be tried: %s.", name, notifiers.MaskNumbers(p.Why))
+	default:
+		return problem.Conflict.Because("Provider %s, of kind %s, posts incidents in a chat and sends nothing to a person's contact, so that no test goes to anybody: report trouble, and look at the chat.", name, p.Kind)
+	}
+}
+
 // testContact is whom a test goes to.
 func (h handlers) testContact(ctx context.Context, name string, channels []notifiers.Channel, b ProviderTestWish) (to rosters.Contact, err error) {
 	person := rosters.PersonID(b.Person)
@@ -147,19 +164,25 @@ func (h handlers) testContact(ctx context.Context, name string, channels []notif
 	if person == "" {
 		return to, wrong("/person", "", "is missing, and the key belongs to nobody: say whose contact the test goes to")
 	}
+	if b.Person != "" {
+		if err := h.personIsThere(ctx, "/person", b.Person); err != nil {
+			return to, err
+		}
+	}
 	p, err := h.readPerson(ctx, string(person))
 	if err != nil {
 		return to, err
 	}
+	sends := "; it sends on " + strings.Join(mapped(channels, func(c notifiers.Channel) string { return string(c) }), " and ")
 	for i, c := range p.Contacts {
 		if (b.Contact == 0 || b.Contact == p.ContactIDs[i]) && slices.Contains(channels, notifiers.Channel(c.Channel)) {
 			return c, nil
 		}
 	}
 	if b.Contact != 0 {
-		return to, wrong("/contact", fmt.Sprint(b.Contact), fmt.Sprintf("is no contact of %s on a channel of provider %s, which are %v", person, name, channels))
+		return to, wrong("/contact", fmt.Sprint(b.Contact), fmt.Sprintf("is no contact of %s that provider %s can reach%s", person, name, sends))
 	}
-	return to, wrong("/person", string(person), fmt.Sprintf("has no contact on a channel of provider %s, which are %v", name, channels))
+	return to, wrong("/person", string(person), fmt.Sprintf("has no contact that provider %s can reach%s", name, sends))
 }
 
 func (h handlers) GetProviderTest(ctx context.Context, r GetProviderTestRequestObject) (GetProviderTestResponseObject, error) {

@@ -74,7 +74,8 @@ type CodeSent struct {
 }
 
 // Configuration All that admins keep. A section that is missing is not spoken of; an empty one has none. Within a section the
-// document is the whole: what may be missing is then as it says there, and what names no team belongs to none.
+// document is the whole: what may be missing is then as it says there, what names no team belongs to none, and a
+// roster that names no drill wants none.
 // All rosters together have 10,000 rotations at most.
 type Configuration struct {
 	People   []Person `json:"people,omitzero"`
@@ -100,6 +101,9 @@ type Contact struct {
 
 	// Channel push, web_push, sms, voice, email or webhook.
 	Channel string `json:"channel"`
+
+	// CodeFailure Why the code that was asked for last could not be sent. Only contacts that are read or listed by themselves have it, and only for admins and the person.
+	CodeFailure string `json:"code_failure,omitempty,omitzero"`
 
 	// Dead Of a disabled one: why a provider says that nothing reaches it any more. Using it again takes this away.
 	Dead string `json:"dead,omitempty,omitzero"`
@@ -924,7 +928,7 @@ type Noise struct {
 
 	// Grouping Makes one incident of alerts that have something in common; it is over when all of them are.
 	Grouping struct {
-		// By Labels whose values must be the same. Without any all alerts of the service go together.
+		// By Labels whose values must be the same; an alert that has none of them stands alone. Without any label here all alerts of the service go together, but for requests that nobody can read.
 		//
 		// Example: ["cluster"]
 		By []string `json:"by,omitempty,omitzero"`
@@ -1283,7 +1287,7 @@ type Provider struct {
 
 // ProviderCanary A message that goes to a robot again and again and has to come back before the next; of a channel with a robot's address.
 type ProviderCanary struct {
-	// Detail What the provider said of one that did not.
+	// Detail What is known last of one that is not back yet, or was not: what the provider said of it, or that it took it.
 	Detail    string    `json:"detail,omitempty,omitzero"`
 	DownSince time.Time `json:"down_since,omitempty,omitzero"`
 
@@ -1304,8 +1308,10 @@ type ProviderCanary struct {
 // ProviderChannel defines model for ProviderChannel.
 type ProviderChannel struct {
 	// Canary A message that goes to a robot again and again and has to come back before the next; of a channel with a robot's address.
-	Canary  ProviderCanary `json:"canary,omitempty,omitzero"`
-	Channel string         `json:"channel"`
+	Canary ProviderCanary `json:"canary,omitempty,omitzero"`
+
+	// Channel Of a provider that incidents are posted with it is chat, and messages are posts.
+	Channel string `json:"channel"`
 
 	// Delivered Messages that arrived, as far as it tells.
 	Delivered int `json:"delivered,omitempty,omitzero"`
@@ -1483,6 +1489,9 @@ type Role = string
 type Roster struct {
 	CreatedAt time.Time `json:"created_at,omitempty,omitzero"`
 
+	// Drill Who comes on call is drilled so long before the shift, as PUT /v1/rosters/{slug}/drill has it; absent: not at all. It stays, if it is missing from a change; 0s ends it.
+	Drill *RosterDrill `json:"drill,omitempty"`
+
 	// EffectiveFrom From when on the rotations count; absent if they ever did.
 	EffectiveFrom time.Time `json:"effective_from,omitempty,omitzero"`
 
@@ -1518,6 +1527,29 @@ type RosterDrill struct {
 	//
 	// Example: 2h
 	Before Duration `json:"before"`
+}
+
+// RosterDrills defines model for RosterDrills.
+type RosterDrills struct {
+	// Before How long before a shift begins; 0s for not at all.
+	//
+	// Example: 2h
+	Before Duration `json:"before"`
+
+	// Members Everybody who takes turns in it
+	Members []RosterMember `json:"members"`
+}
+
+// RosterMember defines model for RosterMember.
+type RosterMember struct {
+	// Drill The person's last drill that showed something; absent if there was none.
+	Drill *LastDrill `json:"drill,omitempty"`
+
+	// Name Example: Ann Example
+	Name string `json:"name"`
+
+	// Person Example: ann
+	Person string `json:"person"`
 }
 
 // Rosters defines model for Rosters.
@@ -2162,7 +2194,7 @@ type ReplaceConfigurationParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2197,7 +2229,7 @@ type ListDeletedParams struct {
 
 // RestoreParams defines parameters for Restore.
 type RestoreParams struct {
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
@@ -2314,7 +2346,7 @@ type DeletePersonParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2329,7 +2361,7 @@ type ReplacePersonParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2356,7 +2388,7 @@ type DeleteContactParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2371,7 +2403,7 @@ type ReplaceContactParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2413,7 +2445,7 @@ type DeletePolicyParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2428,7 +2460,7 @@ type ReplacePolicyParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2443,7 +2475,7 @@ type DeleteProviderParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2455,7 +2487,7 @@ type ReplaceProviderParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2494,7 +2526,7 @@ type DeleteRosterParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2512,7 +2544,7 @@ type ReplaceRosterParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2565,7 +2597,7 @@ type CreateOverrideParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
@@ -2577,7 +2609,7 @@ type DeleteOverrideParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2592,7 +2624,7 @@ type ReplaceOverrideParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2610,7 +2642,7 @@ type CreateRotationParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2628,7 +2660,7 @@ type DeleteRotationParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2646,7 +2678,7 @@ type ReplaceRotationParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2688,7 +2720,7 @@ type ProposeSwapParams struct {
 
 // AcceptSwapParams defines parameters for AcceptSwap.
 type AcceptSwapParams struct {
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
@@ -2754,7 +2786,7 @@ type DeleteServiceParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -2769,7 +2801,7 @@ type ReplaceServiceParams struct {
 	// DryRun With true nothing is saved. The answer is 200 and says what would have been answered, and what would come of it.
 	DryRun DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
 
-	// Force With true it is done even though some alert would then find nobody to page.
+	// Force With true it is done even though some alert would then find nobody to page, or something is still in use.
 	Force Force `form:"force,omitempty" json:"force,omitempty,omitzero"`
 
 	// IfMatch The ETag that was read.
@@ -3291,7 +3323,7 @@ type ServerInterface interface {
 	// DeleteRosterDrill No more drills before the shifts of a roster
 	// (DELETE /v1/rosters/{slug}/drill)
 	DeleteRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug, params DeleteRosterDrillParams)
-	// GetRosterDrill Whether a roster wants drills before shifts
+	// GetRosterDrill Whether a roster wants drills before shifts, and how the last ones went
 	// (GET /v1/rosters/{slug}/drill)
 	GetRosterDrill(w http.ResponseWriter, r *http.Request, slug Slug)
 	// ReplaceRosterDrill Have whoever comes on call drilled before the shift
@@ -13177,7 +13209,7 @@ type GetRosterDrillResponseObject interface {
 	VisitGetRosterDrillResponse(w http.ResponseWriter) error
 }
 
-type GetRosterDrill200JSONResponse RosterDrill
+type GetRosterDrill200JSONResponse RosterDrills
 
 func (response GetRosterDrill200JSONResponse) VisitGetRosterDrillResponse(w http.ResponseWriter) error {
 
@@ -16056,7 +16088,7 @@ type StrictServerInterface interface {
 	// DeleteRosterDrill No more drills before the shifts of a roster
 	// (DELETE /v1/rosters/{slug}/drill)
 	DeleteRosterDrill(ctx context.Context, request DeleteRosterDrillRequestObject) (DeleteRosterDrillResponseObject, error)
-	// GetRosterDrill Whether a roster wants drills before shifts
+	// GetRosterDrill Whether a roster wants drills before shifts, and how the last ones went
 	// (GET /v1/rosters/{slug}/drill)
 	GetRosterDrill(ctx context.Context, request GetRosterDrillRequestObject) (GetRosterDrillResponseObject, error)
 	// ReplaceRosterDrill Have whoever comes on call drilled before the shift

@@ -100,7 +100,12 @@ func (h handlers) ListRosters(ctx context.Context, r ListRostersRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	return ListRosters200JSONResponse{Items: mapped(found, rosterOut), Next: next}, nil
+	wanted, err := h.incidents.RosterDrills(ctx)
+	items := mapped(found, rosterOut)
+	for i, r := range found {
+		items[i].Drill = drillWish(wanted[r.ID])
+	}
+	return ListRosters200JSONResponse{Items: items, Next: next}, err
 }
 
 // never is a time at which no override begins: rosters are read without any.
@@ -111,17 +116,24 @@ func (h handlers) CreateRoster(ctx context.Context, r CreateRosterRequestObject)
 	if err != nil {
 		return nil, err
 	}
+	if err := validDrill("/drill", r.Body.Drill); err != nil {
+		return nil, err
+	}
 	if err := h.rosters.CreateRoster(ctx, roster, h.caller.Name); err != nil {
 		return nil, writtenRoster(roster, err)
 	}
 	if err := h.give(ctx, rosterdb.OwnedRoster, string(roster.ID)); err != nil {
 		return nil, err
 	}
+	if err := h.wantDrill(ctx, roster.ID, r.Body.Drill); err != nil {
+		return nil, err
+	}
 	stored, err := h.readRoster(ctx, string(roster.ID))
 	if err != nil {
 		return nil, err
 	}
-	return CreateRoster201JSONResponse{rosterOut(stored), CreateRoster201ResponseHeaders{etag(stored.Version), "/v1/rosters/" + string(roster.ID)}}, nil
+	view, err := h.rosterView(ctx, stored)
+	return CreateRoster201JSONResponse{view, CreateRoster201ResponseHeaders{etag(stored.Version), "/v1/rosters/" + string(roster.ID)}}, err
 }
 
 func (h handlers) readRoster(ctx context.Context, slug string) (rosterdb.Roster, error) {
@@ -134,7 +146,8 @@ func (h handlers) GetRoster(ctx context.Context, r GetRosterRequestObject) (GetR
 	if err != nil {
 		return nil, err
 	}
-	return GetRoster200JSONResponse{rosterOut(roster), GetRoster200ResponseHeaders{etag(roster.Version)}}, nil
+	view, err := h.rosterView(ctx, roster)
+	return GetRoster200JSONResponse{view, GetRoster200ResponseHeaders{etag(roster.Version)}}, err
 }
 
 func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObject) (ReplaceRosterResponseObject, error) {
@@ -144,6 +157,9 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 	}
 	roster, err := rosterOf(*r.Body, r.Slug)
 	if err != nil {
+		return nil, err
+	}
+	if err := validDrill("/drill", r.Body.Drill); err != nil {
 		return nil, err
 	}
 	err = editing(version, func() error {
@@ -158,7 +174,11 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 		return h.reviseRoster(ctx, stored, roster.Rotations, r.Params.EffectiveFrom)
 	})
 	if stored, gone := h.readRoster(ctx, r.Slug); gone == nil && errors.Is(err, rosterdb.ErrVersion) {
-		return nil, changed("roster "+r.Slug, stored.Version, stored.UpdatedAt, rosterOut(stored), *r.Body)
+		view, err := h.rosterView(ctx, stored)
+		if err != nil {
+			return nil, err
+		}
+		return nil, changed("roster "+r.Slug, stored.Version, stored.UpdatedAt, view, *r.Body)
 	}
 	if err != nil {
 		return nil, writtenRoster(roster, err)
@@ -166,11 +186,15 @@ func (h handlers) ReplaceRoster(ctx context.Context, r ReplaceRosterRequestObjec
 	if err := h.give(ctx, rosterdb.OwnedRoster, r.Slug); err != nil {
 		return nil, err
 	}
+	if err := h.wantDrill(ctx, roster.ID, r.Body.Drill); err != nil {
+		return nil, err
+	}
 	stored, err := h.readRoster(ctx, r.Slug)
 	if err != nil {
 		return nil, err
 	}
-	return ReplaceRoster200JSONResponse{rosterOut(stored), ReplaceRoster200ResponseHeaders{etag(stored.Version)}}, nil
+	view, err := h.rosterView(ctx, stored)
+	return ReplaceRoster200JSONResponse{view, ReplaceRoster200ResponseHeaders{etag(stored.Version)}}, err
 }
 
 // reviseRoster stores a roster with other rotations from an instant on, if they are others.

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -138,6 +139,19 @@ func (h handlers) DeleteService(ctx context.Context, r DeleteServiceRequestObjec
 	version, err := wanted(r.Params.IfMatch)
 	if err != nil {
 		return nil, err
+	}
+	if !r.Params.Force {
+		uses, err := h.incidents.ServiceUses(ctx, engine.ServiceID(r.Slug))
+		if err != nil {
+			return nil, err
+		}
+		reasons := mapped(uses.Open, func(k engine.Key) string { return fmt.Sprintf("has the open incident %s", k) })
+		reasons = append(reasons, mapped(uses.Keys, func(p string) string {
+			return fmt.Sprintf("has the key %s…, which a sender used within the last week and which would be refused from then on", p)
+		})...)
+		if len(reasons) > 0 {
+			return nil, inUse("service "+r.Slug, reasons, "With force=true it is deleted all the same, with its keys, and cannot be restored.")
+		}
 	}
 	if err := h.incidents.DeleteService(ctx, engine.ServiceID(r.Slug), version); err != nil {
 		return nil, aboutService(r.Slug, err)

@@ -1,9 +1,11 @@
 // Package verify finds out whether a contact reaches the person it belongs to: it sends a code there, and looks
-// whether the person knows it. It never says whether a code arrived, or could be sent at all: whoever asks
-// learns nothing of a number but that they can read what is sent to it.
+// whether the person knows it. Its answers never say whether a code arrived, or could be sent at all: whoever asks
+// learns nothing of a number but that they can read what is sent to it. That one could not be sent is kept, for
+// admins and whom the contact belongs to.
 package verify
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -11,7 +13,9 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
+	"strings"
 	"time"
 
 	"rouse/notifiers"
@@ -37,15 +41,17 @@ var (
 // Config is what Codes need.
 type Config struct {
 	DB     rosterdb.DB
-	Send   func(context.Context, notifiers.Message) // tells nobody whether it could
-	Offset func() time.Duration                     // added to the database's clock; nil: nothing
+	Send   func(context.Context, notifiers.Message) error
+	Offset func() time.Duration // added to the database's clock; nil: nothing
+	Log    *slog.Logger         // nil: slog.Default
 }
 
 // Codes sends codes and looks at them.
 type Codes struct {
 	db     rosterdb.Store
-	send   func(context.Context, notifiers.Message)
+	send   func(context.Context, notifiers.Message) error
 	offset func() time.Duration
+	log    *slog.Logger
 }
 
 // New makes Codes.
@@ -53,7 +59,7 @@ func New(c Config) *Codes {
 	if c.Offset == nil {
 		c.Offset = func() time.Duration { return 0 }
 	}
-	return &Codes{rosterdb.New(c.DB), c.Send, c.Offset}
+	return &Codes{rosterdb.New(c.DB), c.Send, c.Offset, cmp.Or(c.Log, slog.Default())}
 }
 
 // Begin has a code sent to a contact of a person, for a key, and says until when it is good. It does not wait
@@ -76,8 +82,32 @@ func (c *Codes) Begin(ctx context.Context, who rosters.Person, contact rosters.C
 	}
 	m := notifiers.Message{Channel: notifiers.Channel(contact.Channel), Purpose: notifiers.Notice, To: contact.Address, Language: who.Language,
 		Text: text(contact.Channel, who.Language, digits)}
-	go c.send(context.WithoutCancel(ctx), m)
+	go c.deliver(context.WithoutCancel(ctx), m, place, kept)
 	return kept.Expires, nil
+}
+
+const (
+	maxWhy     = 500 // bytes
+	noteWithin = 10 * time.Second
+)
+
+// deliver sends a code, and keeps why it could not.
+func (c *Codes) deliver(ctx context.Context, m notifiers.Message, to rosterdb.Place, code rosterdb.Code) {
+	err := c.send(ctx, m)
+	if err == nil {
+		return
+	}
+	why := strings.ReplaceAll(strings.ToValidUTF8(notifiers.MaskNumbers(err.Error()), "�"), "\x00", "�")
+	why = strings.ReplaceAll(why, "\n", "; ")
+	if len(why) > maxWhy {
+		why = strings.ToValidUTF8(why[:maxWhy], "")
+	}
+	c.log.Warn("a code could not be sent", "person", to.Person, "channel", to.Channel, "err", why)
+	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	if err := c.db.CodeFailed(ctx, to, code, why); err != nil {
+		c.log.Warn("that could not be kept", "person", to.Person, "err", err)
+	}
 }
 
 // Check verifies a contact by the code that was sent there. ErrWrong if it is not the right one.

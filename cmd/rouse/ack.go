@@ -40,10 +40,12 @@ It answers as the person whose API key is in ROUSE_TOKEN; a key that is nobody's
 			}{as}
 			var did reply
 			raw, err := api.post(cmd.Context(), incidentPath(args[0])+"/acknowledge", in, &did)
-			if as == "" && hasStatus(err, http.StatusUnprocessableEntity) {
+			switch {
+			case as == "" && hasStatus(err, http.StatusUnprocessableEntity):
 				return fmt.Errorf("%w\nSay who answers: `rouse ack %s --as ann`", err, clean(args[0]))
-			}
-			if err != nil {
+			case hasStatus(err, http.StatusUnprocessableEntity):
+				return fmt.Errorf("%w\nSay who answers by their handle: `rouse oncall` shows those on call, `rouse export` with an admin's key everybody", err)
+			case err != nil:
 				return aboutIncident(args[0], err)
 			}
 			if asJSON {

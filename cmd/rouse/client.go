@@ -36,7 +36,7 @@ func (c *cli) client() (*client, error) {
 	}}, nil
 }
 
-// get asks for path and decodes the answer into out. The answer as it came is returned as well.
+// get asks for path and decodes the answer into out, unless that is nil. The answer as it came is returned as well.
 func (c *client) get(ctx context.Context, path string, query url.Values, out any) (json.RawMessage, error) {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
@@ -88,6 +88,9 @@ func (c *client) do(ctx context.Context, method, path string, in, out any, heade
 	if res.StatusCode == http.StatusNoContent {
 		return nil, nil
 	}
+	if out == nil {
+		out = new(json.RawMessage) // it is Rouse that answers, if this is JSON
+	}
 	if err := json.Unmarshal(raw, out); err != nil {
 		return nil, c.stranger(res)
 	}
@@ -115,25 +118,40 @@ func (c *client) noAnswer(ctx context.Context, err error) error {
 
 // problem is an RFC 9457 answer.
 type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Detail string `json:"detail"`
-	Errors []struct {
-		Pointer   string `json:"pointer"`
-		Parameter string `json:"parameter"`
-		Detail    string `json:"detail"`
-	} `json:"errors"`
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Detail string         `json:"detail"`
+	Errors []problemField `json:"errors"`
+}
+
+// problemField is one thing that is wrong with a request.
+type problemField struct {
+	Pointer   string `json:"pointer"`
+	Parameter string `json:"parameter"`
+	Value     string `json:"value"`
+	Detail    string `json:"detail"`
+}
+
+// placed reports whether it is about a part of the body.
+func (f problemField) placed() bool { return f.Pointer != "" }
+
+// text says where it is, what was given there unless the detail says that itself, and what is wrong with it.
+func (f problemField) text() string {
+	where := strings.TrimPrefix(f.Pointer, "/") + f.Parameter
+	if f.Value != "" && !strings.Contains(f.Detail, f.Value) {
+		where = strings.TrimLeft(fmt.Sprintf("%s %q", where, shortened(f.Value)), " ")
+	}
+	if where == "" {
+		return f.Detail
+	}
+	return where + ": " + f.Detail
 }
 
 // text is the problem for people. The list of errors says all that the detail does.
 func (p problem) text() string {
 	var lines []string
 	for _, e := range p.Errors {
-		where := strings.TrimPrefix(e.Pointer, "/") + e.Parameter
-		if where != "" {
-			where += ": "
-		}
-		lines = append(lines, where+e.Detail)
+		lines = append(lines, e.text())
 	}
 	switch {
 	case p.Type == "/problems/opens-hole":

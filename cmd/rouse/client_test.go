@@ -49,6 +49,37 @@ func answerProblem(w http.ResponseWriter, status int, detail string) {
 	fmt.Fprintf(w, `{"type":"/problems/x","title":"No","status":%d,"detail":%q,"errors":[{"parameter":"at","detail":"is no time"}]}`, status, detail)
 }
 
+// refusing is a Rouse that refuses whatever is asked.
+func refusing(t *testing.T, status int, problem string) *fakeAPI {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		io.WriteString(w, problem)
+	}))
+	t.Cleanup(server.Close)
+	return &fakeAPI{url: server.URL}
+}
+
+// Who is not there is named, unless the answer does so, and what to do next is said.
+func TestARefusalNamesWhatWasGiven(t *testing.T) {
+	nobody := `{"type":"/problems/validation","title":"Invalid","errors":[{"pointer":"/person","value":"zed","detail":"there is no such person"}]}`
+	for _, test := range []struct {
+		args, problem, want string
+		status              int
+	}{
+		{"ack HOT-1 --as zed", nobody, "person \"zed\": there is no such person\nSay who answers by their handle: `rouse oncall` shows those on call, `rouse export` with an admin's key everybody", 422},
+		{"provider test vonage --to zed", nobody, `person "zed": there is no such person`, 422},
+		{"provider test vonage --to ann", `{"title":"Not found","detail":"There is no provider vonage."}`, "there is no provider vonage: `rouse provider list` shows them", 404},
+		{"provider user slack U1 zed", `{"title":"Invalid","errors":[{"pointer":"/person","value":"zed","detail":"there is no person zed"}]}`, "person: there is no person zed", 422},
+	} {
+		_, err := refusing(t, test.status, test.problem).call(t, strings.Fields(test.args)...)
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s: %v\nwant %s", test.args, err, test.want)
+		}
+	}
+}
+
 func (f *fakeAPI) call(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	out, _, err := call(t, settingsOf("ROUSE_URL="+f.url, "ROUSE_TOKEN=rouse_test"), args...)

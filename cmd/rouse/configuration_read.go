@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
+	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -103,14 +103,14 @@ func (f *configurationFile) read(text []byte) {
 		f.refuse(1, "", "is empty; `rouse export` writes what there is")
 		return
 	case err != nil:
-		f.notYAML(err)
+		f.notYAML(text)
 		return
 	}
 	if err := d.Decode(&second); err == nil {
 		f.refuse(second.Line, "", "begins a second document; put it into a file of its own, and name both with -f")
 		return
 	} else if !errors.Is(err, io.EOF) {
-		f.notYAML(err)
+		f.notYAML(text)
 		return
 	}
 	root := doc.Content[0]
@@ -121,17 +121,37 @@ func (f *configurationFile) read(text []byte) {
 	f.object(root, configurationShape(), "")
 }
 
-// notYAML takes the line out of what the library says: "yaml: line 3: did not find expected key".
-func (f *configurationFile) notYAML(err error) {
-	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
-	if rest, ok := strings.CutPrefix(text, "line "); ok {
-		if number, why, ok := strings.Cut(rest, ": "); ok {
-			if n, err := strconv.Atoi(number); err == nil {
-				line, text = n, why
-			}
+// notYAML tells of text that is none, and in which line: that is where the shortest beginning ends that fails as
+// all of it does. The line that the library says is the one above, or where the list or the fields begin that it
+// was reading.
+func (f *configurationFile) notYAML(text []byte) {
+	failure := yamlFailure(text)
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	ends := make([]int, len(lines))
+	for i, end := 0, 0; i < len(lines); i++ {
+		end += len(lines[i])
+		ends[i] = end
+	}
+	line := 1 + sort.Search(len(lines)-1, func(i int) bool { return yamlFailure(text[:ends[i]]) == failure })
+	why := strings.TrimPrefix(failure, "yaml: ")
+	if _, said, ok := strings.Cut(why, ": "); ok && strings.HasPrefix(why, "line ") {
+		why = said
+	}
+	f.refuse(line, "", "is not YAML: "+why)
+}
+
+// yamlFailure is what the library says of text: "yaml: line 3: did not find expected key". A line is put before it,
+// as the library leaves out where the first one is what it was reading.
+func yamlFailure(text []byte) string {
+	d := yaml.NewDecoder(io.MultiReader(strings.NewReader("#\n"), bytes.NewReader(text)))
+	for {
+		switch err := d.Decode(&yaml.Node{}); {
+		case errors.Is(err, io.EOF):
+			return ""
+		case err != nil:
+			return err.Error()
 		}
 	}
-	f.refuse(line, "", "is not YAML: "+text)
 }
 
 func (f *configurationFile) refuse(line int, at, detail string) {
@@ -297,7 +317,7 @@ func (f *configurationFile) refused(err error) error {
 	for _, e := range r.problem.Errors {
 		p, found := f.placeOf(e.Pointer)
 		located = located || found
-		told = append(told, mistake{p, strings.TrimSpace(strings.TrimPrefix(e.Pointer, "/") + e.Parameter + ": " + e.Detail)})
+		told = append(told, mistake{p, e.text()})
 	}
 	if !located {
 		return err

@@ -124,6 +124,14 @@ func TestMistakesInAFileAreToldWithTheirLines(t *testing.T) {
 		{"a list", "- people\n", "standard input:1: must have sections: teams, people, rosters, policies, services, rules, severities"},
 		{"no YAML", "people: [\n", "standard input:1: is not YAML: did not find expected node content"},
 		{"tabs", "people:\n\t- handle: ann\n", "standard input:2: is not YAML: found character that cannot start any token"},
+		{"a flow that never ends", "teams: []\npeople:\n  - handle: ann\n    contacts: [\n  - handle: bob\n    zone: UTC\n", "standard input:4: is not YAML: did not find expected node content"},
+		{"a text that never ends", "teams: []\npeople:\n  - handle: ann\n    name: \"Ann\n  - handle: bob\n", "standard input:4: is not YAML: found unexpected end of stream"},
+		{"a text that never ends, in the first line", "teams: \"\npeople: []\n\n", "standard input:1: is not YAML: found unexpected end of stream"},
+		{"a field too far left", "people:\n  - handle: ann\n    zone: UTC\n name: Ann\n", "standard input:4: is not YAML: did not find expected key"},
+		{"a field without its colon", "people:\n  - handle: ann\n    zone: UTC\n    name\n    language: en\n", "standard input:4: is not YAML: could not find expected ':'"},
+		{"two colons", "people:\n  - handle: ann\n    zone: UTC\n    name: Ann: Bob\n", "standard input:4: is not YAML: mapping values are not allowed in this context"},
+		{"a name for nothing", "people:\n  - handle: ann\n    zone: *utc\n    name: Ann\n", "standard input:3: is not YAML: unknown anchor 'utc' referenced"},
+		{"a mistake in the second document", "people: []\n---\na: [\n", "standard input:3: is not YAML: did not find expected node content"},
 		{"two documents", "people: []\n---\npeople: []\n", "standard input:2: begins a second document; put it into a file of its own, and name both with -f"},
 		{"a section of nothing", "people:\n", "standard input:1: people has nothing in it; write [] to have none, or leave it out to leave it alone"},
 		{"a section that is no list", "people: {}\n", "standard input:1: people must be a list"},
@@ -216,6 +224,25 @@ const planAnswer = `{"dry_run":true,"status":200,
 			{"roster":"dba","from":"2026-12-04T12:00:00Z","to":"2026-12-14T08:00:00Z","before":["bob"],"after":[]}],
 		"holes_opened":[{"kind":"level","from":"2026-12-07T08:00:00Z","to":"2026-12-14T08:00:00Z","where":"bitbucket, severity 1 and 2, level 1","problem":"nobody is on call in roster dba","remedy":"Put somebody in"}],
 		"holes_closed":[{"kind":"catch_all","from":"2026-11-20T12:00:00Z","to":"2026-12-18T12:00:00Z","where":"the catch-all, every severity","problem":"roster imoc does not exist","remedy":"Make it"}]}}`
+
+// What a file leaves out would be deleted; if that cannot be, it says so and how to keep it.
+func TestPlanTellsWhatIsStillNeeded(t *testing.T) {
+	api := refusing(t, 409, `{"type":"/problems/in-use","title":"In use","detail":"roster imoc is named by policy x.","errors":[
+		{"detail":"roster bitbucket-im is named by policy bitbucket"},{"detail":"roster imoc is the catch-all roster of this server's configuration"}]}`)
+	_, err := api.call(t, "plan", "-f", fileWith(t, "rosters: []\n"))
+	want := `nothing is changed: what the file leaves out of its sections would be deleted, and cannot be:
+  roster bitbucket-im is named by policy bitbucket
+  roster imoc is the catch-all roster of this server's configuration
+Put it into the file, or leave no name of it in what stays, or keep all that the file leaves out, with --keep.`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	inside := refusing(t, 409, `{"type":"/problems/in-use","title":"In use","errors":[{"pointer":"/rosters/0/slug","value":"dba","detail":"would lose rotation day, which override 3 names"}]}`)
+	file := fileWith(t, "rosters:\n  - slug: dba\n")
+	if _, err := inside.call(t, "plan", "-f", file); err == nil || err.Error() != file+":2: rosters/0/slug \"dba\": would lose rotation day, which override 3 names" {
+		t.Errorf("what the file has: %v", err)
+	}
+}
 
 func TestPlan(t *testing.T) {
 	api := newFakeAPI(t, map[string]string{"PUT /v1/configuration": planAnswer})

@@ -23,6 +23,8 @@ type contactAnswer struct {
 	Disabled bool   `json:"disabled,omitempty"`
 	Dead     string `json:"dead,omitempty"`
 	Verified bool   `json:"verified,omitempty"`
+
+	CodeFailure string `json:"code_failure,omitempty"`
 }
 
 // state says whether a contact is used, and known to reach its owner.
@@ -32,8 +34,12 @@ func (c contactAnswer) state() string {
 		return "dead: " + c.Dead
 	case c.Disabled:
 		return "disabled"
-	case c.Verified:
+	case c.Verified && c.CodeFailure == "":
 		return "verified"
+	case c.Verified:
+		return "verified; the last code could not be sent: " + oneLine(c.CodeFailure)
+	case c.CodeFailure != "":
+		return "not verified; the last code could not be sent: " + oneLine(c.CodeFailure)
 	default:
 		return "not verified"
 	}
@@ -58,6 +64,7 @@ tried. They are those of the person that the key in ROUSE_TOKEN acts as; an admi
 // contactFlags are those of every such command.
 type contactFlags struct {
 	person string
+	named  bool // in --for, and not by the key
 	json   bool
 }
 
@@ -68,7 +75,8 @@ func (f *contactFlags) add(cmd *cobra.Command) {
 
 // contacts is the path of the person's contacts.
 func (f *contactFlags) contacts(ctx context.Context, api *client) (string, error) {
-	if f.person == "" {
+	f.named = f.person != ""
+	if !f.named {
 		var me struct {
 			Person string `json:"person"`
 		}
@@ -111,7 +119,7 @@ func (c *cli) contact(use, short, long, example string, args cobra.PositionalArg
 
 func (c *cli) contactListCommand() *cobra.Command {
 	flags := &contactFlags{}
-	return c.contact("list", "List contacts", "List shows a person's contacts in the order in which they are tried, and which of them\nare known to reach the person.",
+	return c.contact("list", "List contacts", "List shows a person's contacts in the order in which they are tried, which of them\nare known to reach the person, and where the last code could not be sent, and why.",
 		"  rouse contact list\n  rouse contact list --for ann", takes(), flags,
 		func(ctx context.Context, api *client, path string, _ []string) (json.RawMessage, table, error) {
 			var found struct {
@@ -150,7 +158,7 @@ func (c *cli) contactAddCommand() *cobra.Command {
 			raw, err := api.post(ctx, path, contactAnswer{Channel: args[0], Address: args[1], After: after.String(), Plan: plan}, &made)
 			said := contactTable([]contactAnswer{made})
 			if !made.Verified {
-				said.add("", fmt.Sprintf("Run `rouse contact verify %d`: then it is known that it reaches its owner.", made.ID))
+				said.add("", fmt.Sprintf("Run `%s`: then it is known that it reaches its owner.", flags.next(fmt.Sprint("verify ", made.ID))))
 			}
 			return raw, said, err
 		})
@@ -186,7 +194,7 @@ func (c *cli) contactVerifyCommand() *cobra.Command {
 	flags := &contactFlags{}
 	var code string
 	cmd := c.contact("verify ID", "Verify a contact by a code that is sent there",
-		"Verify has a code of six digits sent to a contact, in a call read out. With --code it verifies\nthe contact: the code shows that what is sent there reaches its owner. It is good for ten\nminutes and five tries.",
+		"Verify has a code of six digits sent to a contact, in a call read out. With --code it verifies\nthe contact: the code shows that what is sent there reaches its owner. It is good for ten\nminutes and five tries. The answer is the same whether it can be sent or not; that it could not is\nshown by list.",
 		"  rouse contact verify 12\n  rouse contact verify 12 --code 482913", takes("ID"), flags,
 		func(ctx context.Context, api *client, path string, args []string) (json.RawMessage, table, error) {
 			id, err := contactID(args[0])
@@ -198,7 +206,8 @@ func (c *cli) contactVerifyCommand() *cobra.Command {
 			if code == "" {
 				var sent struct{}
 				raw, err := api.post(ctx, path, nil, &sent)
-				said.add("", fmt.Sprintf("A code is on its way. Then: rouse contact verify %d --code 482913", id))
+				said.add("", "A code is on its way. Then: "+flags.next(fmt.Sprintf("verify %d --code 482913", id)))
+				said.add("", fmt.Sprintf("If none comes, `%s` says whether it could be sent.", flags.next("list")))
 				return raw, said, err
 			}
 			var verified contactAnswer
@@ -207,6 +216,15 @@ func (c *cli) contactVerifyCommand() *cobra.Command {
 		})
 	cmd.Flags().StringVar(&code, "code", "", "the six digits that were sent")
 	return cmd
+}
+
+// next is a command line that goes on with the contacts of the same person.
+func (f *contactFlags) next(command string) string {
+	line := "rouse contact " + command
+	if f.named {
+		line += " --for " + quotedForShell(f.person)
+	}
+	return clean(line)
 }
 
 func contactID(text string) (int64, error) {

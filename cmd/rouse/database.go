@@ -57,6 +57,15 @@ func openDatabase(ctx context.Context, cfg config, getenv func(string) string, l
 	return postgres{Pool: pool, private: server}, nil
 }
 
+// openTold is openDatabase for commands, whose caller is told if it is not a database that they named: nothing else
+// would tell that what they change is elsewhere than where they look for it.
+func (c *cli) openTold(ctx context.Context, cfg config) (postgres, error) {
+	if dir := privateDir(cfg, c.getenv); cfg.databaseURL == "" && dir != "" {
+		fmt.Fprintf(c.stderr, "rouse: this is the private trial database in %s: set ROUSE_DATABASE_URL to use another\n", clean(dir))
+	}
+	return openDatabase(ctx, cfg, c.getenv, c.quietLog(cfg))
+}
+
 // privateDir is the folder of a private database; "" if there is none to be had.
 func privateDir(cfg config, getenv func(string) string) string {
 	if cfg.data != "" {

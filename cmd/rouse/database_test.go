@@ -89,6 +89,21 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// Nobody changes another database than the one they meant without being told.
+func TestCommandsNameThePrivateDatabase(t *testing.T) {
+	dir := fileWith(t, "") + "/pg" // no server can be there
+	want := "rouse: this is the private trial database in " + dir + ": set ROUSE_DATABASE_URL to use another\n"
+	for _, args := range []string{"migrate", "migrate --status --json", "token create --scope read --name me", "token list", "token revoke 1"} {
+		_, said, err := call(t, settingsOf("ROUSE_DATA="+dir), strings.Fields(args)...)
+		if err == nil || !strings.HasPrefix(said, want) {
+			t.Errorf("%s says %q (%v), want %q", args, said, err, want)
+		}
+		if _, said, _ := call(t, settingsOf("ROUSE_DATA="+dir, "ROUSE_DATABASE_URL=postgres://127.0.0.1:1/rouse"), strings.Fields(args)...); strings.Contains(said, "private") {
+			t.Errorf("%s, whose database is named, says %q", args, said)
+		}
+	}
+}
+
 func TestAPrivateDatabaseIsSharedWithWhoeverRunsIt(t *testing.T) {
 	data := "ROUSE_DATA=" + dbtest.Dir(t) + "/pg"
 	out, said, err := call(t, settingsOf(data, "PATH=/usr/bin:/bin"), "token", "create", "--scope", "read", "--name", "before")

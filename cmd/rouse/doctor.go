@@ -39,7 +39,8 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Long: `Doctor checks, and says what to do about it:
   - the database answers and has this version's schema
   - what senders sign with can be decrypted with the key that is set
-  - the providers accept the credentials, and messages to their robots come back
+  - the providers accept the credentials, the last message or post of each did not fail, and messages
+    to their robots come back
   - how long a message waits for its receipt, and whether more was sent than the budget has
   - Rouse answers at its public URL, is ready to page, and nothing is overdue
   - a dead-man's switch elsewhere is told that Rouse lives
@@ -85,13 +86,13 @@ func (c *cli) examine(ctx context.Context, cfg config, r reader) (all []finding)
 		all = append(all, finding{"database", fail, err.Error()})
 	} else {
 		defer db.Close()
-		all = append(all, examineDatabase(ctx, cfg, db)...)
+		all = append(all, examineDatabase(ctx, cfg, c.getenv, db)...)
 		all = append(all, examineSecrets(ctx, cfg, c.getenv, db))
 		if carriers, err := readCarriers(ctx, cfg, c.getenv, db); err != nil {
 			all = append(all, finding{"providers", fail, err.Error()})
 		} else {
 			stored = carriers.Opened()
-			all = append(all, examineDelivery(ctx, cfg, db, carriers)...)
+			all = append(all, examineDelivery(ctx, cfg, db, carriers, r)...)
 		}
 	}
 	all = append(all, examineServer(ctx, cfg)...)

@@ -8,7 +8,7 @@ import (
 	"rouse/migrations"
 )
 
-func examineDatabase(ctx context.Context, cfg config, db postgres) []finding {
+func examineDatabase(ctx context.Context, cfg config, getenv func(string) string, db postgres) []finding {
 	var version string
 	if err := db.QueryRow(ctx, `select current_setting('server_version')`).Scan(&version); err != nil {
 		return []finding{{"database", fail, err.Error()}}
@@ -16,7 +16,7 @@ func examineDatabase(ctx context.Context, cfg config, db postgres) []finding {
 	version, _, _ = strings.Cut(version, " ")
 	f := finding{"database", pass, "Postgres " + version + " answers"}
 	if cfg.databaseURL == "" {
-		f = finding{"database", warn, "Postgres " + version + ", private, without replica or backup: set ROUSE_DATABASE_URL before anybody relies on it"}
+		f = finding{"database", warn, "Postgres " + version + ", private, in " + privateDir(cfg, getenv) + ", without replica or backup: set ROUSE_DATABASE_URL before anybody relies on it"}
 	}
 	return []finding{f, examineMigrations(ctx, db)}
 }

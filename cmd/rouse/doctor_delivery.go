@@ -16,7 +16,7 @@ import (
 const longWait = time.Minute
 
 // examineDelivery looks at what proves that messages arrive, and sends none.
-func examineDelivery(ctx context.Context, cfg config, db postgres, carriers *providers.Registry) []finding {
+func examineDelivery(ctx context.Context, cfg config, db postgres, carriers *providers.Registry, r reader) []finding {
 	now, err := rosterdb.New(db.Pool).Now(ctx)
 	if err != nil {
 		return []finding{{"delivery", fail, err.Error()}}
@@ -27,6 +27,7 @@ func examineDelivery(ctx context.Context, cfg config, db postgres, carriers *pro
 	if err != nil {
 		return append(all, finding{"canaries", fail, err.Error()})
 	}
+	all = append(all, examineHealth(views, r)...)
 	for _, v := range views {
 		for _, c := range v.Channels {
 			if c.Canary != nil && v.State != providers.Disabled && v.State != providers.Broken {

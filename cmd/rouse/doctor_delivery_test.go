@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,5 +41,28 @@ func TestDoctorLooksAtDeadlines(t *testing.T) {
 	d.ringFor = 2 * time.Minute
 	if f := examineDeadlines(d); f.Status != warn || !strings.Contains(f.Text, "Lower ROUSE_RECEIPT_SMS") {
 		t.Errorf("%+v", f)
+	}
+}
+
+// Doctor tells of what failed last, as signing in does not show all that can: not of what worked since, or is not in use.
+func TestDoctorTellsWhatFailedLast(t *testing.T) {
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	view := func(name string, state providers.State, channel notifiers.Channel, h notifiers.Health) providers.View {
+		return providers.View{Provider: enginedb.Provider{Name: name}, State: state, Channels: []providers.ChannelView{{Channel: channel, Health: h}}}
+	}
+	failed := notifiers.Health{LastSuccess: at.Add(-time.Hour), LastFailure: at, Failure: "work: Rouse's app is not in the channel"}
+	failing, since := failed, failed
+	failing.FailingSince = at.Add(-time.Minute)
+	since.LastSuccess = at.Add(time.Minute)
+	got := examineHealth([]providers.View{
+		view("work", providers.Failing, providers.Chat, failing), view("modem", providers.Well, notifiers.SMS, failed), view("well", providers.Well, notifiers.SMS, since),
+		view("new", providers.Well, notifiers.SMS, notifiers.Health{}), view("off", providers.Disabled, notifiers.SMS, failing), view("odd", providers.Broken, notifiers.SMS, failing),
+	}, reader{time.UTC})
+	want := []finding{
+		{"last post work chat", warn, "every post failed since Fri 2026-11-20 11:59 UTC, last at Fri 2026-11-20 12:00 UTC: work: Rouse's app is not in the channel"},
+		{"last message modem sms", warn, "the last message failed at Fri 2026-11-20 12:00 UTC: work: Rouse's app is not in the channel"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %+v\nwant %+v", got, want)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"rouse/api/providers"
 	"rouse/notifiers"
 	"rouse/notifiers/email"
+	"rouse/notifiers/mattermost"
+	"rouse/notifiers/slack"
 )
 
 // ask gets an address for doctor and decodes the answer's JSON into out; what is no JSON leaves it as
@@ -105,7 +107,7 @@ func examineStored(ctx context.Context, cfg config, p providers.Opened) (f findi
 		From     string `json:"from"`
 	}
 	switch providers.Kind(p.Kind) {
-	case providers.Twilio, providers.Ntfy, providers.Email:
+	case providers.Twilio, providers.Ntfy, providers.Email, providers.Slack, providers.Mattermost:
 		if err := json.Unmarshal(p.Settings, &s); err != nil {
 			return finding{words.name, fail, err.Error()}, true
 		}
@@ -117,9 +119,60 @@ func examineStored(ctx context.Context, cfg config, p providers.Opened) (f findi
 		return askTwilio(ctx, cfg.outside(), words, words, twilioSettings{accountSID: s.AccountSID, authTokens: []string{p.Secrets["auth_token"]}, apiKey: s.APIKey, apiSecret: p.Secrets["api_secret"], baseURL: s.BaseURL}), true
 	case providers.Ntfy:
 		return askNtfy(ctx, cfg.outside(), words, ntfySettings{url: strings.TrimRight(s.URL, "/"), token: p.Secrets["token"]}), true
+	case providers.Slack:
+		app, err := slack.New(slack.Config{Token: p.Secrets["token"], SigningSecrets: []string{p.Secrets["signing_secret"]}, BaseURL: s.URL, HTTP: cfg.outside()})
+		if err != nil {
+			return finding{words.name, fail, err.Error()}, true
+		}
+		return examineChat(ctx, words, "Slack", app), true
+	case providers.Mattermost:
+		bot, err := mattermost.New(mattermost.Config{BaseURL: s.URL, Token: p.Secrets["token"], CallbackURL: cfg.publicURL, Secret: p.Secrets["secret"], HTTP: cfg.outside()})
+		if err != nil {
+			return finding{words.name, fail, err.Error()}, true
+		}
+		return examineChat(ctx, words, s.URL, bot), true
 	default:
 		return examineMail(ctx, cfg.guard(), words, smtpSettings{host: s.Host, port: s.Port, security: email.Security(s.Security), username: s.Username, password: p.Secrets["password"], from: s.From}), true
 	}
+}
+
+// examineChat signs in with a chat, and posts nothing.
+func examineChat(ctx context.Context, words asked, where string, chat interface{ SignIn(context.Context) error }) finding {
+	err := chat.SignIn(ctx)
+	refused, ok := errors.AsType[*notifiers.Failure](err)
+	switch {
+	case err == nil:
+		return finding{words.name, pass, where + " accepts the token"}
+	case ok && refused.Code != "":
+		return finding{words.name, fail, fmt.Sprintf("%s: %s (%s). Check %s", where, refused.Detail, refused.Code, words.credentials)}
+	case ok:
+		return finding{words.name, fail, fmt.Sprintf("%s: %s. Check %s", where, refused.Detail, words.address)}
+	}
+	return finding{words.name, fail, fmt.Sprintf("%s: %v. Check %s", where, err, words.address)}
+}
+
+// examineHealth tells of providers whose last message, or post, failed: signing in does not show that a sender is not
+// allowed, or that an app is in no channel. That it is so long ago may mean that it is well again.
+func examineHealth(views []providers.View, r reader) (all []finding) {
+	for _, v := range views {
+		if v.State == providers.Disabled || v.State == providers.Broken {
+			continue
+		}
+		for _, c := range v.Channels {
+			what := "message"
+			if c.Channel == providers.Chat {
+				what = "post"
+			}
+			name := fmt.Sprintf("last %s %s %s", what, v.Name, c.Channel)
+			switch {
+			case !c.FailingSince.IsZero():
+				all = append(all, finding{name, warn, fmt.Sprintf("every %s failed since %s, last at %s: %s", what, r.show(c.FailingSince), r.show(c.LastFailure), c.Failure)})
+			case c.LastFailure.After(c.LastSuccess):
+				all = append(all, finding{name, warn, fmt.Sprintf("the last %s failed at %s: %s", what, r.show(c.LastFailure), c.Failure)})
+			}
+		}
+	}
+	return all
 }
 
 // examineMail signs in with a mail server.

@@ -101,7 +101,7 @@ func TestE2EAHouseIsKeptInAFile(t *testing.T) {
 	now, _ := must(0, "export")
 	write(strings.Replace(now, "zone: Europe/Berlin", "zone: Mars/Olympus", 1))
 	line := 1 + strings.Count(now[:strings.Index(now, "zone: Europe/Berlin")], "\n")
-	if _, errs := must(1, "plan", "-f", "rouse.yaml"); !strings.HasPrefix(errs, fmt.Sprintf("rouse: rouse.yaml:%d: rosters/0/rotations/0/zone: is not the name of a zone", line)) {
+	if _, errs := must(1, "plan", "-f", "rouse.yaml"); !strings.HasPrefix(errs, fmt.Sprintf("rouse: rouse.yaml:%d: rosters/0/rotations/0/zone \"Mars/Olympus\": is not the name of a zone", line)) {
 		t.Errorf("got %s", errs)
 	}
 

@@ -150,6 +150,9 @@ func (f beatFlags) check(with bool) error {
 
 var errNameless = usagef("NAME is missing, or the address of a heartbeat in --url or ROUSE_BEAT_URL. Run `rouse heartbeat --help`.")
 
+var errNoBeat = usagef("it is not said where the sign goes: put the address that was shown when the heartbeat was made into ROUSE_BEAT_URL, " +
+	"or the integration key of its service (`rouse token create --service NAME --name cron`) into ROUSE_KEY, or into a file for --key-file")
+
 // beat finds the heartbeat.
 func (c *cli) beat(name string, f beatFlags) (*beatTarget, error) {
 	cfg, err := parseConfig(c.getenv, clients)
@@ -167,7 +170,11 @@ func (c *cli) beat(name string, f beatFlags) (*beatTarget, error) {
 	case name == "":
 		return nil, errNameless
 	}
-	if b.client, err = c.senderClient(f.keyFile); err != nil {
+	b.client, err = c.senderClient(f.keyFile)
+	if errors.Is(err, errNoKey) {
+		return nil, errNoBeat
+	}
+	if err != nil {
 		return nil, err
 	}
 	if f.service != "" {

@@ -155,7 +155,7 @@ func TestAJobDoesNotDependOnRouse(t *testing.T) {
 		says string
 	}{
 		{"Rouse is away", []string{"ROUSE_URL=http://127.0.0.1:1", "ROUSE_KEY=k"}, "Rouse was not told that heartbeat backup succeeded: no answer from http://127.0.0.1:1"},
-		{"no key", nil, "Rouse will not be told how the job goes: there is no integration key"},
+		{"no key", nil, "Rouse will not be told how the job goes: it is not said where the sign goes: put the address that was shown when the heartbeat was made into ROUSE_BEAT_URL, or the integration key"},
 		{"a key file that is gone", []string{"ROUSE_KEY_FILE=/nonexistent"}, "Rouse will not be told how the job goes: 1 setting is wrong"},
 		{"an address that is none", []string{"ROUSE_BEAT_URL=rouse.example/beat/s3cret"}, "Rouse will not be told how the job goes: 1 setting is wrong"},
 		{"an address at which nothing is", []string{"ROUSE_BEAT_URL=http://127.0.0.1:1/beat/s3cret"}, "Rouse was not told that heartbeat backup succeeded: no answer from http://127.0.0.1:1:"},

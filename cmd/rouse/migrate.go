@@ -25,7 +25,7 @@ With --status it changes nothing, and fails if something is pending.`,
 			if err != nil {
 				return err
 			}
-			db, err := openDatabase(cmd.Context(), cfg, c.getenv, c.quietLog(cfg))
+			db, err := c.openTold(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,6 +155,8 @@ func (ch *change) send(ctx context.Context, how, basedOn string, out any) (json.
 		return nil, ch.changed(basedOn, r)
 	case refused && r.problem.Type == "/problems/opens-hole":
 		return nil, opensHoles(r)
+	case refused && r.problem.Type == "/problems/in-use" && !slices.ContainsFunc(r.problem.Errors, problemField.placed):
+		return nil, ch.stillNeeded(r)
 	}
 	return raw, ch.refused(err)
 }
@@ -167,8 +170,19 @@ func (ch *change) changed(basedOn string, r *refusal) error {
 	return errors.New(clean(said + "\nSee what the file would do now: `" + ch.command("plan") + "`"))
 }
 
+// stillNeeded is for what is missing from the files, and cannot be deleted.
+func (ch *change) stillNeeded(r *refusal) error {
+	return errors.New(clean("nothing is changed: what the file leaves out of its sections would be deleted, and cannot be:" + shownProblems(r) +
+		"\nPut it into the file, or leave no name of it in what stays, or keep all that the file leaves out, with --keep."))
+}
+
 // opensHoles is for a plan that was not forced.
 func opensHoles(r *refusal) error {
+	return errors.New(clean("nothing is changed: an alert would then find nobody to page:" + shownProblems(r) + "\nClose these holes first, or say --force."))
+}
+
+// shownProblems are the first of all that is wrong, each in a line below.
+func shownProblems(r *refusal) string {
 	var texts []string
 	for _, e := range r.problem.Errors {
 		texts = append(texts, "\n  "+e.Detail)
@@ -177,7 +191,7 @@ func opensHoles(r *refusal) error {
 	if more := len(texts) - maxWrong; more > 0 {
 		shown += fmt.Sprintf("\n  and %d more", more)
 	}
-	return errors.New(clean("nothing is changed: an alert would then find nobody to page:" + shown + "\nClose these holes first, or say --force."))
+	return shown
 }
 
 // command is the command line for the same change.

@@ -107,10 +107,10 @@ func (c *cli) providerListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Show all providers and how they do",
-		Long: `List shows the providers in the order in which they are asked. Failures are as the node that answers saw
-them; what was delivered, and in which time half of it and 95 % of it was, is of all nodes and the last
-24 hours. LAST HOUR is how many messages each took, how many of these arrived as far as it tells, and
-how many it refused or lost.
+		Long: `List shows the providers in the order in which they are asked. Failures are as the node saw them that used
+the provider last, also before a restart; those of a chat are of posts. What was delivered, and in which
+time half of it and 95 % of it was, is of all nodes and the last 24 hours. LAST HOUR is how many messages
+each took, how many of these arrived as far as it tells, and how many it refused or lost.
 
 CANARY is in which time the last message to the provider's robot came back. A provider whose canary is
 down, as two in a row did not come back, is asked last until one does ("rouse provider set --help").`,
@@ -172,7 +172,11 @@ func carrierTable(all []carrier, r reader) (t table) {
 			if h := ch.LastHour; h.Sent+h.Failed > 0 {
 				hour = fmt.Sprintf("%d/%d/%d", h.Sent, h.Delivered, h.Failed)
 			}
-			t.add(carrierColour(state), p.Name, kind, ch.Channel, state, fmt.Sprint(ch.Delivered), inSeconds(ch.P50, ch.Delivered), inSeconds(ch.P95, ch.Delivered), hour, ch.Canary.words(), failure)
+			delivered := fmt.Sprint(ch.Delivered)
+			if ch.Channel == "chat" { // nobody delivers posts
+				delivered = ""
+			}
+			t.add(carrierColour(state), p.Name, kind, ch.Channel, state, delivered, inSeconds(ch.P50, ch.Delivered), inSeconds(ch.P95, ch.Delivered), hour, ch.Canary.words(), failure)
 		}
 	}
 	return t

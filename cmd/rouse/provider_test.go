@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -82,6 +83,19 @@ func TestProviderSetSendsWhatChanges(t *testing.T) {
 	}
 }
 
+// Who somebody is in a chat is answered by a body of its own.
+func TestProviderUser(t *testing.T) {
+	api := newFakeAPI(t, map[string]string{"PUT /v1/providers/slack/users/U0123456789": `{"person":"ann"}`})
+	out, err := api.call(t, "provider", "user", "slack", "U0123456789", "ann")
+	if err != nil || out != "U0123456789 is ann in slack.\n" || api.asked[0] != `PUT /v1/providers/slack/users/U0123456789 {"person":"ann"}` {
+		t.Errorf("got %q (%v), asked %q", out, err, api.asked)
+	}
+	stranger := newFakeAPI(t, map[string]string{"PUT /v1/providers/slack/users/U0123456789": "<html>"})
+	if _, err := stranger.call(t, "provider", "user", "slack", "U0123456789", "ann"); err == nil || !strings.Contains(err.Error(), "not as Rouse does: check ROUSE_URL") {
+		t.Errorf("of a stranger: %v", err)
+	}
+}
+
 func TestProviderTables(t *testing.T) {
 	answer := `{"items": [
 		{"name": "twilio", "kind": "twilio", "given": true, "state": "failing", "channels": [
@@ -89,6 +103,7 @@ func TestProviderTables(t *testing.T) {
 			"last_hour": {"sent": 12, "delivered": 9, "failed": 3}, "canary": {"up": false, "misses": 3, "down_since": "2026-11-20T12:01:00Z", "detail": "filtered by the carrier"}},
 			{"channel": "voice", "canary": {"up": true, "misses": 0, "last_back": "2026-11-20T12:00:00Z", "seconds": 7.26}, "last_success": "2026-11-20T12:00:00Z"}]},
 		{"name": "modem", "kind": "gateway", "state": "disabled", "channels": [{"channel": "sms"}]},
+		{"name": "work", "kind": "slack", "state": "failing", "channels": [{"channel": "chat", "failing_since": "2026-11-20T12:00:00Z", "last_failure": "2026-11-20T12:05:00Z", "failure": "work: could not connect (passing)"}]},
 		{"name": "odd", "kind": "email", "state": "broken", "why": "its secrets cannot be read"}]}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
 	defer server.Close()
@@ -153,6 +168,10 @@ func TestDoctorSignsInWithStoredProviders(t *testing.T) {
 		switch {
 		case r.URL.Path == "/v1/health":
 			_, _ = w.Write([]byte(`{"healthy":true}`))
+		case r.URL.Path == "/auth.test":
+			fmt.Fprintf(w, `{"ok": %t, "error": "invalid_auth"}`, r.Header.Get("Authorization") == "Bearer xoxb-1")
+		case r.URL.Path == "/api/v4/users/me" && r.Header.Get("Authorization") == "Bearer tk_1":
+			_, _ = w.Write([]byte(`{"id": "4xp9fdt77pncbef59f4k1qe83o"}`))
 		case password != "token" && r.Header.Get("Authorization") != "Bearer tk_1":
 			w.WriteHeader(http.StatusUnauthorized)
 		default:
@@ -169,6 +188,8 @@ func TestDoctorSignsInWithStoredProviders(t *testing.T) {
 	asJSON := func(v object) []byte { text, _ := json.Marshal(v); return text }
 	account := object{"account_sid": sid, "from": "+15005550006", "base_url": server.URL}
 	smtp := object{"host": mail.Host(), "port": mail.Port(), "security": "none", "from": "rouse@example.com"}
+	chat := object{"url": server.URL, "channels": object{"": "C1"}}
+	nobody := object{"url": "http://127.0.0.1:1", "channels": object{"": "C1"}}
 	gone := object{"host": mail.Host(), "port": 1, "security": "none", "from": "rouse@example.com"}
 	for _, test := range []struct {
 		kind     providers.Kind
@@ -183,6 +204,12 @@ func TestDoctorSignsInWithStoredProviders(t *testing.T) {
 		{providers.Ntfy, object{"url": server.URL}, map[string]string{"token": "tk_2"}, fail, "refuses the token: check its account and secrets"},
 		{providers.Email, smtp, nil, pass, "answers"},
 		{providers.Email, gone, nil, fail, "could not connect to the mail server"},
+		{providers.Slack, chat, map[string]string{"token": "xoxb-1", "signing_secret": "s"}, pass, "Slack accepts the token"},
+		{providers.Slack, chat, map[string]string{"token": "xoxb-2", "signing_secret": "s"}, fail, "(invalid_auth). Check its account and secrets"},
+		{providers.Slack, nobody, map[string]string{"token": "xoxb-1", "signing_secret": "s"}, fail, "Check its settings"},
+		{providers.Mattermost, chat, map[string]string{"token": "tk_1", "secret": "what-proves-a-button"}, pass, "accepts the token"},
+		{providers.Mattermost, chat, map[string]string{"token": "tk_2", "secret": "what-proves-a-button"}, fail, "(401). Check its account and secrets"},
+		{providers.Mattermost, nobody, map[string]string{"token": "tk_1", "secret": "what-proves-a-button"}, fail, "Check its settings"},
 	} {
 		f, ok := examineStored(t.Context(), cfg, providers.Opened{Provider: enginedb.Provider{Name: "x", Kind: string(test.kind), Settings: asJSON(test.settings)}, Secrets: test.secrets})
 		if !ok || f.Status != test.want || !strings.Contains(f.Text, test.says) || f.Check != "provider x" {

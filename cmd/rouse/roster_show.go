@@ -28,7 +28,8 @@ func (c *cli) rosterShowCommand() *cobra.Command {
 		Short: "Draw a roster's calendar, with its gaps and next hand-overs",
 		Long: `Show draws the calendar of a roster: a row of seven days for each week, a line for each rotation, and in
 each day who is on call, with the time of a hand-over within the day. Times are those of the reader's
-zone. Below stand the times at which nobody is on call, and the next hand-overs.
+zone. Below stand the times at which nobody is on call, the next hand-overs, and who was reached by the last
+drills (see rouse drill).
 
 A * marks who is on call by an override, [ ] today. A terminal of less than 80 columns gets a list.`,
 		Example: `  rouse roster show bitbucket-im
@@ -79,20 +80,30 @@ type rosterView struct {
 		Name      string           `json:"name"`
 		Rotations []rotationAnswer `json:"rotations"`
 	}
+	drills struct {
+		Before  string         `json:"before"` // "0s" is not at all
+		Members []rosterMember `json:"members"`
+	}
 	onCall    onCall
 	shifts    []rosterShift
 	overrides []rosterOverride
 
 	// As they came, for --json.
-	rosterRaw, onCallRaw json.RawMessage
-	shiftsRaw            []json.RawMessage
-	overridesRaw         []json.RawMessage
+	rosterRaw, onCallRaw, drillsRaw json.RawMessage
+	shiftsRaw                       []json.RawMessage
+	overridesRaw                    []json.RawMessage
 }
 
 type rotationAnswer struct {
 	ID           string   `json:"id"`
 	Rank         int      `json:"rank"`
 	Participants []string `json:"participants"`
+}
+
+type rosterMember struct {
+	Person string `json:"person"`
+	Name   string `json:"name"`
+	Drill  *badge `json:"drill"`
 }
 
 type rosterShift struct {
@@ -115,6 +126,9 @@ func readRosterView(ctx context.Context, api *client, slug string, first time.Ti
 	v.reader = r
 	path := rosterPath(slug)
 	if v.rosterRaw, err = api.get(ctx, path, nil, &v.roster); err != nil {
+		return v, err
+	}
+	if v.drillsRaw, err = api.get(ctx, path+"/drill", nil, &v.drills); err != nil {
 		return v, err
 	}
 	var present struct {
@@ -167,7 +181,8 @@ func (v rosterView) raw() any {
 		Shifts    []json.RawMessage `json:"shifts"`
 		Overrides []json.RawMessage `json:"overrides"`
 		Gaps      []gap             `json:"gaps"`
-	}{v.from.UTC(), v.to.UTC(), v.rosterRaw, v.onCallRaw, orNone(v.shiftsRaw), orNone(v.overridesRaw), gaps}
+		Drills    json.RawMessage   `json:"drills"`
+	}{v.from.UTC(), v.to.UTC(), v.rosterRaw, v.onCallRaw, orNone(v.shiftsRaw), orNone(v.overridesRaw), gaps, v.drillsRaw}
 }
 
 // gaps are the times at which nobody is on call.
@@ -222,7 +237,7 @@ func (c *cli) showRoster(v rosterView) error {
 	if width := c.width(); width >= leastWidth {
 		calendar = v.grid(lanes, width)
 	}
-	for i, part := range []drawing{v.head(), calendar, v.notes(), v.gapsInWords(), v.handOvers(lanes)} {
+	for i, part := range []drawing{v.head(), calendar, v.notes(), v.gapsInWords(), v.handOvers(lanes), v.lastDrills()} {
 		if len(part) == 0 {
 			continue
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -20,6 +21,9 @@ type office struct {
 	names  map[rosters.PersonID]string
 	now    time.Time
 	asked  []string
+
+	before  string // as GET /v1/rosters/{slug}/drill has them; "" is "0s"
+	members []object
 }
 
 func newOffice(t *testing.T, now string, roster rosters.Roster) *office {
@@ -44,7 +48,6 @@ func (o *office) answer(w http.ResponseWriter, r *http.Request) {
 	o.asked = append(o.asked, r.URL.RequestURI())
 	from, _ := time.Parse(time.RFC3339, r.URL.Query().Get("from"))
 	to, _ := time.Parse(time.RFC3339, r.URL.Query().Get("to"))
-	type object = map[string]any
 	shift := func(s rosters.Shift) object {
 		out := object{"person": s.Person, "name": o.names[s.Person], "from": s.From, "to": s.To, "until": s.To}
 		if s.Override != "" {
@@ -70,6 +73,8 @@ func (o *office) answer(w http.ResponseWriter, r *http.Request) {
 			rotations = append(rotations, object{"id": t.ID, "rank": t.Rank, "participants": t.Participants})
 		}
 		answer = object{"slug": o.roster.ID, "name": o.roster.Name, "rotations": rotations}
+	case path + "/drill":
+		answer = object{"before": cmp.Or(o.before, "0s"), "members": append([]object{}, o.members...)}
 	case path + "/oncall":
 		now := shifts(o.now, o.now.Add(time.Second))
 		for i := range now {
@@ -132,6 +137,30 @@ func TestRosterShow(t *testing.T) {
 	}
 }
 
+// Whoever looks at a roster sees whether its people are drilled, and who was not reached.
+func TestRosterShowTellsOfDrills(t *testing.T) {
+	o := newOffice(t, "2026-11-20T12:00:00Z", bitbucket())
+	o.members = []object{{"person": "ann", "name": "Ann Example", "drill": object{"key": "TEST-7", "at": o.now.AddDate(0, 0, -3), "result": "passed", "answered_after": "14s", "channel": "sms"}},
+		{"person": "bob", "name": "Bob", "drill": object{"key": "TEST-8", "at": o.now.Add(-time.Hour), "result": "failed"}}, {"person": "carla", "name": "Carla de la Vega"}}
+	const last = `
+Last drills:
+  Ann Example       passed in 14s by sms, 3 days ago
+  Bob               failed, 1 h ago
+  Carla de la Vega  never
+`
+	for before, want := range map[string]string{"": "\nDrills: none before shifts\n", "2h": "\nDrills: 2h before each shift\n"} {
+		o.before = before
+		out := o.show(t, 80, "--weeks", "1")
+		if !strings.Contains(out, want) || !strings.HasSuffix(out, last) {
+			t.Errorf("%q before each shift: %s", before, out)
+		}
+	}
+	o.before, o.members = "", []object{{"person": "ann", "name": "Ann Example"}}
+	if out := o.show(t, 80, "--weeks", "1"); strings.Contains(out, "Last drills") {
+		t.Errorf("where nobody is drilled: %s", out)
+	}
+}
+
 func TestRosterShowAtClockChanges(t *testing.T) {
 	night := bitbucket()
 	night.Rotations[0].Rule = "FREQ=DAILY"
@@ -176,13 +205,13 @@ func TestRosterShowOfManyHandOvers(t *testing.T) {
 func TestRosterShowAsksForWholeWeeksOfTheReader(t *testing.T) {
 	o := newOffice(t, "2026-11-20T12:00:00Z", bitbucket())
 	o.show(t, 80, "--zone", "Europe/Berlin", "--from", "2026-10-21", "--weeks", "1")
-	if want := "/v1/rosters/bitbucket-im/shifts?from=2026-10-18T22%3A00%3A00Z&to=2026-10-25T23%3A00%3A00Z"; o.asked[2] != want {
-		t.Errorf("asked %s, want %s", o.asked[2], want)
+	if want := "/v1/rosters/bitbucket-im/shifts?from=2026-10-18T22%3A00%3A00Z&to=2026-10-25T23%3A00%3A00Z"; o.asked[3] != want {
+		t.Errorf("asked %s, want %s", o.asked[3], want)
 	}
 	o.asked = nil
 	o.show(t, 80, "--zone", "Pacific/Kiritimati", "--weeks", "52")
-	if want := "/v1/rosters/bitbucket-im/shifts?from=2026-11-15T10%3A00%3A00Z&to=2027-11-14T10%3A00%3A00Z"; o.asked[2] != want {
-		t.Errorf("asked %s, want %s", o.asked[2], want)
+	if want := "/v1/rosters/bitbucket-im/shifts?from=2026-11-15T10%3A00%3A00Z&to=2027-11-14T10%3A00%3A00Z"; o.asked[3] != want {
+		t.Errorf("asked %s, want %s", o.asked[3], want)
 	}
 }
 

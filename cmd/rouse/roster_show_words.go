@@ -29,8 +29,31 @@ func (v rosterView) head() (d drawing) {
 	if len(v.onCall.OnCall) == 0 {
 		d.say(red, "On call now: nobody")
 	}
+	if before := v.drills.Before; before != "0s" {
+		d.say("", "Drills: %s before each shift", before)
+	} else {
+		d.say("", "Drills: none before shifts")
+	}
 	return d
 }
+
+// lastDrills are those of everybody who takes turns; nothing if nobody had one and none is wanted.
+func (v rosterView) lastDrills() (d drawing) {
+	known, width := v.drills.Before != "0s", 0
+	for _, m := range v.drills.Members {
+		known, width = known || m.Drill != nil, max(width, columns.StringWidth(m.called()))
+	}
+	if !known || len(v.drills.Members) == 0 {
+		return nil
+	}
+	d.say(bold, "Last drills:")
+	for _, m := range v.drills.Members {
+		d.add(cell{text: "  " + m.called(), width: width + 2}, cell{text: " " + m.Drill.text(v.now), paint: m.Drill.paint()})
+	}
+	return d
+}
+
+func (m rosterMember) called() string { return cmp.Or(oneLine(m.Name), m.Person) }
 
 // list is the calendar for narrow terminals: who is on call from when to when.
 func (v rosterView) list(lanes []lane) (d drawing) {

@@ -108,6 +108,9 @@ paging goes on.`,
 			if err != nil {
 				return err
 			}
+			if got.Remark != "" {
+				fmt.Fprintln(c.stderr, "rouse: remark:", oneLine(got.Remark))
+			}
 			if flags.json {
 				return c.printJSON(raw)
 			}
@@ -203,6 +206,9 @@ func (in report) check(retryFor time.Duration) error {
 	return nil
 }
 
+var errNoKey = usagef("there is no integration key: `rouse token create --service NAME --name nagios` makes one " +
+	"(`rouse token list --service NAME` lists those there are); put it into ROUSE_KEY, or into a file for --key-file")
+
 // senderClient is a client that shows an integration key.
 func (c *cli) senderClient(keyFile string) (*client, error) {
 	cfg, err := parseConfig(c.getenv, clients)
@@ -216,7 +222,7 @@ func (c *cli) senderClient(keyFile string) (*client, error) {
 		}
 	}
 	if key == "" {
-		return nil, usagef("there is no integration key: `rouse token create --service NAME --name nagios` makes one (`rouse token list --service NAME` lists those there are); put it into ROUSE_KEY, or into a file for --key-file")
+		return nil, errNoKey
 	}
 	api, err := c.client()
 	if err != nil {
@@ -231,6 +237,7 @@ type sent struct {
 	Key     string `json:"key"`
 	Outcome string `json:"outcome"`
 	Why     string `json:"why"`
+	Remark  string `json:"remark"` // what was not understood
 }
 
 // text tells it in a line.

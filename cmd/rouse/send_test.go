@@ -90,6 +90,21 @@ func TestSendTellsWhatFollowed(t *testing.T) {
 	}
 }
 
+// A severity that nobody knows pages all the same; whoever sent it is told what it was taken for.
+func TestSendRemarksWhatWasNotUnderstood(t *testing.T) {
+	s := newStation(t, `{"key":"HOT-1","outcome":"opened","dedup_key":"d","remark":"The severity \"9\" is unknown: taken as 2."}`)
+	for _, args := range [][]string{{"send"}, {"send", "--json"}} {
+		out, said, err := call(t, settingsOf("ROUSE_URL="+s.url, "ROUSE_KEY=rouse_key"), append(args, "--summary", "x", "--severity", "9")...)
+		if err != nil || said != "rouse: remark: The severity \"9\" is unknown: taken as 2.\n" || !strings.Contains(out, "HOT-1") {
+			t.Errorf("%v: %q, and beside it %q (%v)", args, out, said, err)
+		}
+	}
+	s = newStation(t, opened)
+	if _, said, err := call(t, settingsOf("ROUSE_URL="+s.url, "ROUSE_KEY=rouse_key"), "send", "--summary", "x"); err != nil || said != "" {
+		t.Errorf("nothing to remark: %q (%v)", said, err)
+	}
+}
+
 // Details that are long come in by standard input.
 func TestSendReadsDetails(t *testing.T) {
 	s := newStation(t, opened)

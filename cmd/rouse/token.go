@@ -72,7 +72,7 @@ func (c *cli) withKeys(ctx context.Context, f func(context.Context, enginedb.Sto
 	if err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, cfg, c.getenv, c.quietLog(cfg))
+	db, err := c.openTold(ctx, cfg)
 	if err != nil {
 		return err
 	}

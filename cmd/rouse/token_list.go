@@ -33,7 +33,12 @@ only dialect they are for, whether their sender has to sign, and when they were 
 			}
 			var found []enginedb.Key
 			err = c.withKeys(cmd.Context(), func(ctx context.Context, db enginedb.Store, _ keys.Maker) (err error) {
-				found, err = listKeys(ctx, db, engine.ServiceID(service))
+				if found, err = listKeys(ctx, db, engine.ServiceID(service)); err != nil || len(found) > 0 || service == "" {
+					return err
+				}
+				if _, err = db.Service(ctx, engine.ServiceID(service)); errors.Is(err, enginedb.ErrNotFound) {
+					return fmt.Errorf("there is no service %s: `rouse export` shows those there are", clean(service))
+				}
 				return err
 			})
 			if err != nil {
@@ -49,7 +54,7 @@ only dialect they are for, whether their sender has to sign, and when they were 
 				}
 				return encodeJSON(c.stdout, shown)
 			}
-			return c.print(keyTable(found, r))
+			return c.print(keyTable(found, service, r))
 		},
 	}
 	cmd.Flags().StringVar(&service, "service", "", "the integration keys of this service")
@@ -73,8 +78,12 @@ func listKeys(ctx context.Context, db enginedb.Store, service engine.ServiceID) 
 	}
 }
 
-func keyTable(keys []enginedb.Key, r reader) (t table) {
-	if len(keys) == 0 {
+func keyTable(keys []enginedb.Key, service string, r reader) (t table) {
+	switch {
+	case len(keys) == 0 && service != "":
+		t.add("", fmt.Sprintf("Service %s has no keys. Make one: rouse token create --service %s --name alertmanager", service, service))
+		return t
+	case len(keys) == 0:
 		t.add("", "There are no keys. Make one: rouse token create --scope admin --name laptop")
 		return t
 	}

@@ -51,6 +51,17 @@ func withService(t *testing.T) (address string, conn *pgx.Conn) {
 	return address, conn
 }
 
+func TestTokenListOfAServiceThatHasNoneOrIsNotThere(t *testing.T) {
+	address, _ := withService(t)
+	env := settingsOf("ROUSE_DATABASE_URL=" + address)
+	if out, said, err := call(t, env, "token", "list", "--service", "bitbucket"); err != nil || said != "" || out != "Service bitbucket has no keys. Make one: rouse token create --service bitbucket --name alertmanager\n" {
+		t.Errorf("got %q, and beside it %q (%v)", out, said, err)
+	}
+	if out, _, err := call(t, env, "token", "list", "--service", "nope", "--json"); err == nil || out != "" || err.Error() != "there is no service nope: `rouse export` shows those there are" {
+		t.Errorf("got %q (%v)", out, err)
+	}
+}
+
 func TestATokenForASenderThatSigns(t *testing.T) {
 	address, conn := withService(t)
 	env := settingsOf("ROUSE_DATABASE_URL="+address, "ROUSE_SECRET_KEY="+secretKey(1))
@@ -156,7 +167,7 @@ func TestWhatIsWrongWithATokenIsSaidAsItWasAsked(t *testing.T) {
 			t.Errorf("%v: got %v", test.args, err)
 		}
 	}
-	if out, _, err := call(t, bare, "token", "list", "--service", "bitbucket"); err != nil || !strings.Contains(out, "There are no keys") {
+	if out, _, err := call(t, bare, "token", "list", "--service", "bitbucket"); err != nil || !strings.Contains(out, "has no keys") {
 		t.Errorf("something was made all the same: %s, %v", out, err)
 	}
 }

@@ -140,7 +140,7 @@ func serve(ctx context.Context, cfg config, getenv func(string) string, log *slo
 		CatchAll:     cfg.catchAll,
 		Channels:     carriers.Usable,
 		VerifiedOnly: cfg.verifiedOnly,
-		Codes:        verify.New(verify.Config{DB: requests, Send: carriers.Reply, Offset: p.Offset}),
+		Codes:        verify.New(verify.Config{DB: requests, Send: carriers.Send, Offset: p.Offset, Log: log}),
 		PublicURL:    cfg.publicURL,
 		Secrets:      secrets,
 		Offset:       p.Offset,

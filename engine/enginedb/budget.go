@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Spent counts what was sent on a channel from a moment until a later one: messages of pages, however many one told,
-// and notices. Answers to texts, tests and canaries are none of them.
+// Spent counts what providers took on a channel from a moment until a later one, whether it arrived or not: messages of
+// pages, however many one told, and notices. What none took is none of them, nor are answers to texts, tests and canaries.
 func (s Store) Spent(ctx context.Context, channel string, from, to time.Time) (n int, err error) {
-	err = s.db.QueryRow(ctx, `select (select count(*) from attempt where claimed_at >= $2 and claimed_at < $3 and channel = $1 and bundle in ('', nonce))
+	err = s.db.QueryRow(ctx, `select (select count(*) from attempt where claimed_at >= $2 and claimed_at < $3 and sent_at is not null and channel = $1 and bundle in ('', nonce))
 			+ (select count(*) from notice where told_at >= $2 and told_at < $3 and detail = $1)`, channel, from, to).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting what was sent: %w", err)

@@ -24,7 +24,7 @@ type Canary struct {
 	Took      time.Duration // from being sent until that one was back
 	Misses    int           // that did not come back, since one did
 	DownSince time.Time     // since when the provider is down; zero: it is not
-	Detail    string        // what the provider said of one that did not come back; may be ""
+	Detail    string        // what is known last of one that is not back; "" if all are
 }
 
 // Canaries are all that there ever were: also of providers that have no robot's address any more.
@@ -124,12 +124,21 @@ func (s Store) CanaryCame(ctx context.Context, nonce string, offset time.Duratio
 // CanaryFailed notes what a provider says of the last canary, if it has the nonce and is not back. ErrNotFound: it has
 // another.
 func (s Store) CanaryFailed(ctx context.Context, nonce, why string) error {
-	tag, err := s.db.Exec(ctx, `update canary set detail = case when is_out then $2 else detail end where nonce = $1 and nonce <> ''`, nonce, why)
+	tag, err := s.db.Exec(ctx, `update canary set detail = case when is_out then $2 else detail end, detail_of = nonce where nonce = $1 and nonce <> ''`, nonce, why)
 	if err != nil {
 		return fmt.Errorf("noting that a canary failed: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
 		return ErrNotFound
+	}
+	return nil
+}
+
+// CanaryTaken notes that the provider took the last canary, if it has the nonce, and what that means until it is back; what
+// was said of it meanwhile stays.
+func (s Store) CanaryTaken(ctx context.Context, nonce, means string) error {
+	if _, err := s.db.Exec(ctx, `update canary set detail = $2, detail_of = nonce where nonce = $1 and nonce <> '' and is_out and detail_of <> nonce`, nonce, means); err != nil {
+		return fmt.Errorf("noting that a canary was taken: %w", err)
 	}
 	return nil
 }

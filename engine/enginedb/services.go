@@ -93,6 +93,22 @@ func (s Store) serviceWritten(svc engine.Service, err error) error {
 	return err
 }
 
+// Uses is what would miss a service that is deleted.
+type Uses struct {
+	Open []engine.Key // incidents of it that are not resolved, ten at most
+	Keys []string     // prefixes of its keys that senders used within the last week
+}
+
+// ServiceUses looks for what would miss a service.
+func (s Store) ServiceUses(ctx context.Context, id engine.ServiceID) (u Uses, err error) {
+	err = s.db.QueryRow(ctx, `select array(select key from incident where service = $1 and status <> 'resolved' order by id limit 10),
+		array(select prefix from api_key where service = $1 and revoked_at is null and last_used_at > clock_timestamp() - interval '7 days' order by id)`, id).Scan(&u.Open, &u.Keys)
+	if err != nil {
+		return Uses{}, fmt.Errorf("looking for what uses service %s: %w", id, err)
+	}
+	return u, nil
+}
+
 // DeleteService deletes a service and its keys; alerts that name it go to the catch-all from then on.
 func (s Store) DeleteService(ctx context.Context, id engine.ServiceID, version int) error {
 	return pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {

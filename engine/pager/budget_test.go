@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rouse/engine/enginedb"
 	"rouse/engine/pager"
 	"rouse/notifiers"
 )
@@ -62,6 +63,11 @@ func TestABudgetHoldsNothingBack(t *testing.T) {
 		h.alert(fmt.Sprint("db-", i))
 		h.phones.expectTold(t, bobsNumber, i+1)
 	}
+	taken := func(n int) {
+		t.Helper()
+		h.until("they are known to be taken", func() bool { return h.count(`select count(*) from attempt where sent_at is not null`) >= n })
+	}
+	taken(2)
 	h.exec(`update attempt set bundle = ''`) // whatever went out together counts as messages of its own here
 	watch()
 	if n := h.notices("budget"); n != nil {
@@ -73,6 +79,7 @@ func TestABudgetHoldsNothingBack(t *testing.T) {
 	if told := h.phones.expectTold(t, bobsNumber, 5); len(told) != 5 {
 		t.Errorf("beyond the budget Bob was paged for %v", told)
 	}
+	taken(5)
 	h.exec(`update attempt set bundle = ''`)
 	watch()
 	watch()
@@ -85,5 +92,52 @@ func TestABudgetHoldsNothingBack(t *testing.T) {
 	watch()
 	if n := h.notices("budget"); len(n) != 1 {
 		t.Errorf("a day later told were %q", n)
+	}
+}
+
+// A budget is of what providers took, whether it arrived or not. What none took costs nothing.
+func TestABudgetCountsWhatProvidersTook(t *testing.T) {
+	t.Parallel()
+	h := newHouseWithoutNode(t)
+	h.texts()
+	h.Pager = h.node("node-a", func(c *pager.Config) {
+		c.Budgets = []pager.Budget{{Channel: notifiers.SMS, Limit: 1, Per: pager.PerDay}}
+	})
+	noon := time.Now().UTC().Truncate(24 * time.Hour).Add(36 * time.Hour)
+	h.MoveClock(time.Until(noon))
+	from, to := (pager.Budget{Per: pager.PerDay}).Span(noon)
+	spent := func() int {
+		t.Helper()
+		n, err := enginedb.New(h.db).Spent(t.Context(), "sms", from, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	refuses := func(f *notifiers.Failure) {
+		h.phones.mu.Lock()
+		defer h.phones.mu.Unlock()
+		h.phones.refuse[bobsNumber] = f
+	}
+	refuses(&notifiers.Failure{Kind: notifiers.Final, Provider: "phones", Detail: "no such number"})
+	h.alert("db-1")
+	h.until("nobody took it", func() bool {
+		return h.count(`select count(*) from attempt where channel = 'sms' and state = 'failed'`) > 0
+	})
+	if n := spent(); n != 0 {
+		t.Errorf("of what nobody took %d were counted", n)
+	}
+	refuses(nil)
+	h.alert("db-2")
+	h.until("one was taken", func() bool {
+		return h.count(`select count(*) from attempt where channel = 'sms' and state = 'sent'`) > 0
+	})
+	taken := spent()
+	if taken == 0 {
+		t.Error("what was taken was not counted")
+	}
+	h.exec(`update attempt set state = 'failed' where state = 'sent'`) // and did not arrive
+	if n := spent(); n < taken {
+		t.Errorf("of %d that were taken %d were counted when they did not arrive", taken, n)
 	}
 }

@@ -28,6 +28,10 @@ const (
 	canaryRests   = 5 * time.Second // between two readings, at the most
 	canaryTellFor = 24 * time.Hour
 	kindCanary    = "canary"
+
+	// What is known of one that is out.
+	canaryTaken  = "the provider took it, and it has not come back"
+	canaryAbsent = "the provider took it, and it is not where it was sent to"
 )
 
 // Canary is a robot's address at which the messages of a provider have to arrive.
@@ -124,8 +128,14 @@ func (p *Pager) sendCanary(ctx context.Context, c Canary, d enginedb.DueCanary) 
 	if err := p.CanaryTold(ctx, d.Nonce, r); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
+	if r.State != notifiers.Sent {
+		return nil
+	}
+	if err := enginedb.New(p.cfg.DB).CanaryTaken(ctx, d.Nonce, canaryTaken); err != nil {
+		return err
+	}
 	listener, ok := c.Notifier.(notifiers.Listener)
-	if !ok || r.State != notifiers.Sent {
+	if !ok {
 		return nil
 	}
 	reading, over := context.WithTimeout(ctx, p.canaryEvery())
@@ -135,18 +145,23 @@ func (p *Pager) sendCanary(ctx context.Context, c Canary, d enginedb.DueCanary) 
 
 // readBack looks for a canary where it was sent to, until it is there or the next is due.
 func (p *Pager) readBack(ctx context.Context, l notifiers.Listener, m notifiers.Message) error {
+	known := ""
 	for rest := canaryReading; ; rest = min(2*rest, canaryRests) {
 		arrived, err := l.Arrived(ctx, m)
+		now := canaryAbsent
 		switch {
 		case ctx.Err() != nil:
 			return nil // the next round counts it as missed
 		case arrived:
 			return p.CanaryCame(ctx, m.Nonce)
 		case err != nil:
-			err = p.CanaryTold(ctx, m.Nonce, failed(err))
+			now = "the provider took it, and it cannot be read where it was sent to: " + failed(err).Detail
 		}
-		if err != nil {
-			return err
+		if now != known {
+			known = now
+			if err := p.CanaryTold(ctx, m.Nonce, notifiers.Receipt{State: notifiers.Failed, Detail: now}); err != nil && !errors.Is(err, ErrNotFound) { // the next one is out
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -250,3 +250,73 @@ func TestACanaryIsReadBackFromItsTopic(t *testing.T) {
 		t.Errorf("asked %d times; the canary is %+v", r.asked, c)
 	}
 }
+
+// hidden is a topic that takes messages and is asked for them with a step each; it gives the message at the end.
+type hidden struct {
+	*phones
+	steps []func() error
+}
+
+func (r *hidden) Arrived(context.Context, notifiers.Message) (bool, error) {
+	if len(r.steps) == 0 {
+		return true, nil
+	}
+	step := r.steps[0]
+	r.steps = r.steps[1:]
+	return false, step()
+}
+
+// What is said of a canary is what is known last: that nobody could connect is over once the provider took the next one.
+func TestWhatIsSaidOfACanaryIsTheNewestTruth(t *testing.T) {
+	t.Parallel()
+	h := newHouseWithoutNode(t)
+	r := &hidden{phones: h.phones}
+	p := h.node("node-a", func(c *pager.Config) {
+		c.Canaries = func() []pager.Canary {
+			return []pager.Canary{{Provider: "ntfy", Channel: notifiers.Push, To: "robot", Notifier: r}}
+		}
+	})
+	is := func(want string) {
+		t.Helper()
+		if got := h.canary().Detail; !strings.Contains(got, want) {
+			t.Errorf("said is %q, want %q", got, want)
+		}
+	}
+	h.phones.refuse["robot"] = &notifiers.Failure{Kind: notifiers.Passing, Provider: "ntfy", Detail: "could not connect"}
+	h.nextCanary(p)
+	is("could not connect")
+	delete(h.phones.refuse, "robot")
+	r.steps = []func() error{
+		func() error { is("has not come back"); return nil },
+		func() error {
+			is("it is not where it was sent to")
+			return &notifiers.Failure{Kind: notifiers.Final, Provider: "ntfy", Detail: "the access token may not read this topic"}
+		},
+		func() error {
+			is("cannot be read where it was sent to: the access token may not read this topic")
+			return nil
+		},
+		func() error { is("it is not where it was sent to"); return nil },
+	}
+	h.nextCanary(p)
+	if len(r.steps) > 0 {
+		t.Errorf("%d steps are left", len(r.steps))
+	}
+	is("")
+	if c := h.canary(); c.Detail != "" || c.CameAt.IsZero() {
+		t.Errorf("once it is back: %+v", c)
+	}
+
+	t.Log("what was heard of one before its provider has said that it took it stays")
+	r.steps = []func() error{func() error { is("filtered"); return nil }}
+	release := h.phones.holdUp("robot")
+	defer release()
+	var sending sync.WaitGroup
+	sending.Go(func() { h.nextCanary(p) })
+	m := h.phones.expect(t, "robot", 3)
+	if err := p.CanaryTold(t.Context(), m.Nonce, notifiers.Receipt{State: notifiers.Failed, Detail: "filtered"}); err != nil {
+		t.Error(err)
+	}
+	release()
+	sending.Wait()
+}

@@ -33,9 +33,16 @@ func TestTheTimelineTellsWhatWasNotUnderstood(t *testing.T) {
 	blah := func(doubts ...engine.Doubt) func(*engine.Alert) {
 		return func(a *engine.Alert) { a.Word, a.Doubts = "blah", doubts }
 	}
-	h.want("the first", h.told(blah(severity)), pager.Opened, "HOT-1")
-	h.want("one that joins", h.told(blah(action)), pager.Joined, "HOT-1")
-	h.told(blah(severity, mapping), func(a *engine.Alert) { a.Action = engine.Resolve }) // whose severity says nothing
+	first := h.told(blah(severity))
+	h.want("the first", first, pager.Opened, "HOT-1")
+	joins := h.told(blah(action))
+	h.want("one that joins", joins, pager.Joined, "HOT-1")
+	over := h.told(blah(severity, mapping), func(a *engine.Alert) { a.Action = engine.Resolve }) // whose severity says nothing
+	for got, want := range map[string]string{first.Remark: severity.Text, joins.Remark: strings.ReplaceAll(action.Text, "\x00", ""), over.Remark: mapping.Text} {
+		if got != want {
+			t.Errorf("the sender hears %q, want %q", got, want)
+		}
+	}
 	want := []string{severity.Text, strings.ReplaceAll(action.Text, "\x00", ""), mapping.Text}
 	if got := h.doubts("HOT-1"); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the timeline says\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -44,8 +51,9 @@ func TestTheTimelineTellsWhatWasNotUnderstood(t *testing.T) {
 	if err := enginedb.New(h.db).ReplaceWords(t.Context(), engine.Words{"": {"blah": 3}}, enginedb.AnyVersion); err != nil {
 		t.Fatal(err)
 	}
-	h.want("a word that the operator knows", h.told(blah(severity)), pager.Opened, "HOT-2")
-	if got := h.doubts("HOT-2"); len(got) > 0 {
-		t.Errorf("the timeline doubts %q", got)
+	known := h.told(blah(severity))
+	h.want("a word that the operator knows", known, pager.Opened, "HOT-2")
+	if got := h.doubts("HOT-2"); len(got) > 0 || known.Remark != "" {
+		t.Errorf("the timeline doubts %q, and the sender hears %q", got, known.Remark)
 	}
 }

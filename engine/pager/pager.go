@@ -102,6 +102,7 @@ type Received struct {
 	Outcome  ReceiveOutcome
 	DedupKey string
 	Why      string // with Noted: why nothing followed, or not yet
+	Remark   string // what of the alert was not understood, and what was made of it: sentences; "" if all was
 }
 
 // From says who answers, and how that is known: exactly one of the ways.

@@ -23,6 +23,7 @@ type Chat struct {
 	Poster   notifiers.Poster
 	Channels map[engine.ServiceID]string // where the incidents of a service are shown; those of others where "" says, if it does
 	Language string
+	Breaker  *notifiers.Breaker // remembers how writing goes; nil: nobody does
 }
 
 const (
@@ -100,20 +101,30 @@ func (p *Pager) writePost(ctx context.Context, chat Chat, due enginedb.DuePost) 
 	post := p.post(ctx, chat, inc)
 	sending, cancel := context.WithTimeout(ctx, postWithin)
 	defer cancel()
-	if due.Ref == "" {
+	isThere := due.Ref != ""
+	if !isThere {
 		due.Ref, err = chat.Poster.Post(sending, due.Channel, post)
 	} else {
 		err = chat.Poster.Update(sending, due.Ref, post)
 	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if chat.Breaker != nil && !(isThere && gone(err)) { // that somebody deleted a post is not the chat's failure
+		chat.Breaker.Wrote(time.Now(), chat.Name, err)
+	}
 	if err == nil {
 		return db.PostWritten(ctx, due, post.Over)
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
 	}
 	rest, givenUp := p.postRests(due, err)
 	p.log.Warn("a post could not be written", "chat", chat.Name, "key", due.Key, "given_up", givenUp, "err", notifiers.MaskNumbers(err.Error()))
 	return db.PostFailed(ctx, due, rest, givenUp, notifiers.MaskNumbers(err.Error()))
+}
+
+// gone reports whether what was to be written is not there any more.
+func gone(err error) bool {
+	f, ok := errors.AsType[*notifiers.Failure](err)
+	return ok && f.Gone
 }
 
 // postRests says for how long a post that could not be written is left alone, and whether for ever.

@@ -20,6 +20,7 @@ type wall struct {
 	posts   map[string]notifiers.Post
 	written int
 	broken  *notifiers.Failure // what writing fails with
+	health  notifiers.Breaker
 }
 
 func (w *wall) Post(_ context.Context, channel string, p notifiers.Post) (string, error) {
@@ -71,7 +72,9 @@ func newWall(t *testing.T, channels map[engine.ServiceID]string) (*house, *wall)
 	h := newHouseWithoutNode(t)
 	w := &wall{posts: map[string]notifiers.Post{}}
 	h.Pager = h.node("node-a", func(c *pager.Config) {
-		c.Chats = func() []pager.Chat { return []pager.Chat{{Name: "wall", Poster: w, Channels: channels}} }
+		c.Chats = func() []pager.Chat {
+			return []pager.Chat{{Name: "wall", Poster: w, Channels: channels, Breaker: &w.health}}
+		}
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	var writing sync.WaitGroup
@@ -132,4 +135,36 @@ func TestAChatThatIsOutOfOrder(t *testing.T) {
 	h.until("it is given up", func() bool {
 		return h.count(`select count(*) from post where done and detail like '%no such channel%'`) == 1
 	})
+}
+
+// What a chat says to posts is remembered of it, as of who carries messages; that somebody deleted one is not its failure.
+func TestAChatThatTakesNoPostsIsRememberedToFail(t *testing.T) {
+	t.Parallel()
+	h, w := newWall(t, map[engine.ServiceID]string{"": "#all"})
+	w.breaks(&notifiers.Failure{Kind: notifiers.Passing, Provider: "slack", Detail: "no answer"})
+	key := h.alert("db-1").Key
+	again := func() { h.exec(`update post set lease_until = '-infinity'`) } // the rest is over
+	h.until("it fails", func() bool { again(); return !w.health.Health().FailingSince.IsZero() })
+	if f := w.health.Health().Failure; !strings.HasPrefix(f, "wall: no answer") {
+		t.Errorf("the failure is %q", f)
+	}
+	w.breaks(nil)
+	h.until("it is well", func() bool {
+		again()
+		n := w.health.Health()
+		return n.FailingSince.IsZero() && n.LastSuccess.After(n.LastFailure)
+	})
+	before := w.health.Health()
+	w.mu.Lock()
+	clear(w.posts)
+	w.mu.Unlock()
+	if err := h.Resolve(t.Context(), key, "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	h.until("it is given up", func() bool {
+		return h.count(`select count(*) from post where done and detail like '%no such post%'`) == 1
+	})
+	if after := w.health.Health(); after != before {
+		t.Errorf("once the post was deleted it is %+v, before %+v", after, before)
+	}
 }

@@ -168,6 +168,7 @@ func (p *Pager) receiveIn(ctx context.Context, tx pgx.Tx, some []*arrival, digit
 			if err := r.take(in); err != nil {
 				return nil, err
 			}
+			in.result.Remark = in.remark()
 		}
 		if in.alone && in.trouble() != "" {
 			r.left[in.trouble()] = in

@@ -161,6 +161,17 @@ func (r *reception) attach(d *draft, in *arrival) {
 	in.result.Key = d.After.Key
 }
 
+// remark tells the sender what of the alert was not understood.
+func (in *arrival) remark() string {
+	var texts []string
+	for _, n := range in.routed.Decisions {
+		if n.Reason == engine.ReasonDoubt {
+			texts = append(texts, n.Text)
+		}
+	}
+	return strings.Join(texts, " ")
+}
+
 // tellDoubts has the timeline say what of an alert was not understood; of the one that opens the incident,
 // Opening says it.
 func (r *reception) tellDoubts(d *draft, in *arrival) error {

@@ -106,6 +106,12 @@ func (b *bundling) inOrder() (all []left) {
 		if x.begun {
 			claimed = x.attempt().claimedAt.Compare(y.attempt().claimedAt)
 		}
+		if drills := x.row.isDrill(); claimed == 0 && drills != y.row.isDrill() && !b.s.broken.drillsFirst {
+			if drills {
+				return 1
+			}
+			return -1
+		}
 		return cmp.Or(claimed, cmp.Compare(x.row.inc.Severity, y.row.inc.Severity), x.row.inc.OpenedAt.Compare(y.row.inc.OpenedAt))
 	})
 	return all
@@ -289,7 +295,7 @@ func (b *bundling) anew(fresh []left) (x *sending, ok bool) {
 		switch {
 		case l.unwanted && !b.s.broken.takesOverUnwanted:
 			unwanted = append(unwanted, l)
-		case len(some) == 0 || l.row.page(l.ref.attempt).Person == some[0].row.page(some[0].ref.attempt).Person || b.s.broken.bundlesAnybody:
+		case len(some) == 0 || b.together(some[0], l):
 			some = append(some, l)
 		}
 	}
@@ -297,12 +303,21 @@ func (b *bundling) anew(fresh []left) (x *sending, ok bool) {
 	if len(some) == 0 {
 		return nil, true
 	}
+	b.s.checkOrder(some[0], slices.DeleteFunc(fresh, func(l left) bool { return l.unwanted }))
 	some = b.fitting(some)
 	message := nonce{}
 	if len(some) > 1 {
 		message = some[0].own()
 	}
 	return b.take(some, message, unknown)
+}
+
+// together reports whether one message may tell both: they are for one person, and neither is a drill.
+func (b *bundling) together(x, y left) bool {
+	if (x.row.isDrill() || y.row.isDrill()) && !b.s.broken.bundlesDrills {
+		return false
+	}
+	return x.row.page(x.ref.attempt).Person == y.row.page(y.ref.attempt).Person || b.s.broken.bundlesAnybody
 }
 
 // fitting is pager.fits: a call can be about any number, a text names so many incidents.

@@ -265,7 +265,7 @@ func (s *sim) carry(c *change) {
 // handOver is pager.jobsFor: what is to be sent together, in a storm and after a stop, is left to sweeps.
 func (s *sim) handOver(c *change, attempt int) {
 	_, _, a := c.after.Attempt(attempt)
-	if a.State != engine.Queued || !c.stopped.IsZero() || !c.node.storm.calm(&attemptRow{Attempt: *a}, s.now) { // not queued: answered in the same step
+	if a.State != engine.Queued || !c.stopped.IsZero() || !c.node.atOnce(c.row, &attemptRow{Attempt: *a}) { // not queued: answered in the same step
 		return
 	}
 	if row := c.row.attempt(attempt); row != nil {

@@ -9,6 +9,7 @@ import (
 
 // checkTogether: what one message tells is for one person at one place, and nothing is told twice in it.
 func (s *sim) checkTogether(x *sending) {
+	s.checkAlone(x)
 	lead := x.lead()
 	for i := range x.tells {
 		t := &x.tells[i]
@@ -36,6 +37,7 @@ func (s *sim) checkFate(k *call, r receipt) {
 // since, and its parts went their own way, or the person was called again by a text, which the code is about
 // since.
 func (s *sim) checkAnswered(a *answer, parts []*part) {
+	s.checkMeant(a, parts)
 	if a.to == nil || quotedAgain(a.to.by.nonce()) {
 		return
 	}

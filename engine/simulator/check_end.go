@@ -19,6 +19,7 @@ const (
 // checkPrompt: soon after the faults nothing is overdue, neither a deadline nor an attempt nor a call to
 // hang up.
 func (s *sim) checkPrompt() {
+	s.checkDrillsEnd()
 	due, any := s.nextDue()
 	if !any || due >= s.now-late || s.failure != nil {
 		return

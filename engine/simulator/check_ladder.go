@@ -128,10 +128,10 @@ func working(at time.Time) bool {
 	return at.Weekday() != time.Saturday && at.Weekday() != time.Sunday && at.Hour() >= 9 && at.Hour() < 17
 }
 
-// checkDeclined: who declines the level that is being paged moves the ladder on.
+// checkDeclined: who declines the level that is being paged moves the ladder on; a drill has none, and ends.
 func (s *sim) checkDeclined(c *step, was, e *engine.Escalation) {
 	a, ok := c.event.(engine.Answer)
-	if !ok || !a.Decline || was == nil || was.State != engine.Climbing || !slices.Contains(c.before.Judge(a).Escalations, e.No) {
+	if c.row.isDrill() || !ok || !a.Decline || was == nil || was.State != engine.Climbing || !slices.Contains(c.before.Judge(a).Escalations, e.No) {
 		return
 	}
 	moved := e.State == engine.Waiting || e.Round > was.Round || e.Level > was.Level || e.Level < 0

@@ -53,6 +53,11 @@
 //     level is paged anew and has its full wait, a holder who was being asked is asked anew, and what is put
 //     off is later by as long as nobody kept time. "level by level" and "right people" see to it that no
 //     level is skipped and nobody left out, and "peace" that nothing is sent for what was resolved meanwhile.
+//   - drills apart: a drill pages its person and nobody else, no message tells of it and of anything else, and an
+//     answer to it is none to an incident, nor the other way round.
+//   - one drill: nobody has two at once.
+//   - drills end: at their time, and soon after their person is paged.
+//   - drills give way: what a drill sends takes the room of no page, and of what waits for an address it goes last.
 //   - in time: while some node is fit nothing waits longer than eleven seconds, whatever became of the others.
 //   - calm: where nothing goes wrong every message arrives once, from its first worker, nothing waits longer
 //     for others than rule 12 allows, but for phones that ring, and calls that nobody needs are hung up within

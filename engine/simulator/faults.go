@@ -86,6 +86,15 @@ type breaks struct {
 	ticksAfterStops   bool // a stop is told as a mere tick
 	putsNothingOff    bool // a stop is told as one of no length
 
+	// Drills.
+	drillsAtOnce   bool // two may begin a drill of the same person
+	drillsForEver  bool // drills have no end of their own
+	drillsGoOn     bool // no page ends the drill of its person
+	drillsTakeRoom bool // what a drill sends is counted against what may go out at once
+	drillsFirst    bool // of what waits for an address a drill goes out before what is no worse
+	bundlesDrills  bool // a drill goes out together with incidents
+	answersAny     bool // an answer is taken for whatever its person is paged for
+
 	// Bundles.
 	reportsTheFirst   bool // only the first attempt of a message is reported
 	newsOfTheFirst    bool // a provider's news is taken for the first attempt of a message

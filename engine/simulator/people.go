@@ -109,6 +109,9 @@ func (s *sim) meant(a *answer) (parts []*part) {
 		return []*part{{row: a.row, event: a.event, once: seen{id: a.id}}}
 	}
 	ev, _ := a.event.(engine.Answer)
+	if s.broken.answersAny {
+		parts = s.allOf(ev, a.id)
+	}
 	m := a.to.by.nonce()
 	own := m.row.attempt(m.attempt).bundle
 	alone := ev.Via == "push" && own != m // enginedb.PageWithTokens
@@ -116,7 +119,7 @@ func (s *sim) meant(a *answer) (parts []*part) {
 		alone = s.lastText(m) == (nonce{})
 	}
 	if alone || s.broken.answersTheFirst {
-		return []*part{{row: a.row, event: a.event, once: seen{id: a.id}}}
+		return append(parts, &part{row: a.row, event: a.event, once: seen{id: a.id}})
 	}
 	for i, t := range s.toldBy(m) {
 		p := t.row.page(t.attempt)
@@ -125,6 +128,18 @@ func (s *sim) meant(a *answer) (parts []*part) {
 			q.once.row, q.once.page = t.row, p.No
 		}
 		parts = append(parts, q)
+	}
+	return parts
+}
+
+// allOf is every page that waits for an answer of somebody, drill or not: what no answer is about.
+func (s *sim) allOf(ev engine.Answer, id int) (parts []*part) {
+	for _, r := range s.rows {
+		for i := range r.pages {
+			if p := &r.pages[i]; r.committed && p.Person == ev.Person && p.State == engine.PageOpen && p.No != ev.Page {
+				parts = append(parts, &part{row: r, event: engine.Answer{Person: p.Person, Decline: ev.Decline, Page: p.No, Via: ev.Via}, once: seen{id: id, row: r, page: p.No}})
+			}
+		}
 	}
 	return parts
 }

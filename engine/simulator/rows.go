@@ -16,6 +16,7 @@ type nonce struct {
 type incidentRow struct {
 	no        int // from 0, in the order of opening
 	service   *service
+	drill     *drill          // nil: it is none
 	inc       engine.Incident // its columns, and those of its escalations, which have no pages here
 	deadline  time.Time
 	stoppedAt time.Time    // since when nobody kept time for it; zero: somebody does, or it was told

@@ -106,6 +106,7 @@ func (s *sim) begin() {
 		s.misfortunes()
 	}
 	s.newQuiet()
+	s.newDrills()
 	s.at(s.heals, s.heal)
 	s.tell(nil, "%s, nodes: %d, calm: %t", s.world.base.Format("Monday 15:04:05"), len(s.nodes), s.calm)
 }

@@ -29,41 +29,43 @@ func (f Failure) String() string {
 
 // Tally is what runs went through.
 type Tally struct {
-	Runs         int
-	Calm         int // runs in which nothing went wrong
-	Steps        int // of nodes: a crash was possible before each
-	Decisions    int // transactions that committed
-	Incidents    int
-	Accepted     int // alerts
-	Pages        int
-	Attempts     int
-	Sends        int // calls of providers
-	Interrupted  int // sends of which it stayed open what became of them
-	Duplicates   int // messages that arrived though another of the same attempt had
-	TakenOver    int // attempts that sweeps took from dead workers and lost jobs
-	Late         int // sends begun under a lease that was over, by workers that slept
-	Stale        int // reports refused because the attempt was given to another worker
-	Forced       int // reports written without the engine
-	Bundles      int // messages that told several attempts
-	Bundled      int // attempts that were told in the message of another
-	Known        int // messages of which another worker had reported a part
-	Parted       int // messages that were given up because somebody held a part of them
-	Lookups      int // questions to providers whether they have a message
-	Answers      int // that people gave and were told of
-	Ladders      int // escalations that were climbed to the end after the faults
-	Kills        int
-	Stops        int // nodes that slept and woke up
-	Leaves       int // nodes that were told to end
-	Lost         int // transactions rolled back
-	Unlearnt     int // transactions and claims committed without their caller knowing
-	Outages      int // of the database
-	Jumps        int // of the database's clock
-	Halts        int // times in which the whole system stood still
-	Resumed      int // incidents that were told of a long stop
-	Delayed      int // escalations that waited for a delay
-	HeldBack     int // escalations that waited for a maintenance
-	Returns      int // incidents that came back
-	KilledBefore [points]int
+	Runs                           int
+	Calm                           int // runs in which nothing went wrong
+	Steps                          int // of nodes: a crash was possible before each
+	Decisions                      int // transactions that committed
+	Incidents                      int
+	Accepted                       int // alerts
+	Pages                          int
+	Attempts                       int
+	Sends                          int // calls of providers
+	Interrupted                    int // sends of which it stayed open what became of them
+	Duplicates                     int // messages that arrived though another of the same attempt had
+	TakenOver                      int // attempts that sweeps took from dead workers and lost jobs
+	Late                           int // sends begun under a lease that was over, by workers that slept
+	Stale                          int // reports refused because the attempt was given to another worker
+	Forced                         int // reports written without the engine
+	Bundles                        int // messages that told several attempts
+	Bundled                        int // attempts that were told in the message of another
+	Known                          int // messages of which another worker had reported a part
+	Parted                         int // messages that were given up because somebody held a part of them
+	Lookups                        int // questions to providers whether they have a message
+	Answers                        int // that people gave and were told of
+	Ladders                        int // escalations that were climbed to the end after the faults
+	Kills                          int
+	Stops                          int // nodes that slept and woke up
+	Leaves                         int // nodes that were told to end
+	Lost                           int // transactions rolled back
+	Unlearnt                       int // transactions and claims committed without their caller knowing
+	Outages                        int // of the database
+	Jumps                          int // of the database's clock
+	Halts                          int // times in which the whole system stood still
+	Resumed                        int // incidents that were told of a long stop
+	Delayed                        int // escalations that waited for a delay
+	HeldBack                       int // escalations that waited for a maintenance
+	Returns                        int // incidents that came back
+	Drills                         int
+	DrillsAnswered, DrillsInTheWay int // of their person; and those whose person was paged meanwhile
+	KilledBefore                   [points]int
 }
 
 // Points names what nodes were about to do when they were killed, in the order of KilledBefore.
@@ -82,7 +84,8 @@ func (t *Tally) add(o Tally) {
 func (t *Tally) all() []*int {
 	return []*int{&t.Runs, &t.Calm, &t.Steps, &t.Decisions, &t.Incidents, &t.Accepted, &t.Pages, &t.Attempts, &t.Sends, &t.Interrupted,
 		&t.Duplicates, &t.TakenOver, &t.Late, &t.Stale, &t.Forced, &t.Lookups, &t.Answers, &t.Ladders, &t.Kills, &t.Stops, &t.Leaves, &t.Lost,
-		&t.Unlearnt, &t.Outages, &t.Jumps, &t.Bundles, &t.Bundled, &t.Known, &t.Parted, &t.Halts, &t.Resumed, &t.Delayed, &t.HeldBack, &t.Returns}
+		&t.Unlearnt, &t.Outages, &t.Jumps, &t.Bundles, &t.Bundled, &t.Known, &t.Parted, &t.Halts, &t.Resumed, &t.Delayed, &t.HeldBack, &t.Returns,
+		&t.Drills, &t.DrillsAnswered, &t.DrillsInTheWay}
 }
 
 // Run takes the world of a seed through its night. The same seed gives the same run. If it fails, the

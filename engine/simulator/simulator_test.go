@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 2000, "how many nights TestNights runs")
+	seeds = flag.Int("seeds", 1000, "how many nights TestNights runs")
 	most  = flag.Int("most", 1500, "how many nights TestEveryBreakIsNoticed takes to find a break")
 	seed  = flag.Int64("seed", -1, "a seed to replay with its story (with -v); -1: none")
 )

@@ -26,27 +26,32 @@ const (
 // channel.
 type storm struct {
 	decided  map[string][]time.Duration
+	alone    map[string][]time.Duration // as decided would be without drills: only to check
 	told     map[string]time.Duration
 	claiming map[string]bool
 	waiting  map[string]time.Duration // until when a first page waits there
 }
 
 func newStorm() storm {
-	return storm{decided: map[string][]time.Duration{}, told: map[string]time.Duration{}, claiming: map[string]bool{}, waiting: map[string]time.Duration{}}
+	return storm{decided: map[string][]time.Duration{}, alone: map[string][]time.Duration{}, told: map[string]time.Duration{}, claiming: map[string]bool{}, waiting: map[string]time.Duration{}}
 }
 
 // calm reports whether one more message may go to an address at once, and counts it if so.
-func (m *storm) calm(a *attemptRow, now time.Duration) bool {
+func (m *storm) calm(a *attemptRow, now time.Duration) bool { return m.room(m.decided, a, now) }
+
+func (m *storm) calmAlone(a *attemptRow, now time.Duration) bool { return m.room(m.alone, a, now) }
+
+func (m *storm) room(decided map[string][]time.Duration, a *attemptRow, now time.Duration) bool {
 	limit, within := calmSends, calmFor
 	if a.Channel == rosters.Voice {
 		limit, within = calmCalls, callFor
 	}
-	all := m.decided[a.Address]
+	all := decided[a.Address]
 	if len(all) >= limit && now-all[0] < within || now < m.waiting[a.Address] {
 		return false
 	}
 	all = append(all, now)
-	m.decided[a.Address] = all[max(0, len(all)-limit):]
+	decided[a.Address] = all[max(0, len(all)-limit):]
 	return true
 }
 

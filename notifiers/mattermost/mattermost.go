@@ -96,6 +96,13 @@ func (m *Mattermost) Update(ctx context.Context, ref string, p notifiers.Post) e
 	return err
 }
 
+// SignIn shows that Mattermost accepts the token, and writes nothing
+// (https://developers.mattermost.com/api-documentation/#/operations/GetUser, of "me"). The error is a notifiers.Failure.
+func (m *Mattermost) SignIn(ctx context.Context) error {
+	_, err := m.call(ctx, http.MethodGet, "/api/v4/users/me", nil, http.StatusOK)
+	return err
+}
+
 type object map[string]any
 
 func (m *Mattermost) payload(p notifiers.Post) object {
@@ -141,9 +148,11 @@ func (m *Mattermost) proof(key, answer string) string {
 }
 
 func (m *Mattermost) call(ctx context.Context, method, path string, body object, want int) (id string, err error) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return "", &notifiers.Failure{Kind: notifiers.Final, Provider: Provider, Detail: "the post could not be made", Err: err}
+	var text []byte
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return "", &notifiers.Failure{Kind: notifiers.Final, Provider: Provider, Detail: "the post could not be made", Err: err}
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -56,6 +56,8 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	case s.status != 0:
 		w.Header().Set("X-Ratelimit-Reset", "7")
 		w.WriteHeader(s.status)
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v4/users/me":
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": fmt.Sprintf("%026d", 7)})
 	case err != nil:
 		w.WriteHeader(http.StatusBadRequest)
 	case r.Method == http.MethodPost && r.URL.Path == "/api/v4/posts":
@@ -204,5 +206,25 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%v does not name %s", err, field)
 		}
+	}
+}
+
+// Signing in tells a token that is good from one that is not, and posts nothing.
+func TestSigningInPostsNothing(t *testing.T) {
+	s, m, client := start(t)
+	if err := m.SignIn(t.Context()); err != nil || len(s.posts) != 0 {
+		t.Errorf("signed in with %v, and %d posts", err, len(s.posts))
+	}
+	other, err := mattermost.New(mattermost.Config{BaseURL: s.URL(), Token: "another", CallbackURL: "https://rouse.example.com/callbacks/mattermost/x", Secret: secret, HTTP: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f *notifiers.Failure
+	if err := other.SignIn(t.Context()); !errors.As(err, &f) || f.Code != "401" {
+		t.Errorf("with another token: %v", err)
+	}
+	s.Close()
+	if err := m.SignIn(t.Context()); !errors.As(err, &f) || f.Code != "" {
+		t.Errorf("with nobody there: %v", err)
 	}
 }

@@ -89,6 +89,13 @@ func (s *Slack) Update(ctx context.Context, ref string, p notifiers.Post) error 
 	return err
 }
 
+// SignIn shows that Slack accepts the token, and writes nothing
+// (https://docs.slack.dev/reference/methods/auth.test). The error is a notifiers.Failure.
+func (s *Slack) SignIn(ctx context.Context) error {
+	_, err := s.call(ctx, "auth.test", object{})
+	return err
+}
+
 type object map[string]any
 
 // payload is a post as blocks (https://docs.slack.dev/reference/block-kit/blocks), with its first line as the

@@ -61,6 +61,8 @@ func (w *workspace) serve(res http.ResponseWriter, r *http.Request) {
 		say(map[string]any{"ok": false, "error": "invalid_json"})
 	case w.err != "":
 		say(map[string]any{"ok": false, "error": w.err})
+	case r.URL.Path == "/auth.test":
+		say(map[string]any{"ok": true, "user_id": "W123456"})
 	case r.URL.Path == "/chat.postMessage":
 		ts := fmt.Sprintf("1700000000.%06d", len(w.order)+1)
 		w.posts[ts], w.order = body, append(w.order, ts)
@@ -226,5 +228,25 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%v does not name %s", err, field)
 		}
+	}
+}
+
+// Signing in tells a token that is good from one that is not, and posts nothing.
+func TestSigningInPostsNothing(t *testing.T) {
+	w, s, client := start(t)
+	if err := s.SignIn(t.Context()); err != nil || len(w.posts) != 0 {
+		t.Errorf("signed in with %v, and %d posts", err, len(w.posts))
+	}
+	other, err := slack.New(slack.Config{Token: "xoxb-another", SigningSecrets: []string{secret}, BaseURL: w.URL(), HTTP: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f *notifiers.Failure
+	if err := other.SignIn(t.Context()); !errors.As(err, &f) || f.Code != "invalid_auth" || strings.Contains(err.Error(), "xoxb") {
+		t.Errorf("with another token: %v", err)
+	}
+	w.Close()
+	if err := s.SignIn(t.Context()); !errors.As(err, &f) || f.Code != "" {
+		t.Errorf("with nobody there: %v", err)
 	}
 }

@@ -55,7 +55,7 @@ func (s Store) KeepCode(ctx context.Context, to Place, code Code, caller int64, 
 		var b pgx.Batch
 		b.Queue(`insert into contact_code_sent (person, channel, address, caller, at) values ($1, $2, $3, $4, $5)`, to.Person, to.Channel, to.Address, caller, now)
 		b.Queue(`insert into contact_code (person, channel, address, salt, hash, expires_at) values ($1, $2, $3, $4, $5, $6)
-			on conflict (person, channel, address) do update set salt = excluded.salt, hash = excluded.hash, expires_at = excluded.expires_at, tries = 0`,
+			on conflict (person, channel, address) do update set salt = excluded.salt, hash = excluded.hash, expires_at = excluded.expires_at, tries = 0, failure = ''`,
 			to.Person, to.Channel, to.Address, code.Salt, code.Hash, code.Expires)
 		return tx.SendBatch(ctx, &b).Close()
 	})
@@ -63,6 +63,27 @@ func (s Store) KeepCode(ctx context.Context, to Place, code Code, caller int64, 
 		return fmt.Errorf("keeping a code: %w", err)
 	}
 	return nil
+}
+
+// CodeFailed notes why a code could not be sent, masked, unless another one was kept for the place since.
+func (s Store) CodeFailed(ctx context.Context, to Place, code Code, why string) error {
+	_, err := s.db.Exec(ctx, `update contact_code set failure = $5 where person = $1 and channel = $2 and address = $3 and hash = $4`, to.Person, to.Channel, to.Address, code.Hash, why)
+	if err != nil {
+		return fmt.Errorf("noting that a code could not be sent: %w", err)
+	}
+	return nil
+}
+
+// CodeFailures says of the places of a person where the last code could not be sent why.
+func (s Store) CodeFailures(ctx context.Context, who rosters.PersonID) (map[Place]string, error) {
+	all := map[Place]string{}
+	rows, _ := s.db.Query(ctx, `select channel, address, failure from contact_code where person = $1 and failure <> ''`, who)
+	to, why := Place{Person: who}, ""
+	_, err := pgx.ForEachRow(rows, []any{&to.Channel, &to.Address, &why}, func() error { all[to] = why; return nil })
+	if err != nil {
+		return nil, fmt.Errorf("looking for codes that could not be sent: %w", err)
+	}
+	return all, nil
 }
 
 // TryCode gives the code that was sent to a place, and counts the try, before anybody knows whether it is right.
