@@ -1536,7 +1536,7 @@ type RosterDrills struct {
 	// Example: 2h
 	Before Duration `json:"before"`
 
-	// Members Everybody who takes turns in it
+	// Members Everybody who takes turns in it, with their last drill.
 	Members []RosterMember `json:"members"`
 }
 
