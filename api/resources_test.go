@@ -175,17 +175,25 @@ func TestLists(t *testing.T) {
 	}
 }
 
-func TestAddressesAreForAdmins(t *testing.T) {
+func TestAddressesAreForAdminsAndTheirPerson(t *testing.T) {
 	d := newDesk(t)
-	for _, path := range []string{"/v1/people", "/v1/people/ann", "/v1/people/ann/contacts", "/v1/people/ann/contacts/1"} {
-		for _, key := range []string{"read", "respond", "ann"} {
-			if got := d.as(key, "GET", path, "").body; strings.Contains(got, "12345617") || !strings.Contains(got, "+49…17") {
-				t.Errorf("%s with key %s: %s", path, key, got)
+	shown := func(key, path string) bool {
+		t.Helper()
+		body := d.as(key, "GET", path, "").body
+		if !strings.Contains(body, "+49…17") && !strings.Contains(body, "+4915112345617") {
+			t.Errorf("%s with key %s: %s", path, key, body)
+		}
+		return strings.Contains(body, "12345617")
+	}
+	for _, path := range []string{"", "/contacts", "/contacts/1"} {
+		for _, key := range []string{"read", "respond", "ann", "admin"} {
+			if got, want := shown(key, "/v1/people/ann"+path), key == "ann" || key == "admin"; got != want {
+				t.Errorf("Ann's number with key %s at %s: shown is %v, want %v", key, path, got, want)
 			}
 		}
-		if got := d.as("admin", "GET", path, "").body; !strings.Contains(got, "+4915112345617") {
-			t.Errorf("%s: %s", path, got)
-		}
+	}
+	if shown("ann", "/v1/people/bob") || shown("read", "/v1/people") || !shown("admin", "/v1/people") {
+		t.Error("a number is shown to others, or not to admins")
 	}
 }
 

@@ -29,11 +29,11 @@ func sameContact(a, b rosters.Contact) bool {
 	return a.Channel == b.Channel && a.Address == b.Address && a.After == b.After
 }
 
-// contact shows the address to an admin only: whoever has a push topic can read what is sent to it.
+// contact shows the address to admins and to the person only: whoever has a push topic can read what is sent to it.
 func (h handlers) contact(p rosterdb.Person, i int) Contact {
 	c := p.Contacts[i]
 	address := c.Address
-	if !h.caller.Admin {
+	if !h.caller.Admin && h.caller.Person != p.ID {
 		address = notifiers.MaskNumber(address)
 	}
 	return Contact{ID: p.ContactIDs[i], Channel: string(c.Channel), Address: address, After: Duration(c.After), Disabled: c.Disabled, Dead: c.Dead,
