@@ -84,10 +84,18 @@ func (b *Breaker) Told(now time.Time, r Receipt) {
 	}
 }
 
+// open reports whether a message is better sent otherwise. After breakFor one message finds it closed, and shows whether
+// the provider works again: the others do not wait for that with it.
 func (b *Breaker) open(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.down || now.Before(b.until) || now.Before(b.lostUntil)
+	if b.down || now.Before(b.until) || now.Before(b.lostUntil) {
+		return true
+	}
+	if b.failures >= breakAfter {
+		b.until = now.Add(breakFor)
+	}
+	return false
 }
 
 func (b *Breaker) succeeded(now time.Time) {

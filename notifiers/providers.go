@@ -42,13 +42,14 @@ func (p Provider) serves(to string) bool {
 //
 //	Final            stop: no provider will reach that address
 //	Final, Elsewhere the next provider
-//	Passing          the same provider again, up to three times while ctx lasts, then the next
+//	Passing          the same provider again, up to three times while ctx lasts, then the next; at
+//	                 once, if this one took more than 5 s to fail
 //	Passing, Doubtful  likewise, after the provider's Finder was asked
 //	Unknown          the provider's Finder is asked: found, done; surely not there, as Passing;
 //	                 no telling, stop, so that whoever called decides between twice and never
 //
 // A provider that failed three times running is asked last for 10 s, but it is asked: a page is
-// never held back for being unlikely to go through. One that is not for the message's address, or that
+// never held back for being unlikely to go through. After these one message asks it first again. One that is not for the message's address, or that
 // the message is to avoid, is not.
 type Chain struct {
 	links []Provider
@@ -97,7 +98,7 @@ func (c *Chain) Notify(ctx context.Context, m Message) (Receipt, error) {
 		if i > 0 && !m.stillWanted(ctx) {
 			break
 		}
-		r, err := l.notify(ctx, m)
+		r, err := l.notify(ctx, m, i == len(links)-1)
 		if err == nil {
 			return r, nil
 		}
@@ -181,8 +182,9 @@ func (c *Chain) inOrder(m Message) []Provider {
 	return all
 }
 
-// notify tries one provider as often as makes sense.
-func (p Provider) notify(ctx context.Context, m Message) (Receipt, error) {
+// notify tries one provider as often as makes sense: with another one behind it, not for longer than patience.
+func (p Provider) notify(ctx context.Context, m Message, last bool) (Receipt, error) {
+	began := time.Now()
 	for try := 1; ; try++ {
 		r, err := p.Notifier.Notify(ctx, m)
 		if err == nil {
@@ -217,7 +219,7 @@ func (p Provider) notify(ctx context.Context, m Message) (Receipt, error) {
 				err = &notTaken
 			}
 		}
-		if try == tries || f.RetryAfter > patience || !pause(ctx, backoff(f.RetryAfter)) || !m.stillWanted(ctx) {
+		if try == tries || f.RetryAfter > patience || !last && time.Since(began) > patience || !pause(ctx, backoff(f.RetryAfter)) || !m.stillWanted(ctx) {
 			return Receipt{}, err
 		}
 	}

@@ -18,11 +18,13 @@ type fakeProvider struct {
 	calls   []time.Duration
 	begun   time.Time
 	lookups int
+	takes   time.Duration // for an answer
 }
 
 func (p *fakeProvider) Notify(_ context.Context, m Message) (Receipt, error) {
 	answer := p.answers[min(len(p.calls), len(p.answers)-1)]
 	p.calls = append(p.calls, time.Since(p.begun))
+	time.Sleep(p.takes)
 	if answer != nil {
 		return Receipt{}, answer
 	}
@@ -225,6 +227,51 @@ func TestBreakerPutsProviderLast(t *testing.T) {
 		notify()
 		if len(broken.calls) != 5 {
 			t.Error("well again, and not preferred")
+		}
+	})
+}
+
+// While one message finds out whether a provider works again, the others do not wait for it.
+func TestBreakerLetsOneMessageFindOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken, good := provider("broken", failure(Passing)), provider("good", nil)
+		c := chain(broken, good)
+		notify := func() (took time.Duration) {
+			begun := time.Now()
+			if _, err := c.Notify(t.Context(), Message{}); err != nil {
+				t.Error(err)
+			}
+			return time.Since(begun)
+		}
+		notify()
+		time.Sleep(breakFor)
+		broken.takes = 9 * time.Second
+		first := make(chan time.Duration, 1)
+		go func() { first <- notify() }()
+		synctest.Wait()
+		if took := notify(); took != 0 {
+			t.Errorf("another message waited %s", took)
+		}
+		if took := <-first; took != broken.takes {
+			t.Errorf("the one that found out took %s", took)
+		}
+		if took := notify(); took != 0 || len(broken.calls) != 4 {
+			t.Errorf("when it is known that it is still out of order, a message waited %s; it was called %d times", took, len(broken.calls))
+		}
+	})
+}
+
+// A provider that takes long to fail is not tried again while there is another: somebody is to be woken.
+func TestChainLeavesASlowProviderForTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, next := provider("slow", failure(Passing)), provider("next", nil)
+		slow.takes = 10 * time.Second
+		if _, err := chain(slow, next).Notify(t.Context(), Message{}); err != nil || len(slow.calls) != 1 || len(next.calls) != 1 {
+			t.Errorf("the slow one was called %d times, the next %d: %v", len(slow.calls), len(next.calls), err)
+		}
+		slow.calls = nil
+		if _, err := chain(slow).Notify(t.Context(), Message{}); err == nil || len(slow.calls) != 3 {
+			t.Errorf("alone it was called %d times, want 3: %v", len(slow.calls), err)
 		}
 	})
 }
