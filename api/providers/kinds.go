@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -185,13 +186,33 @@ func read(settings json.RawMessage, into any) error {
 	}
 	d := json.NewDecoder(strings.NewReader(string(settings)))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	err := d.Decode(into)
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return wrong("/settings/"+strings.ReplaceAll(t.Field, ".", "/"), "", fmt.Sprintf("is of the wrong kind: it must be %s, and is a JSON %s", inJSON(t.Type), t.Value))
+	}
+	if err != nil {
 		return wrong("/settings", "", "cannot be read: "+strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return wrong("/settings", "", "must be one JSON object; something stands behind its end")
 	}
 	return nil
+}
+
+// inJSON is what a type is called in JSON.
+func inJSON(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Map, reflect.Struct:
+		return "an object, such as {\"name\": \"value\"}"
+	case reflect.Slice:
+		return "a list, such as [\"value\"]"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	default:
+		return "a number"
+	}
 }
 
 var prefix = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)

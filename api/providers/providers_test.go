@@ -399,6 +399,8 @@ func TestSaveSaysWhatIsWrong(t *testing.T) {
 		{providers.Twilio, `{}`, nil, "/settings/account_sid /secrets/auth_token /settings/from"},
 		{providers.Twilio, `{"account_sid": "` + accountSID + `", "from": "+15005550006", "api_key": "SK"}`, map[string]*string{"auth_token": text("t")}, "/settings/api_key"},
 		{providers.Twilio, `{"colour": "red"}`, nil, "/settings"},
+		{providers.Twilio, `{"account_sid": "` + accountSID + `", "from": "+15005550006", "senders": {"": "+15005550007"}}`, map[string]*string{"auth_token": text("t")}, "/settings/senders"},
+		{providers.Slack, `{"channels": "#incidents"}`, nil, "/settings/channels"},
 		{providers.Twilio, `{"numbers": ["49"]}`, nil, "/settings/numbers"},
 		{providers.Ntfy, `{}`, map[string]*string{"token": text("a b")}, "/settings/url /secrets/token"},
 		{providers.Ntfy, `{"url": "https://ntfy.example.com"}`, map[string]*string{"password": text("x")}, "/secrets/password"},

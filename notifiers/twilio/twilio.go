@@ -100,6 +100,10 @@ func New(c Config) (*Twilio, error) {
 	check((c.APIKey == "") == (c.APISecret == ""), "APIKey, APISecret", "belong together")
 	check(notifiers.IsE164(c.From), "From", "is not a phone number in E.164 form (+4930123456)")
 	for prefix, from := range c.Senders {
+		if prefix == "" {
+			check(false, "Senders", "has one for no country: give +49=+4930123456, or set From, which is for all others")
+			continue
+		}
 		check(prefixForm.MatchString(prefix) && notifiers.IsE164(from), "Senders", "has "+prefix+", which is not the beginning of a number (+1), or has no number in E.164 form")
 	}
 	check(c.MessagingServiceSID == "" || sidForm.MatchString(c.MessagingServiceSID) && strings.HasPrefix(c.MessagingServiceSID, "MG"),
