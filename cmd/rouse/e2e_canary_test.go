@@ -284,7 +284,7 @@ func TestE2EAServerThatLosesPushesIsFoundOut(t *testing.T) {
 		k.next()
 	}
 	k.isDown()
-	h.ida.ExpectSMS(t, patience, "Provider ntfy does not deliver on push: 2 test messages in a row did not come back. The others are asked first until one does.")
+	h.ida.ExpectSMS(t, patience, "Provider ntfy does not deliver on push: 2 test messages in a row did not come back (the provider took it, and it is not where it was sent to).")
 
 	t.Log("a page goes by the other server")
 	ann := h.resident("ann", byPush(0))

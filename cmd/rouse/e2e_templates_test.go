@@ -18,7 +18,7 @@ func TestE2EOperatorsChangeTheWording(t *testing.T) {
 
 	const draft = `{{.Key}} SEV{{.Severity}} {{sentence .Summary}} Code {{.Code}} heißt: ich kümmere mich.{{if .More}} Alle: {{.Keys}}{{end}} {{.Rest}}`
 	t.Log("a draft that would not do is refused, with its line")
-	if _, errs, status := h.rouse("", "{{.Key}} SEV{{.Severity}} {{.Summary}}\n{{.Kode}}", "template", "set", "de", "sms", "page", "--file", "-"); status != 1 || !strings.Contains(errs, "text: line 2: there is no field .Kode") {
+	if _, errs, status := h.rouse("", "{{.Key}} SEV{{.Severity}} {{.Summary}}\n{{.Kode}}", "template", "set", "de", "sms", "page", "--file", "-"); status != 1 || !strings.Contains(errs, `text "{{.Kode}}": line 2: there is no field .Kode`) {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	if out, _, status := h.rouse("", draft+" Danke ✉", "template", "preview", "--language", "de", "--file", "-"); status != 0 ||
