@@ -18,6 +18,12 @@ func (b *Breaker) Record() Record {
 	return Record{Health: b.health, Faults: b.faults}
 }
 
+// Ended is a record in which the row of failures is over.
+func (r Record) Ended() Record {
+	r.FailingSince, r.Faults = time.Time{}, 0
+	return r
+}
+
 // Restore remembers what was kept instead of a Record, and reports whether it did: not if there was news meanwhile. It has
 // no say in whom to ask first: what failed long ago may be well.
 func (b *Breaker) Restore(instead, kept Record) bool {

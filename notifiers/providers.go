@@ -43,7 +43,7 @@ func (p Provider) serves(to string) bool {
 //	Final            stop: no provider will reach that address
 //	Final, Elsewhere the next provider
 //	Passing          the same provider again, up to three times while ctx lasts, then the next; at
-//	                 once, if this one took more than 5 s to fail
+//	                 once, if this one took more than 5 s to fail, and once more at the end
 //	Passing, Doubtful  likewise, after the provider's Finder was asked
 //	Unknown          the provider's Finder is asked: found, done; surely not there, as Passing;
 //	                 no telling, stop, so that whoever called decides between twice and never
@@ -94,13 +94,19 @@ func (c *Chain) Notify(ctx context.Context, m Message) (Receipt, error) {
 		}
 		return Receipt{}, &Failure{Kind: Final, Detail: detail}
 	}
-	for i, l := range links {
+	var left []Provider // before their tries were over, as others may be quicker
+	for i := 0; i < len(links)+len(left); i++ {
 		if i > 0 && !m.stillWanted(ctx) {
 			break
 		}
-		r, err := l.notify(ctx, m, i == len(links)-1)
+		last := i >= len(links)-1
+		l := slices.Concat(links, left)[i]
+		r, more, err := l.notify(ctx, m, last)
 		if err == nil {
 			return r, nil
+		}
+		if more {
+			left = append(left, l)
 		}
 		failures = append(failures, err)
 		if mustStop(err) {
@@ -182,15 +188,16 @@ func (c *Chain) inOrder(m Message) []Provider {
 	return all
 }
 
-// notify tries one provider as often as makes sense: with another one behind it, not for longer than patience.
-func (p Provider) notify(ctx context.Context, m Message, last bool) (Receipt, error) {
+// notify tries one provider as often as makes sense: with another one behind it, not for longer than patience; then more
+// is true, as further tries may help.
+func (p Provider) notify(ctx context.Context, m Message, last bool) (r Receipt, more bool, err error) {
 	began := time.Now()
 	for try := 1; ; try++ {
 		r, err := p.Notifier.Notify(ctx, m)
 		if err == nil {
 			p.Breaker.succeeded(time.Now())
 			r.Provider = p.Name
-			return r, nil
+			return r, false, nil
 		}
 		f, ok := errors.AsType[*Failure](err)
 		if !ok {
@@ -203,15 +210,15 @@ func (p Provider) notify(ctx context.Context, m Message, last bool) (Receipt, er
 		}
 		p.Breaker.failed(time.Now(), f)
 		if f.Kind == Final {
-			return Receipt{}, err
+			return Receipt{}, false, err
 		}
 		if f.Kind == Unknown || f.Doubtful {
 			r, found, sure := p.find(ctx, m)
 			switch {
 			case found:
-				return r, nil
+				return r, false, nil
 			case f.Kind == Unknown && !sure:
-				return Receipt{}, err
+				return Receipt{}, false, err
 			case f.Kind == Unknown:
 				notTaken := *f
 				notTaken.Kind = Passing
@@ -219,8 +226,11 @@ func (p Provider) notify(ctx context.Context, m Message, last bool) (Receipt, er
 				err = &notTaken
 			}
 		}
-		if try == tries || f.RetryAfter > patience || !last && time.Since(began) > patience || !pause(ctx, backoff(f.RetryAfter)) || !m.stillWanted(ctx) {
-			return Receipt{}, err
+		if !last && time.Since(began) > patience && try < tries && f.RetryAfter <= patience {
+			return Receipt{}, true, err
+		}
+		if try == tries || f.RetryAfter > patience || !pause(ctx, backoff(f.RetryAfter)) || !m.stillWanted(ctx) {
+			return Receipt{}, false, err
 		}
 	}
 }

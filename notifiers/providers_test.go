@@ -269,7 +269,13 @@ func TestChainLeavesASlowProviderForTheNext(t *testing.T) {
 		if _, err := chain(slow, next).Notify(t.Context(), Message{}); err != nil || len(slow.calls) != 1 || len(next.calls) != 1 {
 			t.Errorf("the slow one was called %d times, the next %d: %v", len(slow.calls), len(next.calls), err)
 		}
-		slow.calls = nil
+		slow.calls, slow.answers, slow.takes = nil, []error{failure(Passing), nil}, 6*time.Second
+		poor := failure(Final)
+		poor.Elsewhere = true
+		if _, err := chain(slow, provider("poor", poor)).Notify(t.Context(), Message{}); err != nil || len(slow.calls) != 2 {
+			t.Errorf("when nobody else can, the slow one was called %d times, want 2: %v", len(slow.calls), err)
+		}
+		slow.calls, slow.answers = nil, []error{failure(Passing)}
 		if _, err := chain(slow).Notify(t.Context(), Message{}); err == nil || len(slow.calls) != 3 {
 			t.Errorf("alone it was called %d times, want 3: %v", len(slow.calls), err)
 		}

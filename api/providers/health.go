@@ -33,7 +33,8 @@ func record(h enginedb.ProviderHealth) notifiers.Record {
 }
 
 // shareHealth keeps how the providers fared here since that was last kept, and learns of the others how they fared on other
-// nodes or before the start. What was kept of other settings says nothing of the ones there are.
+// nodes or before the start. What was kept of other settings says nothing of the ones there are; of those of the
+// environment nobody knows whether they are others.
 func (r *Registry) shareHealth(ctx context.Context) error {
 	r.sharing.Lock()
 	defer r.sharing.Unlock()
@@ -61,6 +62,10 @@ func (r *Registry) shareHealth(ctx context.Context) error {
 			switch {
 			case own != r.heard[b], !ok && own != (notifiers.Record{}):
 				news = append(news, ref.stored(p.Version, own))
+			case ok && p.Version == 0: // what the environment says may be mended since: after a start nothing is failing yet
+				if was := record(there).Ended(); own == (notifiers.Record{}) && b.Restore(own, was) {
+					own = was
+				}
 			case ok && b.Restore(own, record(there)):
 				own = record(there)
 			}

@@ -86,6 +86,33 @@ func TestThatAProviderFailsOutlivesARestart(t *testing.T) {
 	}
 }
 
+// refusing takes no message.
+type refusing struct{}
+
+func (refusing) Notify(context.Context, notifiers.Message) (notifiers.Receipt, error) {
+	return notifiers.Receipt{}, &notifiers.Failure{Kind: notifiers.Final, Elsewhere: true, Detail: "the token is wrong"}
+}
+
+// Whoever mends a setting of the environment restarts: what failed before is told, and does not count as failing.
+func TestAProviderOfTheEnvironmentBeginsAnewAfterARestart(t *testing.T) {
+	db := dbtest.New(t)
+	start := func() *providers.Registry {
+		return node(t, db, seal.New(key(t, 1)), providers.Given{Name: "twilio", Kind: providers.Twilio, Channels: map[notifiers.Channel]notifiers.Notifier{notifiers.SMS: refusing{}}})
+	}
+	r := start()
+	for range 3 {
+		_, _ = r.Channels().On(notifiers.SMS).Notify(t.Context(), notifiers.Message{Channel: notifiers.SMS, To: ann})
+	}
+	read(t, r)
+	read(t, r) // what it wrote itself does not make it forget
+	isFailing(t, r, "twilio", "the token is wrong")
+	again := start()
+	isWell(t, again, "twilio")
+	if why := viewed(t, again, "twilio").Channels[0].Failure; !strings.Contains(why, "the token is wrong") {
+		t.Errorf("the last failure is %q", why)
+	}
+}
+
 func TestWhatIsKnownOfADeletedProviderIsNotSaidOfTheNextOfItsName(t *testing.T) {
 	db, to := dbtest.New(t), newSMS(t)
 	r := restarted(t, db)

@@ -40,8 +40,8 @@ func (h handlers) contact(p rosterdb.Person, i int) Contact {
 		Plan: string(c.Plan), Verified: c.Verified(), VerifiedAt: c.VerifiedAt}
 }
 
-// addCodeFailures says with contacts of a person why the last code could not be sent there: to an admin and to the person.
-// Others would learn of numbers what is none of their business.
+// addCodeFailures says with contacts of a person that the last code could not be sent there: to the person, and to admins
+// with what the provider said. Whoever may add any number as their own would learn of numbers what is not theirs to know.
 func (h handlers) addCodeFailures(ctx context.Context, p rosterdb.Person, contacts []Contact) error {
 	if !h.caller.Admin && h.caller.Person != p.ID {
 		return nil
@@ -52,7 +52,11 @@ func (h handlers) addCodeFailures(ctx context.Context, p rosterdb.Person, contac
 	}
 	for i, c := range contacts {
 		if at := slices.Index(p.ContactIDs, c.ID); at >= 0 {
-			contacts[i].CodeFailure = failures[rosterdb.Place{Person: p.ID, Channel: p.Contacts[at].Channel, Address: p.Contacts[at].Address}]
+			why := failures[rosterdb.Place{Person: p.ID, Channel: p.Contacts[at].Channel, Address: p.Contacts[at].Address}]
+			if why != "" && !h.caller.Admin {
+				why = "It may not have been sent. An admin sees why."
+			}
+			contacts[i].CodeFailure = why
 		}
 	}
 	return nil

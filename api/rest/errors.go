@@ -162,7 +162,7 @@ func fieldsByName(v any) map[string]json.RawMessage {
 	if text, err := json.Marshal(v); err == nil {
 		_ = json.Unmarshal(text, &fields) // it was an object
 	}
-	for _, name := range []string{"version", "created_at", "updated_at", "revision", "effective_from", "effects", "members"} {
+	for _, name := range []string{"version", "created_at", "updated_at", "revision", "effective_from", "effects"} {
 		delete(fields, name)
 	}
 	return fields

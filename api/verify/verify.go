@@ -1,7 +1,7 @@
 // Package verify finds out whether a contact reaches the person it belongs to: it sends a code there, and looks
 // whether the person knows it. Its answers never say whether a code arrived, or could be sent at all: whoever asks
 // learns nothing of a number but that they can read what is sent to it. That one could not be sent is kept, for
-// admins and whom the contact belongs to.
+// whom the contact belongs to, and why, for admins.
 package verify
 
 import (

@@ -42,8 +42,11 @@ func newEntrance(log *slog.Logger) *entrance {
 	return e
 }
 
-// maxUnread is how much of a body is read though nobody wants it: twice what an alert may be.
-const maxUnread = 1 << 20
+// How much of a body is read though nobody wants it, twice what an alert may be, and how long its rest may take.
+const (
+	maxUnread    = 1 << 20
+	unreadWithin = 2 * time.Second
+)
 
 // ServeHTTP reads what the answer had no need of, too. net/http does so only on connections that are kept;
 // on the others, which is what nginx and many senders use, it closes while the body is still on its way, and
@@ -51,7 +54,8 @@ const maxUnread = 1 << 20
 func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := r.Body
 	defer func() {
-		if body != nil && r.Header.Get("Expect") == "" {
+		if body != nil && r.ContentLength != 0 && r.Header.Get("Expect") == "" {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadWithin)) // else it is the server's
 			_, _ = io.CopyN(io.Discard, body, maxUnread) // what cannot be read cannot be answered either
 		}
 	}()
