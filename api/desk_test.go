@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,12 @@ func (e *fakeEngine) PageIn(_ context.Context, key engine.Key, in pager.PageIn) 
 
 func (e *fakeEngine) SetSeverity(_ context.Context, key engine.Key, to engine.Severity, by, why string) error {
 	e.tell("severity of %s to %d by %s: %s", key, to, by, why)
+	return e.err
+}
+
+func (e *fakeEngine) Describe(_ context.Context, key engine.Key, d engine.Described) error {
+	was, is := engine.Incident{}, d.To(engine.Incident{})
+	e.tell("of %s by %s: %q %q %+v %v", key, d.By, is.Summary, is.Service, is.Particulars, reflect.DeepEqual(was, is))
 	return e.err
 }
 

@@ -143,7 +143,9 @@ func (s *server) routes(c Config) []route {
 		{"GET POST PUT PATCH", "/beat/{token}/{state}", secret, plain(c.Intake.Beat)},
 
 		{"GET", incidents, read, operation((*calls).ListIncidents)},
+		{"POST", incidents, respond, operation((*calls).RaiseIncident)},
 		{"GET", incident, read, operation((*calls).GetIncident)},
+		{"PATCH", incident, respond, operation((*calls).DescribeIncident)},
 		{"GET", incident + "/alerts/{id}/original", read, operation((*calls).GetOriginal)},
 		{"POST", incident + "/acknowledge", respond, operation((*calls).AcknowledgeIncident)},
 		{"POST", incident + "/decline", respond, operation((*calls).DeclineIncident)},

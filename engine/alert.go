@@ -19,6 +19,20 @@ const (
 	Minor    Severity = 3
 )
 
+// Meaning is what an incident of a severity is, as the handbook has it.
+func (s Severity) Meaning() string {
+	switch s {
+	case Critical:
+		return "critical, with very high impact: a service is down for all customers, or data is lost or disclosed"
+	case Major:
+		return "major, with significant impact: a service is down for some customers, or much of it does not work"
+	case Minor:
+		return "minor, with low impact: an inconvenience, which customers can work around"
+	default:
+		return ""
+	}
+}
+
 // Valid reports whether s is one of the three.
 func (s Severity) Valid() bool { return s >= Critical && s <= Minor }
 
@@ -79,6 +93,10 @@ type Alert struct {
 	// PageMore beside those who are paged already.
 	Responders []Responder
 
+	// Raised is what a person says who raises it: it opens an incident of its own, held back by nothing but rule 9.
+	// nil: a machine tells.
+	Raised *Described
+
 	// Doubts are what the intake could not take as it was sent. They stand in the timeline, as the alert is not
 	// what its sender meant, or not all of it.
 	Doubts []Doubt
@@ -104,7 +122,7 @@ type Doubt struct {
 	Text string  `json:"text"` // a sentence that says what was made of it
 }
 
-// unread reports whether the request itself was not understood, and not just a word of it.
+// unread reports whether more than a word of the request was not understood.
 func (d Doubt) unread() bool { return d.Of == DoubtRequest || d.Of == DoubtMapping }
 
 // DoubtOf says which part of a request is in doubt.

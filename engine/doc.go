@@ -68,6 +68,8 @@
 //  19. A drill is no trouble and says so. It pages one person over their real plan to wake, and nobody behind
 //     them; any answer of theirs, a decline too, passes it and ends it at once. Without one it fails when it is
 //     over, or as soon as no contact is left. It goes after every page (package pager), and makes nobody a manager.
+//  20. What people write down of an incident pages nobody and stops nothing. Each change stands in the timeline with
+//     what was there before, so that the record can be told from it.
 //
 // # What the rules leave open, and is decided here
 //

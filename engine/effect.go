@@ -79,6 +79,7 @@ const (
 	ReasonSeverityRaised  Reason = "severity raised"
 	ReasonSeverityLowered Reason = "severity lowered"
 	ReasonActivity        Reason = "activity"
+	ReasonDescribed       Reason = "described"
 	ReasonAfterStop       Reason = "after a stop"
 	ReasonResolved        Reason = "resolved"
 

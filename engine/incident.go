@@ -51,6 +51,8 @@ type Incident struct {
 	Calm      time.Duration // it flaps: how long its source's word that it is over must hold; 0: it does not
 	CalmUntil time.Time     // when that word is believed; a stop puts it off; zero: the source says that it goes on
 
+	Particulars Particulars // what people wrote down about it
+
 	Escalations []Escalation
 }
 

@@ -228,9 +228,19 @@ func sameLadder(a, b Ladder) bool {
 // incident: rule 6 for the incident as a whole, and what may never change.
 func (x *edge) incident() {
 	b, a := &x.before, &x.after
-	if a.Key != b.Key || a.Service != b.Service || a.Origin != b.Origin || a.Summary != b.Summary || a.DedupKey != b.DedupKey || a.Group != b.Group ||
+	if a.Key != b.Key || a.Origin != b.Origin || a.DedupKey != b.DedupKey || a.Group != b.Group ||
 		!a.OpenedAt.Equal(b.OpenedAt) || a.AutoClose != b.AutoClose || !reflect.DeepEqual(a.Hours, b.Hours) {
-		x.fault("rule 14", "key, summary or origin of the incident changed")
+		x.fault("rule 14", "key or origin of the incident changed")
+	}
+	was := b.particulars()
+	for i, is := range a.particulars() {
+		if is == was[i] {
+			continue
+		}
+		if _, ok := x.ev.(Described); !ok || b.Drill {
+			x.fault("rule 20", "%T changed the %s", x.ev, is.name)
+		}
+		x.wantNote("rule 20", "the "+is.name+" changed", func(n Note) bool { return n.Reason == ReasonDescribed && n.Basis["field"] == is.name })
 	}
 	rank := []Status{New, Fixing, Resolved}
 	if slices.Index(rank, a.Status) < slices.Index(rank, b.Status) && !x.reopened() {
@@ -686,6 +696,8 @@ func (x *edge) activity() bool {
 	switch ev := x.ev.(type) {
 	case Active:
 		return true
+	case Described:
+		return !x.before.Drill
 	case PagedIn:
 		return len(x.after.Escalations) > len(x.before.Escalations)
 	case SeverityChanged:
@@ -704,6 +716,8 @@ func (x *edge) activity() bool {
 func by(ev Event) string {
 	switch ev := ev.(type) {
 	case Active:
+		return ev.By
+	case Described:
 		return ev.By
 	case PagedIn:
 		return ev.By

@@ -50,10 +50,11 @@ func (g Grouping) Groups() bool { return len(g.By) > 0 || g.Within > 0 }
 
 // Of is what an alert has in common with the others of its group. Two alerts are of one group if they are of
 // one service and this, a hash, is the same. "" stands alone: nothing is grouped, or the alert has none of the labels,
-// or nobody knows what it says, so that it pages also while the others' incident is in somebody's hands.
+// a person raised it, or nobody knows what it says, so that it pages also while the others' incident is in somebody's hands.
 func (g Grouping) Of(a Alert) string {
 	unlabelled := len(g.By) > 0 && !slices.ContainsFunc(g.By, func(name string) bool { return a.Labels[name] != "" })
-	if !g.Groups() || unlabelled || slices.ContainsFunc(a.Doubts, Doubt.unread) {
+	unread := len(a.Labels) == 0 && slices.ContainsFunc(a.Doubts, Doubt.unread)
+	if !g.Groups() || unlabelled || unread || a.Raised != nil {
 		return ""
 	}
 	h := sha256.New()

@@ -186,7 +186,8 @@ func TestGrouping_GoesByTheLabels(t *testing.T) {
 		"no label at all":        of(by),
 		"labels without a value": of(by, "cluster", "", "rack", ""),
 		"a request nobody read":  all.Of(engine.Alert{Doubts: []engine.Doubt{{Of: engine.DoubtRequest, Text: "It is not JSON."}}}),
-		"a mapping that failed":  by.Of(engine.Alert{Labels: map[string]string{"cluster": "prod"}, Doubts: []engine.Doubt{{Of: engine.DoubtMapping}}}),
+		"a mapping that failed":  all.Of(engine.Alert{Doubts: []engine.Doubt{{Of: engine.DoubtMapping}}}),
+		"what a person raised":   by.Of(engine.Alert{Labels: map[string]string{"cluster": "prod"}, Raised: &engine.Described{}}),
 	} {
 		if alone != "" {
 			t.Errorf("%s: it is of a group, and pages nobody while that is in somebody's hands", name)
@@ -194,6 +195,10 @@ func TestGrouping_GoesByTheLabels(t *testing.T) {
 	}
 	if all.Of(engine.Alert{Doubts: []engine.Doubt{{Of: engine.DoubtSeverity}}}) == "" {
 		t.Error("whose severity alone is in doubt is of no group")
+	}
+	cut := engine.Alert{Labels: map[string]string{"cluster": "prod", "rack": "1"}, Doubts: []engine.Doubt{{Of: engine.DoubtRequest, Text: "It was cut."}}}
+	if by.Of(cut) != prod || all.Of(cut) == "" {
+		t.Error("of a cut request, what its labels say was read is of no group: in a storm each would page")
 	}
 	if g := (engine.Grouping{}); g.Groups() || of(g, "a", "b") != "" || !all.Groups() || !by.Groups() {
 		t.Error("nothing is grouped, and what is, is not")

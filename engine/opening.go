@@ -56,6 +56,9 @@ func (o Opening) Event() Alerted {
 
 // Start is what keeps the incident's ladders from beginning at once.
 func (o Opening) Start() Start {
+	if o.Raised != nil { // somebody is there, and wants others
+		return Start{}
+	}
 	start := Start{Held: o.Held}
 	if o.Service != nil {
 		start.Delay = o.Service.Noise.Delay[o.Severity]

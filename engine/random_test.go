@@ -210,7 +210,7 @@ func randomEvent(rt *rapid.T, w *world) Event {
 		return Returned{Severity: rapid.SampledFrom([]Severity{1, 2, 3}).Draw(rt, "severity"), Calm: rapid.SampledFrom([]time.Duration{0, 5 * time.Minute}).Draw(rt, "calm"),
 			Delay: w.service.Noise.Delay[inc.Severity]}
 	}
-	switch kind := rapid.IntRange(0, 26).Draw(rt, "event"); {
+	switch kind := rapid.IntRange(0, 27).Draw(rt, "event"); {
 	case kind < 6 && inc.AttemptN > 0:
 		return Reported{Attempt: rapid.IntRange(1, inc.AttemptN).Draw(rt, "attempt"),
 			State: rapid.SampledFrom([]AttemptState{Sent, Delivered, Failed}).Draw(rt, "news")}
@@ -245,6 +245,8 @@ func randomEvent(rt *rapid.T, w *world) Event {
 		return Told{By: string(who), Text: "it grows"}
 	case kind == 25:
 		return Alerted{Severity: inc.Severity, Group: Group{Joined: "db2", All: 2, Firing: rapid.IntRange(1, 2).Draw(rt, "firing")}}
+	case kind == 26:
+		return randomDescription(rt, string(who))
 	default:
 		return Tick{}
 	}

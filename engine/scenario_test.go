@@ -266,6 +266,29 @@ func (s *scenario) happens(f []string) {
 		})
 	case "active":
 		s.report(func() { s.step(Active{By: f[1], What: f[2]}) })
+	case "describe": // ann stage identified "why"
+		d := Described{By: f[1], Why: strings.Join(f[4:], "")}
+		switch value := f[3]; f[2] {
+		case "summary":
+			d.Summary = &value
+		case "service":
+			d.Service = (*ServiceID)(&value)
+		case "description":
+			d.Description = &value
+		case "reporter":
+			d.Reporter = &value
+		case "stage":
+			d.Stage = (*Stage)(&value)
+		case "impact_ended_at":
+			at, err := time.Parse(time.RFC3339, value)
+			if err != nil {
+				s.t.Fatalf("%v", err)
+			}
+			d.ImpactEnded = &at
+		default:
+			s.t.Fatalf("nothing is known of %s", f[2])
+		}
+		s.report(func() { s.step(d) })
 	case "resolve":
 		s.report(func() { s.step(Ended{By: f[2]}) })
 	case "source": // resolves

@@ -50,6 +50,9 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 	if r, ok := ev.(Reported); ok { // a record of what happened, wanted of resolved incidents too
 		s.reported(r)
 	}
+	if d, ok := ev.(Described); ok && !inc.Drill { // what is learned afterwards is wanted too
+		s.described(d)
+	}
 	if r, ok := ev.(Returned); ok && inc.Status == Resolved {
 		s.returned(r)
 	}
@@ -82,7 +85,7 @@ func Step(inc Incident, ev Event, env Env) (Incident, []Effect) {
 		s.escalated(ev)
 	case Told:
 		s.told(ev)
-	case Reported, Tick, Returned:
+	case Reported, Tick, Returned, Described:
 	default:
 		panic(fmt.Sprintf("engine: unknown event %T", ev))
 	}

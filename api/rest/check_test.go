@@ -29,6 +29,8 @@ var bodies = map[string]string{
 	"POST /v1/services/s/keys":                 `{"name":"k","key":"0123456789abcdef","dialect":"grafana","settings":{"a":[1.5,{"b":null}]},"secret":"12345678"}`,
 	"PUT /v1/keys/1":                           `{"name":"k","dialect":"grafana","settings":{},"secret":""}`,
 	"POST /v1/incidents/HOT-1/acknowledge":     `{"person":"ann","escalation":1}`,
+	"POST /v1/incidents":                       `{"service":"s","severity":1,"summary":"x","products":["a"],"stage":"identified","impact_began_at":"2026-01-05T09:00:00Z","links":[{"href":"https://a.example","text":"a"}],"by":"ann"}`,
+	"PATCH /v1/incidents/HOT-1":                `{"service":"","summary":"x","description":"y","support_cases":[],"detected_at":"","why":"z"}`,
 	"POST /v1/incidents/HOT-1/resolve":         `{"why":"done","by":"ann"}`,
 	"POST /v1/incidents/HOT-1/page":            `{"person":"ann","roster":"dba","role":"db","why":"slow","wait":"5m","by":"bob"}`,
 	"POST /v1/incidents/HOT-1/severity":        `{"severity":2,"why":"worse","by":"ann"}`,
@@ -189,7 +191,7 @@ func FuzzBody(f *testing.F) {
 		}
 		targets := map[string]any{"createPerson": &Person{}, "replaceContact": &Contact{}, "createRoster": &Roster{}, "createOverride": &Override{}, "createPolicy": &Policy{},
 			"createService": &Service{}, "createKey": &KeyWish{}, "createServiceKey": &ServiceKeyWish{}, "replaceKey": &KeyChange{}, "acknowledgeIncident": &Answer{}, "resolveIncident": &Resolution{},
-			"pageIn": &PageIn{}, "setSeverity": &SeverityChange{}, "addNote": &NewNote{}, "replaceRotation": &Rotation{}, "replaceConfiguration": &Configuration{}}
+			"pageIn": &PageIn{}, "raiseIncident": &Raise{}, "describeIncident": &Description{}, "setSeverity": &SeverityChange{}, "addNote": &NewNote{}, "replaceRotation": &Rotation{}, "replaceConfiguration": &Configuration{}}
 		if err := runtime.BindJSONBody(r, targets[op.ID]); err != nil {
 			t.Errorf("%s: %s passed and cannot be read: %v", op.ID, body, err)
 		}

@@ -62,8 +62,12 @@ func (h handlers) GetIncident(ctx context.Context, r GetIncidentRequestObject) (
 func reportOut(r enginedb.Report) Report {
 	return Report{ID: r.Last, FirstID: r.First, DedupKey: r.DedupKey, Source: r.Source, Service: string(r.Service), Summary: r.Summary, Severity: int(r.Severity),
 		Word: r.Word, Firing: r.Firing, Count: r.Count, FirstAt: r.FirstAt.UTC(), LastAt: r.LastAt.UTC(), Cut: r.Cut, Labels: r.Labels, Details: r.Details,
-		Links: mapped(r.Links, func(l engine.Link) Link { return Link{Href: l.Href, Text: l.Text} })}
+		Links: mapped(r.Links, linkOut)}
 }
+
+func linkOut(l engine.Link) Link { return Link{Href: l.Href, Text: l.Text} }
+
+func linkIn(l Link) engine.Link { return engine.Link{Href: l.Href, Text: l.Text} }
 
 // GetOriginal answers with what is JSON or text as such, and never with what a browser would show as a page.
 func (h handlers) GetOriginal(ctx context.Context, r GetOriginalRequestObject) (GetOriginalResponseObject, error) {
@@ -85,10 +89,13 @@ func (h handlers) GetOriginal(ctx context.Context, r GetOriginalRequestObject) (
 }
 
 func incidentOut(inc engine.Incident, lines []enginedb.Line) Incident {
+	k := inc.Particulars
 	return Incident{Key: string(inc.Key), Service: string(inc.Service), Severity: int(inc.Severity), Summary: inc.Summary, Status: string(inc.Status),
 		DedupKey: inc.DedupKey, Manager: string(inc.Manager), Alerts: inc.AlertN,
 		OpenedAt: inc.OpenedAt.UTC(), AlertedAt: inc.AlertedAt.UTC(), AcknowledgedAt: inc.AckedAt.UTC(), ResolvedAt: inc.EndedAt.UTC(), NextAt: inc.Deadline().UTC(),
-		Returns: inc.ReturnN, CalmUntil: inc.CalmUntil.UTC(),
+		Returns: inc.ReturnN, CalmUntil: inc.CalmUntil.UTC(), SeverityMeans: inc.Severity.Meaning(),
+		Description: k.Description, Products: k.Products, Reporter: k.Reporter, ReporterContact: k.Contact, Stage: string(k.Stage),
+		ImpactBeganAt: k.ImpactBegan, DetectedAt: k.DetectedAt, ImpactEndedAt: k.ImpactEnded, SupportCases: k.Cases, Links: mapped(k.Links, linkOut),
 		Escalations: mapped(inc.Escalations, escalationOut), Timeline: mapped(lines, lineOut)}
 }
 

@@ -102,7 +102,7 @@ type Contact struct {
 	// Channel push, web_push, sms, voice, email or webhook.
 	Channel string `json:"channel"`
 
-	// CodeFailure Why the code that was asked for last could not be sent. Only contacts that are read or listed by themselves have it, and only for admins and the person.
+	// CodeFailure The code that was asked for last could not be sent, as far as is known; admins see why. Only contacts that are read or listed by themselves have it, and only for admins and the person.
 	CodeFailure string `json:"code_failure,omitempty,omitzero"`
 
 	// Dead Of a disabled one: why a provider says that nothing reaches it any more. Using it again takes this away.
@@ -170,6 +170,53 @@ type DeletedKind = string
 type DeletedList struct {
 	Items []Deleted `json:"items"`
 	Next  string    `json:"next,omitempty,omitzero"`
+}
+
+// Description defines model for Description.
+type Description struct {
+	// By Who says so; the key's person or name, if it is missing.
+	By Slug `json:"by,omitempty,omitzero"`
+
+	// Description What is known, as text of several lines.
+	Description *string `json:"description,omitempty"`
+
+	// DetectedAt When somebody, or monitoring, noticed it; empty: when it was opened.
+	DetectedAt *string `json:"detected_at,omitempty"`
+
+	// ImpactBeganAt When customers began to feel it, as RFC 3339; empty: not known.
+	//
+	// Example: 2026-11-20T09:12:00Z
+	ImpactBeganAt *string `json:"impact_began_at,omitempty"`
+
+	// ImpactEndedAt When customers felt it no more; empty: not known.
+	ImpactEndedAt *string `json:"impact_ended_at,omitempty"`
+
+	// Links A chat, a video call, a document: http or https.
+	Links *[]Link `json:"links,omitempty"`
+
+	// Products Which customers cannot use as they should.
+	Products *[]string `json:"products,omitempty"`
+
+	// Reporter Who noticed it.
+	Reporter *string `json:"reporter,omitempty"`
+
+	// ReporterContact How they are reached.
+	ReporterContact *string `json:"reporter_contact,omitempty"`
+
+	// Service The one that is at fault, empty if nobody knows. Nobody else is paged by it.
+	Service *string `json:"service,omitempty"`
+
+	// Stage investigating, identified, mitigated, or empty.
+	Stage *string `json:"stage,omitempty"`
+
+	// Summary In one line.
+	Summary *string `json:"summary,omitempty"`
+
+	// SupportCases Keys or addresses of the customers' cases.
+	SupportCases *[]string `json:"support_cases,omitempty"`
+
+	// Why Stands in the timeline.
+	Why string `json:"why,omitempty,omitzero"`
 }
 
 // Dialect The only dialect that the key is for, such as grafana; for all, if it is missing. A key with a secret needs one whose senders sign: grafana, jira or webhook.
@@ -605,10 +652,27 @@ type Incident struct {
 	Alerts int `json:"alerts"`
 
 	// CalmUntil It flaps, and its source says that it is over: when that is believed.
-	CalmUntil   time.Time    `json:"calm_until,omitempty,omitzero"`
-	DedupKey    string       `json:"dedup_key,omitempty,omitzero"`
+	CalmUntil time.Time `json:"calm_until,omitempty,omitzero"`
+	DedupKey  string    `json:"dedup_key,omitempty,omitzero"`
+
+	// Description What is known, as text of several lines.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// DetectedAt When somebody, or monitoring, noticed it; empty: when it was opened.
+	DetectedAt  time.Time    `json:"detected_at,omitempty,omitzero"`
 	Escalations []Escalation `json:"escalations"`
-	Key         string       `json:"key"`
+
+	// ImpactBeganAt When customers began to feel it, as RFC 3339; empty: not known.
+	//
+	// Example: 2026-11-20T09:12:00Z
+	ImpactBeganAt time.Time `json:"impact_began_at,omitempty,omitzero"`
+
+	// ImpactEndedAt When customers felt it no more; empty: not known.
+	ImpactEndedAt time.Time `json:"impact_ended_at,omitempty,omitzero"`
+	Key           string    `json:"key"`
+
+	// Links A chat, a video call, a document: http or https.
+	Links []Link `json:"links,omitempty,omitzero"`
 
 	// Manager Who acknowledged the manager's escalation.
 	Manager string `json:"manager,omitempty,omitzero"`
@@ -616,6 +680,15 @@ type Incident struct {
 	// NextAt When something happens if nobody does anything.
 	NextAt   time.Time `json:"next_at,omitempty,omitzero"`
 	OpenedAt time.Time `json:"opened_at"`
+
+	// Products Which customers cannot use as they should.
+	Products []string `json:"products,omitempty,omitzero"`
+
+	// Reporter Who noticed it.
+	Reporter string `json:"reporter,omitempty,omitzero"`
+
+	// ReporterContact How they are reached.
+	ReporterContact string `json:"reporter_contact,omitempty,omitzero"`
 
 	// Reports What its alerts say, by dedup key, several where it groups them; those that are not over first, then the last ones; 500 at most.
 	Reports    []Report  `json:"reports,omitempty,omitzero"`
@@ -626,10 +699,19 @@ type Incident struct {
 	Service  string `json:"service,omitempty,omitzero"`
 	Severity int    `json:"severity"`
 
+	// SeverityMeans What an incident of this severity is.
+	SeverityMeans string `json:"severity_means,omitempty,omitzero"`
+
+	// Stage investigating, identified, mitigated, or empty.
+	Stage string `json:"stage,omitempty,omitzero"`
+
 	// Status new, fixing or resolved.
-	Status   string         `json:"status"`
-	Summary  string         `json:"summary"`
-	Timeline []TimelineLine `json:"timeline"`
+	Status  string `json:"status"`
+	Summary string `json:"summary"`
+
+	// SupportCases Keys or addresses of the customers' cases.
+	SupportCases []string       `json:"support_cases,omitempty,omitzero"`
+	Timeline     []TimelineLine `json:"timeline"`
 }
 
 // IncidentSummary defines model for IncidentSummary.
@@ -1384,6 +1466,61 @@ type Quiet struct {
 
 	// To Example: 07:00
 	To string `json:"to"`
+}
+
+// Raise defines model for Raise.
+type Raise struct {
+	// By Who says so; the key's person or name, if it is missing.
+	By Slug `json:"by,omitempty,omitzero"`
+
+	// Description What is known, as text of several lines.
+	Description string `json:"description,omitempty,omitzero"`
+
+	// DetectedAt When somebody, or monitoring, noticed it; empty: when it was opened.
+	DetectedAt string `json:"detected_at,omitempty,omitzero"`
+
+	// ImpactBeganAt When customers began to feel it, as RFC 3339; empty: not known.
+	//
+	// Example: 2026-11-20T09:12:00Z
+	ImpactBeganAt string `json:"impact_began_at,omitempty,omitzero"`
+
+	// ImpactEndedAt When customers felt it no more; empty: not known.
+	ImpactEndedAt string `json:"impact_ended_at,omitempty,omitzero"`
+
+	// Links A chat, a video call, a document: http or https.
+	Links []Link `json:"links,omitempty,omitzero"`
+
+	// Products Which customers cannot use as they should.
+	Products []string `json:"products,omitempty,omitzero"`
+
+	// Reporter Who noticed it.
+	Reporter string `json:"reporter,omitempty,omitzero"`
+
+	// ReporterContact How they are reached.
+	ReporterContact string `json:"reporter_contact,omitempty,omitzero"`
+
+	// Service The faulty one; empty, or missing, if nobody knows: then the catch-all roster is paged.
+	Service string `json:"service,omitempty,omitzero"`
+
+	// Severity 1 critical, 2 major, 3 minor.
+	Severity Severity `json:"severity"`
+
+	// Stage investigating, identified, mitigated, or empty.
+	Stage   string `json:"stage,omitempty,omitzero"`
+	Summary string `json:"summary"`
+
+	// SupportCases Keys or addresses of the customers' cases.
+	SupportCases []string `json:"support_cases,omitempty,omitzero"`
+}
+
+// Raised defines model for Raised.
+type Raised struct {
+	// Key Example: HOT-1234
+	Key string `json:"key"`
+
+	// Outcome opened, or repeated if the Idempotency-Key was used before.
+	Outcome string `json:"outcome"`
+	Why     string `json:"why,omitempty,omitzero"`
 }
 
 // Recurring defines model for Recurring.
@@ -2272,6 +2409,12 @@ type ListIncidentsParams struct {
 	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// RaiseIncidentParams defines parameters for RaiseIncident.
+type RaiseIncidentParams struct {
+	// IdempotencyKey Chosen by the client, the same each time it tries again. A request that was done within a day is not done again; its answer is given again.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Cursor The `next` of the list so far.
@@ -3003,6 +3146,12 @@ type ReplaceConfigurationJSONRequestBody = Configuration
 // StartDrillsJSONRequestBody defines body for StartDrills for application/json ContentType.
 type StartDrillsJSONRequestBody = DrillWanted
 
+// RaiseIncidentJSONRequestBody defines body for RaiseIncident for application/json ContentType.
+type RaiseIncidentJSONRequestBody = Raise
+
+// DescribeIncidentJSONRequestBody defines body for DescribeIncident for application/json ContentType.
+type DescribeIncidentJSONRequestBody = Description
+
 // AcknowledgeIncidentJSONRequestBody defines body for AcknowledgeIncident for application/json ContentType.
 type AcknowledgeIncidentJSONRequestBody = Answer
 
@@ -3161,9 +3310,15 @@ type ServerInterface interface {
 	// ListIncidents List incidents
 	// (GET /v1/incidents)
 	ListIncidents(w http.ResponseWriter, r *http.Request, params ListIncidentsParams)
+	// RaiseIncident Raise an incident
+	// (POST /v1/incidents)
+	RaiseIncident(w http.ResponseWriter, r *http.Request, params RaiseIncidentParams)
 	// GetIncident Read an incident
 	// (GET /v1/incidents/{key})
 	GetIncident(w http.ResponseWriter, r *http.Request, key IncidentKey)
+	// DescribeIncident Write down what is known of an incident
+	// (PATCH /v1/incidents/{key})
+	DescribeIncident(w http.ResponseWriter, r *http.Request, key IncidentKey)
 	// AcknowledgeIncident Take an incident
 	// (POST /v1/incidents/{key}/acknowledge)
 	AcknowledgeIncident(w http.ResponseWriter, r *http.Request, key IncidentKey)
@@ -4050,6 +4205,47 @@ func (siw *ServerInterfaceWrapper) ListIncidents(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// RaiseIncident operation middleware
+func (siw *ServerInterfaceWrapper) RaiseIncident(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RaiseIncidentParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RaiseIncident(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetIncident operation middleware
 func (siw *ServerInterfaceWrapper) GetIncident(w http.ResponseWriter, r *http.Request) {
 
@@ -4067,6 +4263,32 @@ func (siw *ServerInterfaceWrapper) GetIncident(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetIncident(w, r, key)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DescribeIncident operation middleware
+func (siw *ServerInterfaceWrapper) DescribeIncident(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "key" -------------
+	var key IncidentKey
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", mux.Vars(r)["key"], &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "key", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DescribeIncident(w, r, key)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -10567,7 +10789,11 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/v1/incidents", wrapper.ListIncidents).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/v1/incidents", wrapper.RaiseIncident).Methods(http.MethodPost)
+
 	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}", wrapper.GetIncident).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}", wrapper.DescribeIncident).Methods(http.MethodPatch)
 
 	r.HandleFunc(options.BaseURL+"/v1/incidents/{key}/alerts/{id}/original", wrapper.GetOriginal).Methods(http.MethodGet)
 
@@ -10964,6 +11190,46 @@ func (response ListIncidentsdefaultApplicationProblemPlusJSONResponse) VisitList
 	return err
 }
 
+type RaiseIncidentRequestObject struct {
+	Params RaiseIncidentParams
+	Body   *RaiseIncidentJSONRequestBody
+}
+
+type RaiseIncidentResponseObject interface {
+	VisitRaiseIncidentResponse(w http.ResponseWriter) error
+}
+
+type RaiseIncident201JSONResponse Raised
+
+func (response RaiseIncident201JSONResponse) VisitRaiseIncidentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RaiseIncidentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RaiseIncidentdefaultApplicationProblemPlusJSONResponse) VisitRaiseIncidentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetIncidentRequestObject struct {
 	Key IncidentKey `json:"key"`
 }
@@ -10992,6 +11258,40 @@ type GetIncidentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetIncidentdefaultApplicationProblemPlusJSONResponse) VisitGetIncidentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DescribeIncidentRequestObject struct {
+	Key  IncidentKey `json:"key"`
+	Body *DescribeIncidentJSONRequestBody
+}
+
+type DescribeIncidentResponseObject interface {
+	VisitDescribeIncidentResponse(w http.ResponseWriter) error
+}
+
+type DescribeIncident204Response struct {
+}
+
+func (response DescribeIncident204Response) VisitDescribeIncidentResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DescribeIncidentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DescribeIncidentdefaultApplicationProblemPlusJSONResponse) VisitDescribeIncidentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -15926,9 +16226,15 @@ type StrictServerInterface interface {
 	// ListIncidents List incidents
 	// (GET /v1/incidents)
 	ListIncidents(ctx context.Context, request ListIncidentsRequestObject) (ListIncidentsResponseObject, error)
+	// RaiseIncident Raise an incident
+	// (POST /v1/incidents)
+	RaiseIncident(ctx context.Context, request RaiseIncidentRequestObject) (RaiseIncidentResponseObject, error)
 	// GetIncident Read an incident
 	// (GET /v1/incidents/{key})
 	GetIncident(ctx context.Context, request GetIncidentRequestObject) (GetIncidentResponseObject, error)
+	// DescribeIncident Write down what is known of an incident
+	// (PATCH /v1/incidents/{key})
+	DescribeIncident(ctx context.Context, request DescribeIncidentRequestObject) (DescribeIncidentResponseObject, error)
 	// AcknowledgeIncident Take an incident
 	// (POST /v1/incidents/{key}/acknowledge)
 	AcknowledgeIncident(ctx context.Context, request AcknowledgeIncidentRequestObject) (AcknowledgeIncidentResponseObject, error)
@@ -16560,6 +16866,39 @@ func (sh *strictHandler) ListIncidents(w http.ResponseWriter, r *http.Request, p
 	}
 }
 
+// RaiseIncident operation middleware
+func (sh *strictHandler) RaiseIncident(w http.ResponseWriter, r *http.Request, params RaiseIncidentParams) {
+	var request RaiseIncidentRequestObject
+
+	request.Params = params
+
+	var body RaiseIncidentJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RaiseIncident(ctx, request.(RaiseIncidentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RaiseIncident")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RaiseIncidentResponseObject); ok {
+		if err := validResponse.VisitRaiseIncidentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetIncident operation middleware
 func (sh *strictHandler) GetIncident(w http.ResponseWriter, r *http.Request, key IncidentKey) {
 	var request GetIncidentRequestObject
@@ -16579,6 +16918,39 @@ func (sh *strictHandler) GetIncident(w http.ResponseWriter, r *http.Request, key
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetIncidentResponseObject); ok {
 		if err := validResponse.VisitGetIncidentResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DescribeIncident operation middleware
+func (sh *strictHandler) DescribeIncident(w http.ResponseWriter, r *http.Request, key IncidentKey) {
+	var request DescribeIncidentRequestObject
+
+	request.Key = key
+
+	var body DescribeIncidentJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DescribeIncident(ctx, request.(DescribeIncidentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DescribeIncident")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DescribeIncidentResponseObject); ok {
+		if err := validResponse.VisitDescribeIncidentResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

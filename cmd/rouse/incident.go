@@ -19,7 +19,23 @@ type incident struct {
 	NextAt         time.Time  `json:"next_at"`
 	Returns        int        `json:"returns"`
 	Reports        []reported `json:"reports"`
-	Escalations    []struct {
+
+	SeverityMeans   string    `json:"severity_means"`
+	Description     string    `json:"description"`
+	Products        []string  `json:"products"`
+	Reporter        string    `json:"reporter"`
+	ReporterContact string    `json:"reporter_contact"`
+	Stage           string    `json:"stage"`
+	ImpactBeganAt   time.Time `json:"impact_began_at"`
+	DetectedAt      time.Time `json:"detected_at"`
+	ImpactEndedAt   time.Time `json:"impact_ended_at"`
+	SupportCases    []string  `json:"support_cases"`
+	Links           []struct {
+		Href string `json:"href"`
+		Text string `json:"text"`
+	} `json:"links"`
+
+	Escalations []struct {
 		No     int    `json:"no"`
 		Role   string `json:"role"`
 		State  string `json:"state"`
@@ -87,16 +103,27 @@ func (c *cli) showIncident(ctx context.Context, key string, r reader, asJSON boo
 
 func (in incident) head(r reader) (t table) {
 	t.add(paintOf(in.Severity, in.Status), fmt.Sprintf("%s  severity %d, %s: %s", in.Key, in.Severity, in.Status, oneLine(in.Summary)))
+	t.add("", "severity", orDash(in.SeverityMeans))
 	t.add("", "service", orDash(in.Service))
 	t.add("", "manager", orDash(in.Manager))
 	t.add("", "alerts", fmt.Sprint(in.Alerts))
 	if in.Returns > 0 {
 		t.add("", "came back", fmt.Sprintf("%d times", in.Returns))
 	}
+	links := make([]string, len(in.Links))
+	for i, l := range in.Links {
+		links[i] = strings.TrimSpace(l.Text + " " + l.Href)
+	}
+	for _, known := range []struct{ name, text string }{{"stage", in.Stage}, {"description", in.Description}, {"products", strings.Join(in.Products, ", ")},
+		{"reporter", strings.Trim(in.Reporter+", "+in.ReporterContact, ", ")}, {"support cases", strings.Join(in.SupportCases, ", ")}, {"links", strings.Join(links, ", ")}} {
+		if known.text != "" {
+			t.add("", known.name, oneLine(known.text))
+		}
+	}
 	for _, moment := range []struct {
 		name string
 		at   time.Time
-	}{{"opened", in.OpenedAt}, {"acknowledged", in.AcknowledgedAt}, {"resolved", in.ResolvedAt}, {"next step", in.NextAt}} {
+	}{{"impact began", in.ImpactBeganAt}, {"detected", in.DetectedAt}, {"impact ended", in.ImpactEndedAt}, {"opened", in.OpenedAt}, {"acknowledged", in.AcknowledgedAt}, {"resolved", in.ResolvedAt}, {"next step", in.NextAt}} {
 		if !moment.at.IsZero() {
 			t.add("", moment.name, r.show(moment.at))
 		}

@@ -38,7 +38,7 @@ An alert that Rouse accepted pages someone, or says why it could not.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w\nRun `%s --help`.", err, cmd.CommandPath())
 	})
-	group(root, "Ask a running Rouse:", c.oncallCommand(), c.rosterCommand(), c.coverageCommand(), c.whowouldCommand(), c.incidentsCommand(), c.ackCommand(), c.pageCommand(), c.drillCommand(), c.sendCommand(), c.heartbeatCommand(), c.contactCommand())
+	group(root, "Ask a running Rouse:", c.oncallCommand(), c.rosterCommand(), c.coverageCommand(), c.whowouldCommand(), c.incidentsCommand(), c.raiseCommand(), c.describeCommand(), c.ackCommand(), c.pageCommand(), c.drillCommand(), c.sendCommand(), c.heartbeatCommand(), c.contactCommand())
 	group(root, "Keep the configuration in a file:", c.exportCommand(), c.planCommand(), c.applyCommand())
 	group(root, "Run Rouse:", c.serveCommand(), c.migrateCommand(), c.tokenCommand(), c.providerCommand(), c.templateCommand(), c.doctorCommand())
 	group(root, "Try Rouse:", c.demoCommand(), c.benchCommand(), c.proveCommand(), c.intakeCommand())

@@ -44,7 +44,7 @@ type Locked struct {
 }
 
 const incidentColumns = `id, key, service, severity, summary, status, dedup_key, manager, hours, alert_n, page_n, attempt_n,
-	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at, coalesce(origin, service), group_key, auto_close, return_n, calm, calm_until, drill`
+	opened_at, alerted_at, acked_at, ended_at, deadline, stopped_at, coalesce(origin, service), group_key, auto_close, return_n, calm, calm_until, drill, particulars`
 
 // Lock locks incidents and loads what Step needs of them, in one round trip. With skip it leaves out those
 // that somebody else holds, instead of waiting; those that are not there are left out either way. Nothing
@@ -191,15 +191,18 @@ func (l *loading) queueParts(b *pgx.Batch, ids []int64, all bool) {
 
 func scanIncident(row pgx.CollectableRow, l *Locked) error {
 	inc := &l.Incident
-	var hours []byte
+	var hours, particulars []byte
 	err := row.Scan(&l.Now, &inc.ID, &inc.Key, &inc.Service, &inc.Severity, &inc.Summary, &inc.Status, &inc.DedupKey, &inc.Manager,
 		&hours, &inc.AlertN, &inc.PageN, &inc.AttemptN, &inc.OpenedAt, &inc.AlertedAt,
 		(*zeronull.Timestamptz)(&inc.AckedAt), (*zeronull.Timestamptz)(&inc.EndedAt), (*zeronull.Timestamptz)(&l.Deadline),
-		(*zeronull.Timestamptz)(&l.StoppedAt), &inc.Origin, &inc.Group, &inc.AutoClose, &inc.ReturnN, &inc.Calm, (*zeronull.Timestamptz)(&inc.CalmUntil), &inc.Drill)
+		(*zeronull.Timestamptz)(&l.StoppedAt), &inc.Origin, &inc.Group, &inc.AutoClose, &inc.ReturnN, &inc.Calm, (*zeronull.Timestamptz)(&inc.CalmUntil), &inc.Drill, &particulars)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(hours, &inc.Hours)
+	if err := json.Unmarshal(hours, &inc.Hours); err != nil || string(particulars) == "{}" {
+		return err
+	}
+	return json.Unmarshal(particulars, &inc.Particulars)
 }
 
 func (l *loading) escalations(rows pgx.Rows) error {

@@ -51,7 +51,7 @@ type writer struct {
 	updates pgx.Batch
 
 	incidents, alerts, escalations, pages, attempts, notes newRows
-	incidentsNow, attemptsNow                              newRows // what changes in rows that are there
+	incidentsNow, attemptsNow, described                   newRows // what changes in rows that are there
 }
 
 // newRows are rows for one table, column by column.
@@ -85,6 +85,8 @@ const (
 		select * from unnest($1::bigint[], $2::text[], $3::bool[], $4::text[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
 			$10::jsonb[], $11::int[], $12::int[], $13::int[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
 			$18::timestamptz[], $19::text[], $20::text[], $21::interval[], $22::int[], $23::interval[], $24::timestamptz[], $25::bool[])`
+	updateDescribed = `update incident i set summary = u.summary, service = u.service, origin = u.origin, particulars = u.particulars
+		from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[]) u (id, summary, service, origin, particulars) where i.id = u.id`
 	insertAlerts = `insert into alert (incident, received_at, action, source, service, severity, summary, dedup_key, details, links, raw,
 			word, labels, note, by, once)
 		select * from unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::text[],
@@ -134,6 +136,7 @@ func (w *writer) batch() *pgx.Batch {
 	w.attemptsNow.queue(b, updateAttempts, Patience)
 	b.QueuedQueries = append(b.QueuedQueries, w.updates.QueuedQueries...)
 	w.incidents.queue(b, insertIncidents)
+	w.described.queue(b, updateDescribed)
 	w.alerts.queue(b, insertAlerts)
 	w.escalations.queue(b, insertEscalations)
 	w.pages.queue(b, insertPages)
@@ -162,6 +165,9 @@ func (w *writer) change(c Change) {
 func (w *writer) incident(before Locked, after engine.Incident, alerts []engine.Alert) {
 	x, y := before.Incident, after
 	x.Escalations, y.Escalations = nil, nil
+	if described := !reflect.DeepEqual(x.Particulars, y.Particulars) || x.ID != 0 && (x.Summary != y.Summary || x.Service != y.Service); described {
+		w.described.add(after.ID, after.Summary, string(after.Service), elsewhere(after), asJSON(after.Particulars))
+	}
 	switch {
 	case before.ID == 0:
 		givenBySender := len(alerts) > 0 && alerts[0].Key == after.Key

@@ -55,6 +55,24 @@ func (p *Pager) SetSeverity(ctx context.Context, key engine.Key, to engine.Sever
 	return p.onKey(ctx, key, engine.SeverityChanged{To: to, By: by, Why: why}, refuseDrill)
 }
 
+// Describe writes down what is known.
+func (p *Pager) Describe(ctx context.Context, key engine.Key, d engine.Described) error {
+	return p.onKey(ctx, key, d, func(ctx context.Context, tx pgx.Tx, inc engine.Incident, _ time.Time) (bool, error) {
+		if inc.Drill {
+			return false, fmt.Errorf("%s: %w", key, ErrDrill)
+		}
+		if d.Service != nil && *d.Service != "" {
+			if _, err := enginedb.New(tx).Service(ctx, *d.Service); err != nil {
+				if errors.Is(err, enginedb.ErrNotFound) {
+					err = rosters.FieldErrors{{Field: "/service", Value: string(*d.Service), Problem: "there is no such service; empty is one that nobody knows"}}
+				}
+				return false, err
+			}
+		}
+		return true, d.To(inc).Describable()
+	})
+}
+
 // Active tells of work on the incident (rule 7).
 func (p *Pager) Active(ctx context.Context, key engine.Key, by, what string) error {
 	return p.onKey(ctx, key, engine.Active{By: by, What: what}, refuseResolved)

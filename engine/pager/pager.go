@@ -223,6 +223,10 @@ type Engine interface {
 	// SetSeverity changes the severity; raising it pages at once.
 	SetSeverity(ctx context.Context, key engine.Key, to engine.Severity, by, why string) error
 
+	// Describe writes down what is known of an incident, also of one that is resolved. The error holds
+	// rosters.FieldErrors if it would not do; ErrNotFound if the incident, or the faulty service, is not there.
+	Describe(ctx context.Context, key engine.Key, d engine.Described) error
+
 	// Resolve ends an incident. Resolving it again is no error.
 	Resolve(ctx context.Context, key engine.Key, by, why string) error
 

@@ -120,7 +120,10 @@ func (r *reception) open(in *arrival) error {
 	if _, err := r.group(d, in, &ev.Group); err != nil {
 		return err
 	}
-	return r.step(d, ev)
+	if err := r.step(d, ev); err != nil || in.alert.Raised == nil {
+		return err
+	}
+	return r.step(d, *in.alert.Raised)
 }
 
 // name has the alerts that follow in this transaction find the incident that one belongs to.
