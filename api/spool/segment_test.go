@@ -63,6 +63,9 @@ func fill(v reflect.Value) {
 			fill(x)
 			v.SetMapIndex(reflect.ValueOf(name), x)
 		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i))

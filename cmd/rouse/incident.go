@@ -103,7 +103,9 @@ func (c *cli) showIncident(ctx context.Context, key string, r reader, asJSON boo
 
 func (in incident) head(r reader) (t table) {
 	t.add(paintOf(in.Severity, in.Status), fmt.Sprintf("%s  severity %d, %s: %s", in.Key, in.Severity, in.Status, oneLine(in.Summary)))
-	t.add("", "severity", orDash(in.SeverityMeans))
+	if in.SeverityMeans != "" {
+		t.add("", "severity", in.SeverityMeans)
+	}
 	t.add("", "service", orDash(in.Service))
 	t.add("", "manager", orDash(in.Manager))
 	t.add("", "alerts", fmt.Sprint(in.Alerts))
