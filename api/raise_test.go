@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What people see and no monitoring tells is raised by them, pages as any other trouble, and stands in the record.
@@ -49,6 +50,7 @@ func TestWhatIsRaisedIsNotHeldBack(t *testing.T) {
 	d := newDesk(t)
 	d.withPager()
 	d.must(200, "PUT", "/v1/services/bitbucket", `{"slug": "bitbucket", "policy": "bitbucket", "noise": {"delay": {"1": "10m"}, "grouping": {"within": "1h"}}}`)
+	d.must(201, "POST", "/v1/services/bitbucket/maintenance", `{"to": "`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
 	for i := range 2 {
 		got := d.as("ann", "POST", "/v1/incidents", `{"service": "bitbucket", "severity": 1, "summary": "Pushes fail"}`)
 		if got.status != 201 {

@@ -93,7 +93,8 @@ type Alert struct {
 	// PageMore beside those who are paged already.
 	Responders []Responder
 
-	// Raised is what a person says who raises it: it opens an incident of its own, held back by nothing but rule 9.
+	// Raised is what a person says who raises it: it opens an incident of its own, which nothing holds back. At severity 3 it
+	// waits for working hours (rule 9), and for a maintenance that lasts into them.
 	// nil: a machine tells.
 	Raised *Described
 

@@ -55,8 +55,9 @@ func (e *entrance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := r.Body
 	defer func() {
 		if body != nil && r.ContentLength != 0 && r.Header.Get("Expect") == "" {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadWithin)) // else it is the server's
-			_, _ = io.CopyN(io.Discard, body, maxUnread) // what cannot be read cannot be answered either
+			// Where there is no deadline the server's holds. Who cannot be heard to the end cannot be answered either.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadWithin))
+			_, _ = io.CopyN(io.Discard, body, maxUnread)
 		}
 	}()
 	if whole := e.whole.Load(); whole != nil {
