@@ -161,21 +161,9 @@ func (r *rig) post(ctx context.Context, a alert) (engine.Key, error) {
 // say reports a trouble in a sender's dialect, with the key of the service.
 func (r *rig) say(ctx context.Context, a alert) error {
 	key := r.keys[a.service]
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.door.address+a.dialect.Path,
-		bytes.NewReader(a.dialect.Body(key, a.trouble, "Something is wrong #"+a.trouble)))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := r.senders.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err == nil && !a.dialect.Taken(res.StatusCode, answer) {
-		err = fmt.Errorf("the alert was answered %d in %s: %s", res.StatusCode, a.dialect.Name, answer)
+	status, answer, err := r.request(ctx, http.MethodPost, a.dialect.Path, key, a.dialect.Body(key, a.trouble, "Something is wrong #"+a.trouble))
+	if err == nil && !a.dialect.Taken(status, answer) {
+		err = fmt.Errorf("the alert was answered %d in %s: %s", status, a.dialect.Name, answer)
 	}
 	return err
 }

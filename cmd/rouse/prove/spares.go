@@ -57,22 +57,28 @@ func (r *rig) ask(ctx context.Context, method, path, key string, what any) error
 	if err != nil {
 		return err
 	}
+	status, answer, err := r.request(ctx, method, path, key, body)
+	if err == nil && status/100 != 2 {
+		err = &refusal{status, string(answer)}
+	}
+	return err
+}
+
+// request brings JSON to Rouse's door for the holder of a key.
+func (r *rig) request(ctx context.Context, method, path, key string, body []byte) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+r.door.address+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := r.senders.Do(req)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err == nil && res.StatusCode/100 != 2 {
-		err = &refusal{res.StatusCode, string(answer)}
-	}
-	return err
+	answer, err = io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	return res.StatusCode, answer, err
 }
 
 // refusal is an answer of Rouse that is no 2xx.
