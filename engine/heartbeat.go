@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -423,18 +422,6 @@ func (h Heartbeat) Validate() error {
 }
 
 // oneLine refuses what does not fit into one line of so many characters.
-func (f *faults) oneLine(path, value string, least, most int) {
-	if n := utf8.RuneCountInString(value); !utf8.ValidString(value) || n < least || n > most || strings.ContainsFunc(value, unicode.IsControl) {
-		f.add(path, cut(value), "must be %d to %d characters, without line ends or control characters", least, most)
-	}
-}
-
-func (f *faults) longText(path, value string, most int) {
-	if !utf8.ValidString(value) || strings.Contains(value, "\x00") || utf8.RuneCountInString(value) > most {
-		f.add(path, cut(value), "must be at most %d characters", most)
-	}
-}
-
 func (f *faults) heartbeatTime(path string, d, least time.Duration) {
 	if d < least || d > MaxEvery {
 		f.add(path, d, "must be %v to %v", least, MaxEvery)

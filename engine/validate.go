@@ -114,6 +114,18 @@ func (f *faults) name(path, value string) {
 	}
 }
 
+func (f *faults) oneLine(path, value string, least, most int) {
+	if n := utf8.RuneCountInString(value); !utf8.ValidString(value) || n < least || n > most || strings.ContainsFunc(value, unicode.IsControl) {
+		f.add(path, cut(value), "must be %d to %d characters, without line ends or control characters", least, most)
+	}
+}
+
+func (f *faults) longText(path, value string, most int) {
+	if !utf8.ValidString(value) || strings.Contains(value, "\x00") || utf8.RuneCountInString(value) > most {
+		f.add(path, cut(value), "must be at most %d characters", most)
+	}
+}
+
 // cut keeps what shows which value was meant.
 func cut(value string) string {
 	const shown = 100
